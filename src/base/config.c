@@ -1,0 +1,144 @@
+/* One table names every knob; each has one small parser. The nearest name for a
+ * misspelt one is found by edit distance. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+typedef bool parse_fn(struct pl_config *config, const char *text);
+
+static bool parse_name_list(char *out, size_t size, const char *text)
+{
+    if (strlen(text) >= size)
+        return false;
+    strcpy(out, text);
+    return true;
+}
+
+static bool parse_transports(struct pl_config *config, const char *text)
+{
+    return text[0] && parse_name_list(config->transports, sizeof config->transports, text);
+}
+
+static bool parse_net(struct pl_config *config, const char *text)
+{
+    return parse_name_list(config->net, sizeof config->net, text);
+}
+
+static bool parse_timeout(struct pl_config *config, const char *text)
+{
+    char *end;
+    double seconds = strtod(text, &end);
+    if (end == text || *end || !(seconds > 0 && seconds < 1e9))
+        return false;
+    config->timeout = seconds;
+    return true;
+}
+
+static bool parse_log(struct pl_config *config, const char *text)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    for (int i = 0; i < 4; i++)
+        if (!strcasecmp(text, names[i])) {
+            config->log = (enum pl_log_level)i;
+            return true;
+        }
+    return false;
+}
+
+static bool parse_flag(bool *flag, const char *text)
+{
+    bool on = !strcmp(text, "1") || !strcasecmp(text, "on") || !strcasecmp(text, "yes");
+    bool off = !strcmp(text, "0") || !strcasecmp(text, "off") || !strcasecmp(text, "no") || !text[0];
+    if (on || off)
+        *flag = on;
+    return on || off;
+}
+
+static bool parse_reproducible(struct pl_config *config, const char *text)
+{
+    return parse_flag(&config->reproducible, text);
+}
+
+static bool parse_algorithm(struct pl_config *config, const char *text)
+{
+    return parse_name_list(config->algorithm, sizeof config->algorithm, text);
+}
+
+static const struct pl_knob knobs[] = {
+    {"PEAL_TRANSPORT", "shm,tcp", "allowed transports, in order of preference"},
+    {"PEAL_NET", "", "network interfaces and subnets to use; empty for all"},
+    {"PEAL_TIMEOUT", "10", "seconds until a silent peer or link is given up"},
+    {"PEAL_LOG", "warn", "what to tell on standard error: error, warn, info or debug"},
+    {"PEAL_REPRODUCIBLE", "0", "1: reductions use one fixed tree, the same bits on every run"},
+    {"PEAL_ALGORITHM", "", "force algorithms, for experiments: allreduce=ring,bcast=binomial"},
+    {NULL, NULL, NULL},
+};
+
+static parse_fn *const parsers[] = {parse_transports, parse_net,          parse_timeout,
+                                    parse_log,        parse_reproducible, parse_algorithm};
+
+static int distance(const char *a, const char *b)
+{
+    enum { MOST = 40 };
+    int row[MOST + 1], rows = (int)strlen(a), columns = (int)strlen(b);
+    if (columns > MOST)
+        return MOST;
+    for (int j = 0; j <= columns; j++)
+        row[j] = j;
+    for (int i = 1; i <= rows; i++) {
+        int diagonal = row[0];
+        row[0] = i;
+        for (int j = 1; j <= columns; j++) {
+            int best = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[columns];
+}
+
+static void warn_unknown(const char *name)
+{
+    const struct pl_knob *nearest = knobs;
+    for (const struct pl_knob *k = knobs; k->name; k++)
+        if (distance(name, k->name) < distance(name, nearest->name))
+            nearest = k;
+    pl_warn("unknown variable %s: did you mean %s?", name, nearest->name);
+}
+
+static void read_one(struct pl_config *config, const char *entry)
+{
+    const char *equals = strchr(entry, '=');
+    if (strncmp(entry, "PEAL_", 5) || !equals)
+        return;
+    char name[64];
+    if (equals - entry >= (long)sizeof name)
+        return;
+    snprintf(name, sizeof name, "%.*s", (int)(equals - entry), entry);
+    for (int i = 0; knobs[i].name; i++)
+        if (!strcmp(name, knobs[i].name)) {
+            if (!parsers[i](config, equals + 1))
+                pl_warn("%s: cannot use this value, '%s' stays (%s)", entry, knobs[i].value, knobs[i].meaning);
+            return;
+        }
+    warn_unknown(name);
+}
+
+void pl_config_read(struct pl_config *config, char *const *environment)
+{
+    *config = (struct pl_config){.transports = "shm,tcp", .timeout = 10, .log = PL_LOG_WARN};
+    for (; environment && *environment; environment++)
+        read_one(config, *environment);
+}
+
+const struct pl_knob *pl_config_knobs(void)
+{
+    return knobs;
+}

@@ -1,0 +1,85 @@
+/* A rank is a value: everything one rank of a world knows hangs off this struct.
+ * In a process there is one; in an in-process world each thread has its own. */
+#ifndef PL_RANK_H
+#define PL_RANK_H
+
+#include "comm.h"
+#include "config.h"
+#include "transport.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { PL_PORTS_MAX = 8, PL_MATCH_BUCKETS = 256 };
+
+struct pl_peer {
+    int number;
+    int host;                     /* hosts are numbered 0.. */
+    bool lost;                    /* it died or is out of reach; `cause` says how */
+    char *cause;
+    struct pl_endpoint *endpoint; /* NULL until first used */
+};
+
+struct pl_bucket {
+    struct pl_list posted, unexpected;
+};
+
+struct pl_rank {
+    int rank, size;               /* in the world */
+    int host, local_rank, local_size, hosts;
+    struct pl_config config;
+    char hostname[64];
+    struct pl_fabric *fabric;     /* in-process world, else NULL */
+    unsigned char key[32];
+
+    struct pl_port *ports[PL_PORTS_MAX];
+    int nports;
+    bool cooperative;             /* one rank runs at a time (deterministic world) */
+    bool spin;                    /* every rank of the host has a core */
+    struct pl_peer **peers;       /* [npeers], each NULL until looked at */
+    int npeers;
+
+    struct pl_bucket buckets[PL_MATCH_BUCKETS]; /* by context and source */
+    struct pl_list posted_any;                  /* receives from any source */
+    struct pl_list unexpected_all;              /* in order of arrival */
+    uint64_t posts;                             /* receives posted so far */
+    uint32_t contexts;                          /* contexts led so far */
+
+    struct pl_comm *world, *self;
+
+    bool threaded;                /* MPI_THREAD_MULTIPLE: the lock is taken */
+    pthread_mutex_t lock;
+    int waiters;                  /* threads inside pl_idle's sleep */
+
+    /* The world's, handed down: the hosts of the ranks, and cards. */
+    int (*host_of)(struct pl_rank *rank, int peer);
+    /* Writes the peer's card for the transport; PL_EUNREACHABLE if it has none. */
+    int (*card_of)(struct pl_rank *rank, int peer, const char *transport, void *card, size_t *length);
+    void *world_state;
+    void *mpi_state;              /* src/mpi's: handle tables, error texts, ... */
+    void *collectives_state;      /* src/collectives' */
+    const char *(*waiting_in)(struct pl_rank *rank); /* the MPI call this rank is in, for reports; may be NULL */
+};
+
+/* The rank of the calling thread: its own (in-process world) or the process's; NULL outside Init..Finalize. */
+struct pl_rank *pl_self(void);
+
+/* Makes `rank` the calling thread's (in-process worlds), NULL to undo. */
+void pl_self_set_thread(struct pl_rank *rank);
+/* Makes `rank` the process's: every thread without its own has it. */
+void pl_self_set_process(struct pl_rank *rank);
+
+static inline void pl_enter(struct pl_rank *rank)
+{
+    if (rank->threaded)
+        pthread_mutex_lock(&rank->lock);
+}
+
+static inline void pl_leave(struct pl_rank *rank)
+{
+    if (rank->threaded)
+        pthread_mutex_unlock(&rank->lock);
+}
+
+#endif

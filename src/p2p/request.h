@@ -1,0 +1,87 @@
+/* Requests: one send or receive under way, and how to start and end one.
+ *
+ * The memory of a request is the caller's (on its stack, inside a schedule's
+ * run, or from the pool behind MPI_Request handles): from start until it is
+ * complete it belongs to p2p. All functions are called with the rank's lock held.
+ */
+#ifndef PL_REQUEST_H
+#define PL_REQUEST_H
+
+#include "list.h"
+#include "transport.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pl_comm;
+struct pl_rank;
+
+#define PL_ANY_SOURCE (-1)
+#define PL_ANY_TAG    (-2)
+#define PL_PROC_NULL  (-3)
+
+enum pl_channel { PL_CHANNEL_USER, PL_CHANNEL_COLLECTIVE }; /* the two contexts of a communicator */
+enum pl_mode { PL_MODE_STANDARD, PL_MODE_SYNCHRONOUS };
+
+struct pl_request {
+    struct pl_list link;     /* in a list of posted receives */
+    struct pl_rank *rank;    /* whose it is */
+    volatile bool complete;  /* the one thing a waiter looks at */
+    bool cancelled;
+    bool is_send;
+    bool matched;            /* receive: an envelope has been found; it can no longer be cancelled */
+    int error;               /* 0 or an enum pl_error, when complete */
+    char *text;              /* malloc'd text of the error or NULL; freed by pl_request_finish */
+    int source, tag;         /* receive, when complete: as MPI_Status has them */
+    size_t length;           /* receive, when complete: bytes landed; send: bytes of the message */
+    /* Called once, when the request becomes complete (also with an error), from
+     * progress or from the starting call itself; may start other requests. */
+    void (*completed)(struct pl_request *request);
+    void *owner;             /* the caller's */
+
+    /* p2p's own from here on */
+    struct pl_comm *comm;
+    void *buffer;
+    size_t capacity;         /* receive: bytes of buffer */
+    uint64_t context;        /* matching key: communicator and channel */
+    uint64_t sequence;       /* order of posting */
+    uint32_t signature;      /* collective contract; 0: none */
+    int want_source, want_tag, peer;
+    uint64_t remote, cookie; /* rendezvous */
+    struct pl_memory_key key;
+    struct pl_operation operation;
+};
+
+/* Starts a send of `length` contiguous bytes to `destination` (rank in comm, or
+ * PL_PROC_NULL). Never blocks, never fails: an error completes the request.
+ * request->completed and ->owner are set by the caller before; the rest is filled here. */
+void pl_send_start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel, enum pl_mode mode,
+                   const void *buffer, size_t length, int destination, int tag, uint32_t signature);
+
+/* Starts a receive of at most `capacity` bytes. */
+void pl_recv_start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel, void *buffer,
+                   size_t capacity, int source, int tag, uint32_t signature);
+
+/* Runs progress until the request is complete; spins, yields, then sleeps.
+ * Returns its error, whose text is then pl_fail_text(). Does not finish it. */
+int pl_request_wait(struct pl_request *request);
+
+/* One round of progress. Returns whether the request is complete. */
+bool pl_request_test(struct pl_request *request);
+
+/* Cancels a receive that is not matched yet: it completes as cancelled. Returns whether it did. */
+bool pl_request_cancel(struct pl_request *request);
+
+/* Frees what a complete request holds (its error text). The memory itself is the caller's. */
+void pl_request_finish(struct pl_request *request);
+
+/* One round of progress of all ports of the rank. Returns events, or a negative error. */
+int pl_progress(struct pl_rank *rank);
+
+/* What a loop does after pl_progress found nothing `idle` times in a row (0, 1, 2 ...):
+ * relax, yield, then sleep until something comes. Returns 0, or PL_EDEADLOCK. Gives the
+ * rank's lock away meanwhile. */
+int pl_idle(struct pl_rank *rank, unsigned idle);
+
+#endif
