@@ -86,9 +86,6 @@ int pl_check_root(const struct pl_comm *comm, int root);
 /* An output argument that may not be NULL. */
 int pl_check_pointer(const void *pointer, const char *name);
 
-/* The state made at Init (given a rank that is up) and freed at the end. */
-struct pl_mpi *pl_mpi_create(struct pl_rank *rank, int thread_level);
-void pl_mpi_destroy(struct pl_mpi *mpi);
 
 void pl_errhandler_release(struct pl_mpi *mpi, struct pl_errhandler *errhandler);
 
