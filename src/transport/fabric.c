@@ -10,8 +10,9 @@
  *
  * Deterministic: a baton. Its holder runs until it has nothing to do and sleeps,
  * yields, or leaves; the next is drawn among those that could go on. Time stands
- * still while anybody can run; when none can, the nearest timeout fires; when
- * there is none, it is a deadlock. The draws come from splitmix64 (Steele, Lea,
+ * still while anybody has something to do; when none has (all sleep, or those who
+ * run do nothing but yield), the nearest timeout fires; when all sleep and there
+ * is none, it is a deadlock. The draws come from splitmix64 (Steele, Lea,
  * Flood: Fast splittable pseudorandom number generators, OOPSLA 2014), whose
  * whole state is one word.
  *
@@ -29,6 +30,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Turns a rank, on average, in which nothing happened: they only poll, and time passes. */
+enum { IDLE_TURNS = 8 };
 
 void pl_fabric_lock(struct pl_fabric *fabric)
 {
@@ -59,6 +63,8 @@ void pl_fabric_note(struct pl_fabric *fabric, enum pl_event event, int rank, int
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         fabric->hash = mix((fabric->hash ^ words[i]) + 0x9e3779b97f4a7c15u);
     fabric->events++;
+    if (event != PL_EVENT_TURN)
+        fabric->idle_turns = 0;
 }
 
 bool pl_seat_ready(const struct pl_seat *seat)
@@ -162,6 +168,8 @@ static void pass_baton(struct pl_fabric *fabric)
     fabric->running = -1;
     if (!fabric->open)
         return;
+    if (++fabric->idle_turns > IDLE_TURNS * fabric->open)
+        pass_time(fabric);
     int next = draw_runnable(fabric);
     if (next < 0) {
         if (!pass_time(fabric))

@@ -61,6 +61,7 @@ struct pl_fabric {
     int64_t now;            /* virtual nanoseconds */
     int running; /* deterministic: the rank with the baton, -1 before the start and after the end */
     int absent, open, sleepers; /* seats never opened; open ports; those asleep without limit */
+    int idle_turns;             /* deterministic: turns since anything happened */
     int *deaths, ndeaths;       /* ranks in the order they died */
     uint64_t hash, events;
     char report[4096];
