@@ -11,8 +11,8 @@
  * again: who calls allreduce where others call bcast gets told just that. What does not fit exactly
  * (root, bytes) is hashed; lengths are compared with the message itself besides.
  *
- *     31      27  26   22  21   17  16    10  9        0
- *     | coll + 1 | op + 1 | basic | root % 127 | bytes, hashed |
+ *     31      28  27   23  22   17  16       10  9            0
+ *     | coll + 1 | op + 1 | basic  | root % 127 | bytes, hashed |
  */
 #include "collectives.h"
 
@@ -77,6 +77,7 @@ static struct state *state_create(struct pl_comm *comm)
     rank->collectives_state = rank->config.algorithm; /* warned about: once a rank, not once a communicator */
     pl_forced_read(&state->forced, rank->config.algorithm, first);
     pl_forced_read(&state->forced, comm->algorithm, comm->rank == 0);
+    rank->explain = pl_coll_explain;
     comm->collectives = state;
     comm->collectives_free = state_free;
     return state;
@@ -168,25 +169,37 @@ static uint32_t signature_of(const struct pl_coll_call *call, const struct key *
 {
     uint64_t bytes = (uint64_t)key->count * key->element * 0x9e3779b97f4a7c15ull;
     uint32_t op = call->op ? (uint32_t)call->op->kind + 1 : 0, basic = call->op ? (uint32_t)call->type->basic : 0;
-    return ((uint32_t)call->collective + 1) << 27 | (op & 31) << 22 | (basic & 31) << 17 |
+    return ((uint32_t)call->collective + 1) << 28 | (op & 31) << 23 | (basic & 63) << 17 |
            (uint32_t)call->root % 127 << 10 | (uint32_t)(bytes >> 54);
 }
 
-const char *pl_coll_describe(uint32_t signature, char *text, size_t size)
+static void describe(uint32_t signature, char *text, size_t size)
 {
-    static const char *const ops[] = {"",          "MPI_SUM",  "MPI_MIN",     "MPI_MAX",     "MPI_PROD",   "MPI_BAND",
-                                      "MPI_BOR",   "MPI_BXOR", "MPI_LAND",    "MPI_LOR",     "MPI_LXOR",   "MPI_MINLOC",
-                                      "MPI_MAXLOC", "MPI_REPLACE", "MPI_NO_OP", "a user's operator"};
-    uint32_t collective = (signature >> 27) - 1, op = signature >> 22 & 31, basic = signature >> 17 & 31;
-    if (collective >= PL_COLLECTIVES || op >= sizeof ops / sizeof *ops)
-        snprintf(text, size, "something unknown");
+    static const char *const ops[] = {
+        "",        "MPI_SUM",  "MPI_MIN",    "MPI_MAX",    "MPI_PROD",    "MPI_BAND",  "MPI_BOR",          "MPI_BXOR",
+        "MPI_LAND", "MPI_LOR", "MPI_LXOR", "MPI_MINLOC", "MPI_MAXLOC", "MPI_REPLACE", "MPI_NO_OP", "a user's operator"};
+    uint32_t collective = (signature >> 28) - 1, op = signature >> 23 & 31, basic = signature >> 17 & 63;
+    if (collective >= PL_COLLECTIVES || op >= sizeof ops / sizeof *ops || basic >= PL_BASIC_COUNT)
+        snprintf(text, size, "no collective");
     else if (op)
-        snprintf(text, size, "%s of %s with %s, root %u", pl_collective_name((enum pl_collective)collective),
-                 pl_basic_name((enum pl_basic)basic), ops[op], signature >> 10 & 127);
+        snprintf(text, size, "%s of %s with %s", pl_collective_name((enum pl_collective)collective),
+                 pl_basic_name((enum pl_basic)basic), ops[op]);
     else
-        snprintf(text, size, "%s, root %u", pl_collective_name((enum pl_collective)collective),
-                 signature >> 10 & 127);
-    return text;
+        snprintf(text, size, "%s", pl_collective_name((enum pl_collective)collective));
+}
+
+void pl_coll_explain(struct pl_rank *rank, uint32_t mine, uint32_t theirs, char *text, size_t size)
+{
+    enum { ROOT = 127 << 10, BYTES = 1023 };
+    char here[96], there[96];
+    describe(mine, here, sizeof here);
+    describe(theirs, there, sizeof there);
+    if (strcmp(here, there) != 0)
+        snprintf(text, size, "%s there, %s here", there, here);
+    else if ((mine ^ theirs) & ROOT)
+        snprintf(text, size, "%s with root %u there, %u here", here, (theirs & ROOT) >> 10, (mine & ROOT) >> 10);
+    else
+        snprintf(text, size, "%s with another count or type there than here", here);
 }
 
 /* Where the caller's two buffers are for the schedule; in place, one of them is not looked at. */

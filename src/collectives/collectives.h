@@ -36,7 +36,8 @@ int pl_coll_blocking(const struct pl_coll_call *call);
 int pl_coll_start(const struct pl_coll_call *call, void (*completed)(struct pl_run *run), void *owner,
                   struct pl_run **run);
 
-/* What a signature says, for the text of a mismatch: "allreduce of float with MPI_SUM". Returns `text`. */
-const char *pl_coll_describe(uint32_t signature, char *text, size_t size);
+/* Says how the signatures of two ranks' messages differ: "bcast there, allreduce of float with
+ * MPI_SUM here". For pl_rank.explain, where the first collective call puts it. */
+void pl_coll_explain(struct pl_rank *rank, uint32_t mine, uint32_t theirs, char *text, size_t size);
 
 #endif

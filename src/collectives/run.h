@@ -43,6 +43,7 @@ struct pl_run {
     bool draining;        /* drain() is on the stack */
     bool waited;          /* somebody is in pl_run_end and does the local steps */
     bool holds_comm;
+    bool tainted;         /* given up with requests under way: its memory is not used again */
     struct pl_run *next;  /* free list */
     size_t capacity;      /* bytes after the head */
     uint32_t clean;       /* slots that have only ever been slots */
@@ -56,8 +57,7 @@ struct pl_run *pl_run_create(struct pl_run **kept, struct pl_schedule *schedule)
 void pl_run_start(struct pl_run *run);
 
 /* Progresses until the run is complete, and finishes it. Returns its error, whose text is then pl_fail_text().
- * An error of the rank itself (deadlock, broken port) ends the wait before the run is complete; it then
- * finishes itself when it completes. In any case the run is no longer the caller's. */
+ * An error of the rank itself (deadlock, broken port) gives up what is under way. */
 int pl_run_end(struct pl_run *run);
 
 /* Gives a complete run back. Accepts NULL. */
