@@ -77,8 +77,11 @@ static ssize_t write_some(struct pl_sink *sink, const char *bytes, size_t length
     return (ssize_t)done;
 }
 
-static void enqueue(struct pl_sink *sink, const char *bytes, size_t length)
+/* Puts bytes behind what waits; drain() then writes as much as goes. */
+static void emit(struct pl_sink *sink, const char *bytes, size_t length)
 {
+    if (sink->broken)
+        return;
     if (sink->head + sink->fill + length > sink->size && sink->head) {
         memmove(sink->queue, sink->queue + sink->head, sink->fill);
         sink->head = 0;
@@ -95,39 +98,38 @@ static void enqueue(struct pl_sink *sink, const char *bytes, size_t length)
     }
     memcpy(sink->queue + sink->head + sink->fill, bytes, length);
     sink->fill += length;
-    if (!sink->full && sink->fill >= QUEUE_FULL)
-        rest_streams(sink, true);
-    if (pl_loop_want(sink->output->loop, &sink->watch, EPOLLOUT))
-        break_sink(sink, errno);
 }
 
-static void emit(struct pl_sink *sink, const char *bytes, size_t length)
+static void drain(struct pl_sink *sink)
 {
-    ssize_t done = sink->broken || sink->fill ? 0 : write_some(sink, bytes, length);
-    if (!sink->broken && (size_t)done < length)
-        enqueue(sink, bytes + done, length - (size_t)done);
-}
-
-static void sink_ready(struct pl_watch *watch, uint32_t events)
-{
-    struct pl_sink *sink = (struct pl_sink *)watch;
-    ssize_t done = write_some(sink, sink->queue + sink->head, sink->fill);
+    ssize_t done = sink->fill ? write_some(sink, sink->queue + sink->head, sink->fill) : 0;
     if (done < 0)
         return;
     sink->fill -= (size_t)done;
     sink->head = sink->fill ? sink->head + (size_t)done : 0;
+    if (!sink->full && sink->fill >= QUEUE_FULL)
+        rest_streams(sink, true);
     if (sink->full && sink->fill <= QUEUE_LOW)
         rest_streams(sink, false);
-    if (!sink->fill)
-        pl_loop_want(sink->output->loop, &sink->watch, 0);
+    if (pl_loop_want(sink->output->loop, &sink->watch, sink->fill ? EPOLLOUT : 0))
+        break_sink(sink, errno);
+}
+
+static void sink_ready(struct pl_watch *watch, uint32_t events)
+{
+    drain((struct pl_sink *)watch);
+}
+
+static struct pl_sink *sink_of(const struct pl_stream *stream)
+{
+    return &stream->output->sinks[stream->number - 1];
 }
 
 /* Passes on the kept start of a line. */
 static void emit_partial(struct pl_stream *stream)
 {
-    struct pl_sink *sink = &stream->output->sinks[stream->number - 1];
     if (stream->fill)
-        emit(sink, stream->partial, stream->fill);
+        emit(sink_of(stream), stream->partial, stream->fill);
     free(stream->partial);
     stream->partial = NULL;
     stream->fill = 0;
@@ -139,7 +141,7 @@ static void emit_tag(struct pl_stream *stream)
     if (!stream->output->tag || stream->begun)
         return;
     int length = snprintf(tag, sizeof tag, "[%d] ", stream->rank);
-    emit(&stream->output->sinks[stream->number - 1], tag, (size_t)length);
+    emit(sink_of(stream), tag, (size_t)length);
 }
 
 /* Passes on `length` bytes that begin or go on with the kept line. */
@@ -147,7 +149,7 @@ static void emit_part(struct pl_stream *stream, const char *bytes, size_t length
 {
     emit_tag(stream);
     emit_partial(stream);
-    emit(&stream->output->sinks[stream->number - 1], bytes, length);
+    emit(sink_of(stream), bytes, length);
     stream->begun = !ends;
 }
 
@@ -187,6 +189,7 @@ static void close_stream(struct pl_stream *stream)
     if (stream->fill) {
         emit_tag(stream);
         emit_partial(stream);
+        drain(sink_of(stream));
     }
     pl_loop_close(stream->output->loop, &stream->watch);
     stream->output->open--;
@@ -201,6 +204,7 @@ static void stream_ready(struct pl_watch *watch, uint32_t events)
     if (n > 0) {
         stream->output->active = pl_now();
         feed(stream, stream->output->chunk, (size_t)n);
+        drain(sink_of(stream));
     } else {
         close_stream(stream);
     }
