@@ -3,7 +3,10 @@
 
 #include <string.h>
 
+extern const struct pl_transport pl_transport_tcp;
+
 const struct pl_transport *const pl_transports[] = {
+    &pl_transport_tcp,
     NULL,
 };
 
