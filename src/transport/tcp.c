@@ -276,6 +276,7 @@ static struct pl_tcp_port *port_create(const struct pl_port_params *params)
     pl_list_init(&port->strangers);
     pl_list_init(&port->dials);
     pl_list_init(&port->attention);
+    pl_list_init(&port->spare);
     pl_list_init(&port->graveyard);
     pl_tcp_nonce(port->card.nonce, sizeof port->card.nonce);
     return port;
@@ -350,6 +351,13 @@ static int tcp_connect(struct pl_port *base, int rank, const void *bytes, size_t
     return 0;
 }
 
+/* A frame was begun that will never be whole: nothing can follow it. */
+static void break_stream(struct pl_tcp_stream *stream, int error)
+{
+    stream->write_error = error;
+    shutdown(stream->source.fd, SHUT_RDWR);
+}
+
 static void tcp_disconnect(struct pl_endpoint *endpoint)
 {
     if (!endpoint)
@@ -362,10 +370,8 @@ static void tcp_disconnect(struct pl_endpoint *endpoint)
         peer->state = PL_TCP_IDLE;
         pl_tcp_dial_stop(peer);
     }
-    if (stream && first && pl_container(first, struct pl_operation, link)->progress) {
-        stream->write_error = ECANCELED;
-        shutdown(stream->source.fd, SHUT_RDWR);
-    }
+    if (stream && first && pl_container(first, struct pl_tcp_item, link)->operation->progress)
+        break_stream(stream, ECANCELED);
     pl_tcp_peer_fail_queue(peer, PL_ECANCELLED, "the endpoint was disconnected");
 }
 
@@ -373,6 +379,8 @@ static int tcp_send(struct pl_endpoint *endpoint, struct pl_operation *operation
 {
     struct pl_tcp_peer *peer = (struct pl_tcp_peer *)endpoint;
     operation->progress = 0;
+    if (!peer->connected)
+        return pl_fail(PL_EARG, "tcp: the endpoint to rank %d was disconnected", endpoint->peer);
     switch (peer->state) {
     case PL_TCP_UP:
         if (pl_list_empty(&peer->queue) && !pl_tcp_stream_try(peer->stream, operation))
@@ -389,8 +397,10 @@ static int tcp_send(struct pl_endpoint *endpoint, struct pl_operation *operation
     case PL_TCP_LOST:
         return pl_fail(PL_EPEER, "the way to rank %d is lost", endpoint->peer);
     }
-    pl_list_append(&peer->queue, &operation->link);
-    return PL_PENDING;
+    int error = pl_tcp_peer_queue(peer, operation);
+    if (error < 0 && operation->progress)
+        break_stream(peer->stream, ENOMEM);
+    return error;
 }
 
 static int tcp_progress(struct pl_port *port)

@@ -40,6 +40,14 @@ struct pl_tcp_source {
     uint32_t events; /* which it was told */
 };
 
+/* One operation in a peer's queue. The head is kept here, since the caller's
+ * header is read before send returns. */
+struct pl_tcp_item {
+    struct pl_list link;
+    struct pl_operation *operation;
+    unsigned char head[PL_TCP_HEAD];
+};
+
 /* One authenticated socket to a peer. A peer has one; nothing here but `peer` knows that. */
 struct pl_tcp_stream {
     struct pl_tcp_source source;
@@ -69,7 +77,7 @@ struct pl_tcp_peer {
     bool connected; /* connect() was called: `card` is valid and `base` is the caller's */
     enum pl_tcp_state state;
     struct pl_list attention; /* in port->attention: progress has to look at it */
-    struct pl_list queue;     /* of pl_operation, in order */
+    struct pl_list queue;     /* of pl_tcp_item, in order */
     struct pl_tcp_stream *stream;
     /* Dialing. */
     struct pl_tcp_card card;
@@ -107,6 +115,7 @@ struct pl_tcp_port {
     struct pl_list dials;
     int warned; /* how many strangers were warned about */
     struct pl_list attention;
+    struct pl_list spare;     /* items for reuse */
     struct pl_list graveyard; /* sources to free when no event can point to them any more */
 
     unsigned turn;  /* counts progress calls, to look at epoll now and then */
@@ -149,6 +158,11 @@ int pl_tcp_peer_left(struct pl_tcp_peer *peer);
 /* It is gone: completes everything with `error`, calls lost. Only from progress or close. */
 int pl_tcp_peer_lose(struct pl_tcp_peer *peer, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Puts an operation that was begun by pl_tcp_stream_try, or not begun, into the queue. PL_PENDING or
+ * PL_ENOMEM. */
+int pl_tcp_peer_queue(struct pl_tcp_peer *peer, struct pl_operation *operation);
+/* Takes the item out of whatever list it is in and completes its operation. */
+void pl_tcp_item_done(struct pl_tcp_port *port, struct pl_tcp_item *item, int status);
 /* Completes every queued operation; returns how many. */
 int pl_tcp_peer_fail_queue(struct pl_tcp_peer *peer, int error, const char *text);
 void pl_tcp_peer_destroy(struct pl_tcp_peer *peer);
@@ -175,6 +189,8 @@ int pl_tcp_stream_write(struct pl_tcp_stream *stream);
 int pl_tcp_stream_read(struct pl_tcp_stream *stream);
 /* Whether the other end's host has been silent too long although it owes us an answer. */
 bool pl_tcp_stream_silent(const struct pl_tcp_stream *stream, int64_t timeout);
+/* The first bytes of a frame on the wire. */
+void pl_tcp_head(unsigned char bytes[PL_TCP_HEAD], const struct pl_header *header, size_t length);
 /* The bytes of a goodbye. */
 void pl_tcp_goodbye(unsigned char bytes[PL_TCP_HEAD]);
 

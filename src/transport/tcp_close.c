@@ -138,6 +138,10 @@ void pl_tcp_close(struct pl_port *base)
         pl_list_remove(node);
         free(pl_container(node, struct pl_tcp_source, link));
     }
+    while ((node = pl_list_first(&port->spare))) {
+        pl_list_remove(node);
+        free(pl_container(node, struct pl_tcp_item, link));
+    }
     for (int i = 0; i < port->card.count; i++)
         close(port->listener[i].fd);
     close(port->timer.fd);

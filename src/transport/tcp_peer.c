@@ -74,15 +74,36 @@ void pl_tcp_peer_attend(struct pl_tcp_peer *peer)
         pl_list_append(&pl_tcp_port_of(peer)->attention, &peer->attention);
 }
 
+int pl_tcp_peer_queue(struct pl_tcp_peer *peer, struct pl_operation *operation)
+{
+    struct pl_list *spare = pl_list_first(&pl_tcp_port_of(peer)->spare);
+    struct pl_tcp_item *item = spare ? pl_container(spare, struct pl_tcp_item, link) : malloc(sizeof *item);
+    if (!item)
+        return pl_fail(PL_ENOMEM, "tcp: no memory to queue %zu bytes to rank %d", operation->length,
+                       peer->base.peer);
+    if (spare)
+        pl_list_remove(spare);
+    item->operation = operation;
+    pl_tcp_head(item->head, &operation->header, operation->length);
+    pl_list_append(&peer->queue, &item->link);
+    return PL_PENDING;
+}
+
+void pl_tcp_item_done(struct pl_tcp_port *port, struct pl_tcp_item *item, int status)
+{
+    struct pl_operation *operation = item->operation;
+    pl_list_remove(&item->link);
+    pl_list_append(&port->spare, &item->link);
+    operation->done(operation, status);
+}
+
 int pl_tcp_peer_fail_queue(struct pl_tcp_peer *peer, int error, const char *text)
 {
     int count = 0;
     struct pl_list *node;
     while ((node = pl_list_first(&peer->queue))) {
-        pl_list_remove(node);
-        struct pl_operation *operation = pl_container(node, struct pl_operation, link);
         pl_fail(error, "%s", text);
-        operation->done(operation, error);
+        pl_tcp_item_done(pl_tcp_port_of(peer), pl_container(node, struct pl_tcp_item, link), error);
         count++;
     }
     return count;

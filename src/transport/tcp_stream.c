@@ -85,6 +85,11 @@ static void put_head(unsigned char out[PL_TCP_HEAD], unsigned kind, const struct
     memcpy(out + 8, header, PL_HEADER_SIZE);
 }
 
+void pl_tcp_head(unsigned char bytes[PL_TCP_HEAD], const struct pl_header *header, size_t length)
+{
+    put_head(bytes, KIND_FRAME, header, length);
+}
+
 void pl_tcp_goodbye(unsigned char bytes[PL_TCP_HEAD])
 {
     put_head(bytes, KIND_GOODBYE, &(struct pl_header){{0}}, 0);
@@ -96,7 +101,6 @@ static int gather(struct iovec *v, unsigned char head[PL_TCP_HEAD], const struct
     int n = 0;
     size_t done = operation->progress;
     if (done < PL_TCP_HEAD) {
-        put_head(head, KIND_FRAME, &operation->header, operation->length);
         v[n++] = (struct iovec){head + done, PL_TCP_HEAD - done};
         done = PL_TCP_HEAD;
     }
@@ -136,7 +140,7 @@ int pl_tcp_stream_try(struct pl_tcp_stream *stream, struct pl_operation *operati
         return PL_PENDING;
     unsigned char head[PL_TCP_HEAD];
     struct iovec v[2];
-    operation->progress = 0;
+    pl_tcp_head(head, &operation->header, operation->length);
     int n = gather(v, head, operation);
     ssize_t took = send_vector(stream, v, n);
     if (took == (ssize_t)(PL_TCP_HEAD + operation->length))
@@ -152,14 +156,15 @@ int pl_tcp_stream_try(struct pl_tcp_stream *stream, struct pl_operation *operati
 static void advance(struct pl_list *queue, size_t took, struct pl_list *finished)
 {
     while (took) {
-        struct pl_operation *operation = pl_container(pl_list_first(queue), struct pl_operation, link);
+        struct pl_tcp_item *item = pl_container(pl_list_first(queue), struct pl_tcp_item, link);
+        struct pl_operation *operation = item->operation;
         size_t rest = PL_TCP_HEAD + operation->length - operation->progress;
         size_t part = took < rest ? took : rest;
         operation->progress += part;
         took -= part;
         if (part == rest) {
-            pl_list_remove(&operation->link);
-            pl_list_append(finished, &operation->link);
+            pl_list_remove(&item->link);
+            pl_list_append(finished, &item->link);
         }
     }
 }
@@ -169,7 +174,6 @@ int pl_tcp_stream_write(struct pl_tcp_stream *stream)
     struct pl_list *queue = &stream->peer->queue, finished;
     pl_list_init(&finished);
     while (!pl_list_empty(queue) && !stream->write_error) {
-        unsigned char head[GATHER_FRAMES][PL_TCP_HEAD];
         struct iovec v[2 * GATHER_FRAMES];
         int n = 0, frames = 0;
         size_t bytes = 0;
@@ -177,9 +181,10 @@ int pl_tcp_stream_write(struct pl_tcp_stream *stream)
         {
             if (frames == GATHER_FRAMES || bytes >= GATHER_BYTES)
                 break;
-            struct pl_operation *operation = pl_container(node, struct pl_operation, link);
-            n += gather(v + n, head[frames++], operation);
-            bytes += PL_TCP_HEAD + operation->length - operation->progress;
+            struct pl_tcp_item *item = pl_container(node, struct pl_tcp_item, link);
+            n += gather(v + n, item->head, item->operation);
+            bytes += PL_TCP_HEAD + item->operation->length - item->operation->progress;
+            frames++;
         }
         ssize_t took = send_vector(stream, v, n);
         if (took > 0)
@@ -194,9 +199,7 @@ int pl_tcp_stream_write(struct pl_tcp_stream *stream)
     int count = 0;
     struct pl_list *node;
     while ((node = pl_list_first(&finished))) {
-        pl_list_remove(node);
-        struct pl_operation *operation = pl_container(node, struct pl_operation, link);
-        operation->done(operation, 0);
+        pl_tcp_item_done(pl_tcp_port_of(stream->peer), pl_container(node, struct pl_tcp_item, link), 0);
         count++;
     }
     return count;
