@@ -290,7 +290,7 @@ static int tcp_open(const struct pl_port_params *params, struct pl_port **out)
     struct pl_tcp_port *port = port_create(params);
     if (!port)
         return pl_fail(PL_ENOMEM, "tcp: no memory for a port");
-    port->base.transport = pl_transport_find("tcp");
+    port->base.transport = &pl_tcp;
     error = pl_tcp_addresses(params->local_size == params->size, params->config->net, &port->card);
     if (error)
         goto free_port;
@@ -426,7 +426,7 @@ static int tcp_wait_fd(struct pl_port *base, bool *ready)
     return port->epoll;
 }
 
-const struct pl_transport pl_transport_tcp = {
+const struct pl_transport pl_tcp = {
     .name = "tcp",
     .eager_limit = PL_TCP_EAGER,
     .cooperative = pl_no_cooperative,

@@ -131,6 +131,7 @@ static inline struct pl_tcp_port *pl_tcp_port_of(const struct pl_tcp_peer *peer)
 }
 
 /* tcp.c */
+extern const struct pl_transport pl_tcp;
 /* Tells epoll which events of `source` matter; 0: none, forget it. Returns 0 or PL_ESYSTEM. */
 int pl_tcp_watch(struct pl_tcp_port *port, struct pl_tcp_source *source, uint32_t events);
 /* Has epoll know every stream from now on. Returns 0 or PL_ESYSTEM. */
