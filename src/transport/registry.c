@@ -3,7 +3,10 @@
 
 #include <string.h>
 
+extern const struct pl_transport pl_transport_shm;
+
 const struct pl_transport *const pl_transports[] = {
+    &pl_transport_shm,
     NULL,
 };
 
