@@ -131,7 +131,7 @@ static double stream(struct side *side, size_t length, long n)
     return (double)(pl_now() - start) * 1e-9;
 }
 
-/* Rank 1 reads rank 0's buffer n times. */
+/* Rank 1 reads rank 0's buffer n times, when rank 0 has said so. */
 static double gets(struct side *side, size_t length, long n)
 {
     long base = side->arrived;
@@ -139,10 +139,12 @@ static double gets(struct side *side, size_t length, long n)
     if (side->rank == 1) {
         struct pl_memory_key key = {{0, 0}};
         struct pl_operation operation = {.done = done};
+        wait_arrived(side, base + 1);
         for (long i = 0; i < n; i++)
             check(side->transport->get(side->peer, side->buffer, side->board->buffer[0], &key, length, &operation));
         send_one(side, 0);
     } else {
+        send_one(side, 0);
         wait_arrived(side, base + 1);
     }
     return (double)(pl_now() - start) * 1e-9;
