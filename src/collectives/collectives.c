@@ -38,7 +38,7 @@ struct entry {
     uint64_t used;                /* the clock when it was used last */
 };
 
-struct state { /* comm->collectives */
+struct state {          /* comm->collectives */
     struct entry *last; /* the entry of the call before */
     uint64_t clock;
     const struct pl_machine *machine;
@@ -95,7 +95,8 @@ static bool same_key(const struct key *a, const struct key *b)
            a->root == b->root && a->in_place == b->in_place && a->ordered == b->ordered;
 }
 
-static int build(struct pl_comm *comm, struct state *state, const struct key *key, struct pl_schedule **schedule)
+static int build(struct pl_comm *comm, struct state *state, const struct key *key,
+                 struct pl_schedule **schedule)
 {
     struct pl_coll_args args = {.collective = (enum pl_collective)key->collective,
                                 .rank = comm->rank,
@@ -105,13 +106,14 @@ static int build(struct pl_comm *comm, struct state *state, const struct key *ke
                                 .element = key->element,
                                 .in_place = key->in_place,
                                 .ordered = key->ordered};
-    const struct pl_algorithm *algorithm = pl_choose(state->machine, &args, comm->owner->config.reproducible, false,
-                                                     state->forced.algorithm[key->collective]);
+    const struct pl_algorithm *algorithm = pl_choose(state->machine, &args, comm->owner->config.reproducible,
+                                                     false, state->forced.algorithm[key->collective]);
     return pl_algorithm_schedule(algorithm, &args, 0, schedule);
 }
 
 /* The schedule for the call, still the cache's. */
-static int look_up(struct pl_comm *comm, struct state *state, const struct key *key, struct pl_schedule **schedule)
+static int look_up(struct pl_comm *comm, struct state *state, const struct key *key,
+                   struct pl_schedule **schedule)
 {
     if (state->last->schedule && same_key(&state->last->key, key)) {
         *schedule = state->last->schedule;
@@ -168,16 +170,18 @@ static int key_of(const struct pl_coll_call *call, struct key *key)
 static uint32_t signature_of(const struct pl_coll_call *call, const struct key *key)
 {
     uint64_t bytes = (uint64_t)key->count * key->element * 0x9e3779b97f4a7c15ull;
-    uint32_t op = call->op ? (uint32_t)call->op->kind + 1 : 0, basic = call->op ? (uint32_t)call->type->basic : 0;
+    uint32_t op = call->op ? (uint32_t)call->op->kind + 1 : 0,
+             basic = call->op ? (uint32_t)call->type->basic : 0;
     return ((uint32_t)call->collective + 1) << 28 | (op & 31) << 23 | (basic & 63) << 17 |
            (uint32_t)call->root % 127 << 10 | (uint32_t)(bytes >> 54);
 }
 
 static void describe(uint32_t signature, char *text, size_t size)
 {
-    static const char *const ops[] = {
-        "",        "MPI_SUM",  "MPI_MIN",    "MPI_MAX",    "MPI_PROD",    "MPI_BAND",  "MPI_BOR",          "MPI_BXOR",
-        "MPI_LAND", "MPI_LOR", "MPI_LXOR", "MPI_MINLOC", "MPI_MAXLOC", "MPI_REPLACE", "MPI_NO_OP", "a user's operator"};
+    static const char *const ops[] = {"",           "MPI_SUM",     "MPI_MIN",   "MPI_MAX",
+                                      "MPI_PROD",   "MPI_BAND",    "MPI_BOR",   "MPI_BXOR",
+                                      "MPI_LAND",   "MPI_LOR",     "MPI_LXOR",  "MPI_MINLOC",
+                                      "MPI_MAXLOC", "MPI_REPLACE", "MPI_NO_OP", "a user's operator"};
     uint32_t collective = (signature >> 28) - 1, op = signature >> 23 & 31, basic = signature >> 17 & 63;
     if (collective >= PL_COLLECTIVES || op >= sizeof ops / sizeof *ops || basic >= PL_BASIC_COUNT)
         snprintf(text, size, "no collective");
@@ -197,7 +201,8 @@ void pl_coll_explain(struct pl_rank *rank, uint32_t mine, uint32_t theirs, char 
     if (strcmp(here, there) != 0)
         snprintf(text, size, "%s there, %s here", there, here);
     else if ((mine ^ theirs) & ROOT)
-        snprintf(text, size, "%s with root %u there, %u here", here, (theirs & ROOT) >> 10, (mine & ROOT) >> 10);
+        snprintf(text, size, "%s with root %u there, %u here", here, (theirs & ROOT) >> 10,
+                 (mine & ROOT) >> 10);
     else
         snprintf(text, size, "%s with another count or type there than here", here);
 }

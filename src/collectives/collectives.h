@@ -11,10 +11,10 @@
 /* One call. `count` elements of `type`: of the vector (bcast, reduce, allreduce) or of one rank's block
  * (scatter, gather, allgather, reduce_scatter, alltoall), whichever of the two types of the MPI call is
  * significant here; the bytes are what counts.
- * Data lies as MPI has it, with the buffers of struct pl_coll_args: bcast's is `out` on every rank; buffers that are
- * not significant may be NULL. In place: `in` (scatter: `out`) is ignored.
- * type: contiguous; reductions also take any type with lb 0, and move its gaps along. What else there is
- * must be packed by the caller: PL_EUNSUPPORTED. */
+ * Data lies as MPI has it, with the buffers of struct pl_coll_args: bcast's is `out` on every rank; buffers
+ * that are not significant may be NULL. In place: `in` (scatter: `out`) is ignored. type: contiguous;
+ * reductions also take any type with lb 0, and move its gaps along. What else there is must be packed by the
+ * caller: PL_EUNSUPPORTED. */
 struct pl_coll_call {
     enum pl_collective collective;
     const void *in;
@@ -30,9 +30,9 @@ struct pl_coll_call {
 /* Makes the call and waits for it. 0 or an error, whose text is then pl_fail_text(). */
 int pl_coll_blocking(const struct pl_coll_call *call);
 
-/* Starts the call. 0: *run is there, perhaps complete already; `completed` (may be NULL) is called once, when it
- * completes, perhaps before this returns. Finish it with pl_run_finish when complete. Type,
- * operator and communicator must live until then; this holds the communicator itself. */
+/* Starts the call. 0: *run is there, perhaps complete already; `completed` (may be NULL) is called once, when
+ * it completes, perhaps before this returns. Finish it with pl_run_finish when complete. Type, operator and
+ * communicator must live until then; this holds the communicator itself. */
 int pl_coll_start(const struct pl_coll_call *call, void (*completed)(struct pl_run *run), void *owner,
                   struct pl_run **run);
 

@@ -124,7 +124,8 @@ static void run_event(struct pricing *p, struct event event)
     if (message)
         end = start + p->machine->alpha + bytes * p->machine->beta;
     else
-        end = start + bytes * (reached * p->machine->beta / 2 + (step->verb == PL_STEP_REDUCE) * p->machine->gamma);
+        end = start +
+              bytes * (reached * p->machine->beta / 2 + (step->verb == PL_STEP_REDUCE) * p->machine->gamma);
     *busy[0] = *busy[1] = end;
     if (message)
         done(p, p->partner[event.step], end);
@@ -189,8 +190,8 @@ static int prepare(struct pricing *p, const struct pl_algorithm *algorithm, cons
     return allocate(p);
 }
 
-int pl_price(const struct pl_algorithm *algorithm, const struct pl_coll_args *args, const struct pl_machine *machine,
-             double *nanoseconds)
+int pl_price(const struct pl_algorithm *algorithm, const struct pl_coll_args *args,
+             const struct pl_machine *machine, double *nanoseconds)
 {
     struct pricing p = {.machine = machine};
     int error = prepare(&p, algorithm, args);

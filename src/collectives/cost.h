@@ -5,7 +5,7 @@
 #include "algorithm.h"
 
 /* Nanoseconds until the last rank is done. args.rank is ignored. 0 or an error. */
-int pl_price(const struct pl_algorithm *algorithm, const struct pl_coll_args *args, const struct pl_machine *machine,
-             double *nanoseconds);
+int pl_price(const struct pl_algorithm *algorithm, const struct pl_coll_args *args,
+             const struct pl_machine *machine, double *nanoseconds);
 
 #endif

@@ -8,8 +8,8 @@
  *              completed ----> successors need one step less; at zero they enter
  *
  * Messages start before any local step runs, so that what others wait for goes out first. A long
- * local step is done in pieces while somebody waits, with progress made between them; from a completion callback
- * it is done at once, for nobody else would come back to it.
+ * local step is done in pieces while somebody waits, with progress made between them; from a completion
+ * callback it is done at once, for nobody else would come back to it.
  *
  * The first error stops the run from starting anything more; receives that nothing has matched are
  * cancelled, and when the last request is back the run completes with that error. (A send
@@ -39,7 +39,8 @@ static size_t round_up(size_t bytes)
 
 struct pl_run *pl_run_create(struct pl_run **kept, struct pl_schedule *schedule)
 {
-    size_t slots = schedule->requests * sizeof(struct pl_slot), words = 2 * schedule->steps * sizeof(uint32_t);
+    size_t slots = schedule->requests * sizeof(struct pl_slot),
+           words = 2 * schedule->steps * sizeof(uint32_t);
     size_t head = sizeof(struct pl_run) + slots;
     size_t peers = schedule->reaches ? 2 * (size_t)schedule->size * sizeof(char *) : 0;
     size_t capacity = slots + words + peers + schedule->tmp + 192;
@@ -122,7 +123,8 @@ static void message_complete(struct pl_request *request)
     run->outstanding--;
     request->owner = NULL;
     if (request->error || request->cancelled) {
-        fail(run, request->error ? request->error : PL_ECANCELLED, request->text ? request->text : pl_fail_text());
+        fail(run, request->error ? request->error : PL_ECANCELLED,
+             request->text ? request->text : pl_fail_text());
     } else if (step->verb == PL_STEP_RECV && request->length != step->length) {
         char text[PL_ERROR_TEXT];
         snprintf(text, sizeof text,
@@ -171,9 +173,9 @@ static size_t do_local(struct pl_run *run, size_t most)
     if (step->verb == PL_STEP_COPY)
         memcpy(address(run, &step->to) + at, address(run, &step->left) + at, length);
     else if (step->verb == PL_STEP_REDUCE) {
-        int error = pl_op_apply(run->op, run->type, address(run, &step->left) + at,
-                                address(run, &step->right) + at, address(run, &step->to) + at,
-                                length / run->element);
+        int error =
+            pl_op_apply(run->op, run->type, address(run, &step->left) + at, address(run, &step->right) + at,
+                        address(run, &step->to) + at, length / run->element);
         if (error)
             fail(run, error, pl_fail_text());
     }

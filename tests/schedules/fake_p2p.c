@@ -96,8 +96,9 @@ static struct pl_request *detach(const struct pl_request *request)
     return copy;
 }
 
-void pl_send_start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel, enum pl_mode mode,
-                   const void *buffer, size_t length, int destination, int tag, uint32_t signature)
+void pl_send_start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel,
+                   enum pl_mode mode, const void *buffer, size_t length, int destination, int tag,
+                   uint32_t signature)
 {
     struct fake_world *world = comm->owner->world_state;
     start(request, comm, destination, tag, signature);

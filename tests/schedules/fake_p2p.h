@@ -14,8 +14,8 @@ struct fake_world {
     struct pl_comm *comm[FAKE_RANKS];
     struct pl_request *send[FAKE_MESSAGES], *recv[FAKE_MESSAGES];
     int sends, recvs;
-    bool eager;   /* some sends complete before they are matched; else none does */
-    int fail_at;  /* the how-manieth match from now on fails on both sides; 0: none */
+    bool eager;  /* some sends complete before they are matched; else none does */
+    int fail_at; /* the how-manieth match from now on fails on both sides; 0: none */
     int cancelled, starts;
     uint64_t random;
 };

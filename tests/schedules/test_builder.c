@@ -1,4 +1,5 @@
-/* The builder by itself: which edges it makes, what vanishes, how things are cut; and the verifier's teeth. */
+/* The builder by itself: which edges it makes, what vanishes, how things are cut; and the verifier's teeth.
+ */
 #include "errors.h"
 #include "verify.h"
 
@@ -25,15 +26,16 @@ Test(builder, three_hazards)
     struct pl_builder b;
     pl_builder_init(&b, 2);
     struct pl_slice tmp = pl_tmp(&b, 100);
-    pl_step_recv(&b, 1, tmp);                                  /* 0 */
-    pl_step_send(&b, 1, pl_part(tmp, 0, 50));                  /* 1: reads what 0 wrote */
-    pl_step_recv(&b, 1, pl_part(tmp, 25, 50));                 /* 2: writes what 1 read and 0 wrote */
-    pl_step_recv(&b, 1, pl_part(tmp, 75, 25));                 /* 3: writes what 0 wrote */
+    pl_step_recv(&b, 1, tmp);                  /* 0 */
+    pl_step_send(&b, 1, pl_part(tmp, 0, 50));  /* 1: reads what 0 wrote */
+    pl_step_recv(&b, 1, pl_part(tmp, 25, 50)); /* 2: writes what 1 read and 0 wrote */
+    pl_step_recv(&b, 1, pl_part(tmp, 75, 25)); /* 3: writes what 0 wrote */
     pl_step_reduce(&b, pl_out(0, 10), pl_in(0, 10), pl_part(tmp, 70, 10)); /* 4: reads 2 and 3 */
-    pl_step_send(&b, 1, pl_in(0, 100));                        /* 5: waits for nothing */
+    pl_step_send(&b, 1, pl_in(0, 100));                                    /* 5: waits for nothing */
     struct pl_schedule *s = seal(&b);
     cr_assert_eq(s->steps, 6);
-    cr_expect(edge(s, 0, 1) && edge(s, 1, 2) && edge(s, 0, 2) && edge(s, 0, 3) && edge(s, 2, 4) && edge(s, 3, 4));
+    cr_expect(edge(s, 0, 1) && edge(s, 1, 2) && edge(s, 0, 2) && edge(s, 0, 3) && edge(s, 2, 4) &&
+              edge(s, 3, 4));
     cr_expect_eq(s->edges, 6);
     cr_expect_eq(s->needs[4], 2);
     cr_expect_eq(s->needs[5], 0);
@@ -135,8 +137,8 @@ static int failures(unsigned ignore)
         for (const struct pl_algorithm *a = pl_algorithms((enum pl_collective)c); a->name; a++)
             for (int n = 2; n <= 9; n++)
                 for (size_t count = 1; count <= 13; count += 4) {
-                    struct pl_coll_args args = {(enum pl_collective)c, 0, n, n / 2, count, 1, c != PL_BCAST && count % 8 == 1,
-                                                false, 3};
+                    struct pl_coll_args args = {(enum pl_collective)c,           0,     n, n / 2, count, 1,
+                                                c != PL_BCAST && count % 8 == 1, false, 3};
                     struct pl_verify_params params = {a, args, PL_SUM_SET, 7, 4, ignore};
                     if (pl_algorithm_fits(a, &args, false))
                         failed += pl_verify(&params) != 0;
@@ -201,12 +203,18 @@ Test(teeth, order)
     cr_assert_neq(pl_verify(&params), 0);
 }
 
-/* Doubling on 5 ranks keeps the order, but adds ((0+1)+2)+(3+4), where the canonical tree has ((0+1)+(2+3))+4. */
+/* Doubling on 5 ranks keeps the order, but adds ((0+1)+2)+(3+4), where the canonical tree has
+ * ((0+1)+(2+3))+4. */
 Test(teeth, bracketing)
 {
     const struct pl_algorithm *doubling = &pl_algorithms(PL_ALLREDUCE)[0];
     struct pl_verify_params params = {
-        doubling, {.collective = PL_ALLREDUCE, .size = 5, .count = 2, .element = 1, .ordered = true}, PL_SUM_ORDER, 5, 1, 0};
+        doubling,
+        {.collective = PL_ALLREDUCE, .size = 5, .count = 2, .element = 1, .ordered = true},
+        PL_SUM_ORDER,
+        5,
+        1,
+        0};
     cr_assert_eq(pl_verify(&params), 0);
     params.sum = PL_SUM_TREE;
     cr_assert_neq(pl_verify(&params), 0);
@@ -216,14 +224,17 @@ static void exchange_in_place(struct pl_builder *b, const struct pl_coll_args *a
 {
     struct pl_slice out = pl_out(0, pl_coll_bytes(args) * 2);
     pl_step_send(b, 1 - args->rank, pl_chunk(out, 1, 2, 1 - args->rank));
-    pl_step_recv(b, 1 - args->rank, pl_chunk(out, 1, 2, 1 - args->rank)); /* waits for the send, as the peer's does */
+    pl_step_recv(b, 1 - args->rank,
+                 pl_chunk(out, 1, 2, 1 - args->rank)); /* waits for the send, as the peer's does */
 }
 
 Test(teeth, rendezvous_deadlock)
 {
     static const struct pl_algorithm algorithm = {"exchange_in_place", exchange_in_place, NULL, 0};
     struct pl_verify_params params = {
-        &algorithm, {.collective = PL_ALLTOALL, .size = 2, .count = 3, .element = 1, .in_place = true}, PL_SUM_SET, 5, 1, 0};
+        &algorithm, {.collective = PL_ALLTOALL, .size = 2, .count = 3, .element = 1, .in_place = true},
+        PL_SUM_SET, 5,
+        1,          0};
     cr_assert_neq(pl_verify(&params), 0);
     cr_expect(strstr(pl_fail_text(), "deadlock"), "%s", pl_fail_text());
 }

@@ -7,9 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-
-static const struct pl_datatype int64 = {
-    .size = 8, .extent = 8, .basic = PL_BASIC_INT64, .group = PL_TYPES_C_INTEGER, .contiguous = true, .predefined = true, .name = "MPI_INT64_T"};
+static const struct pl_datatype int64 = {.size = 8,
+                                         .extent = 8,
+                                         .basic = PL_BASIC_INT64,
+                                         .group = PL_TYPES_C_INTEGER,
+                                         .contiguous = true,
+                                         .predefined = true,
+                                         .name = "MPI_INT64_T"};
 static const struct pl_datatype pair = {.size = 8, .extent = 8, .contiguous = true, .name = "a pair"};
 static const struct pl_op sum = {.kind = PL_OP_SUM, .commutative = true, .name = "MPI_SUM"};
 
@@ -124,11 +128,13 @@ static void check(struct job *job, int r)
 {
     const struct pl_coll_call *call = &job->call;
     size_t out = out_count(call->collective, call->count, job->world->size, r == call->root);
-    cr_assert(job->run[r]->complete && job->waiter[r].completed == 1, "rank %d completed %d times", r, job->waiter[r].completed);
+    cr_assert(job->run[r]->complete && job->waiter[r].completed == 1, "rank %d completed %d times", r,
+              job->waiter[r].completed);
     cr_assert_eq(job->run[r]->error, 0, "%s", job->run[r]->text);
     for (size_t i = 0; i < out; i++)
-        cr_assert_eq(job->out[r][i], expected(call, r, job->world->size, i), "%s of %zu on %d ranks: rank %d, element %zu",
-                     pl_collective_name(call->collective), call->count, job->world->size, r, i);
+        cr_assert_eq(job->out[r][i], expected(call, r, job->world->size, i),
+                     "%s of %zu on %d ranks: rank %d, element %zu", pl_collective_name(call->collective),
+                     call->count, job->world->size, r, i);
 }
 
 static void release(struct job *job, int r)
@@ -188,8 +194,10 @@ Test(run, many_at_once)
     struct job *job = calloc(JOBS, sizeof *job);
     for (int j = 0; j < JOBS; j++) {
         job[j].world = world;
-        job[j].call = (struct pl_coll_call){
-            .collective = j % 2 ? PL_ALLREDUCE : PL_ALLGATHER, .count = (size_t)j * 3, .type = &int64, .op = j % 2 ? &sum : NULL};
+        job[j].call = (struct pl_coll_call){.collective = j % 2 ? PL_ALLREDUCE : PL_ALLGATHER,
+                                            .count = (size_t)j * 3,
+                                            .type = &int64,
+                                            .op = j % 2 ? &sum : NULL};
     }
     for (int r = 0; r < RANKS; r++)
         for (int j = 0; j < JOBS; j++)
@@ -211,7 +219,8 @@ Test(run, cache_is_bounded_and_right)
     struct fake_world *world = fake_world_create(3, 1, true);
     for (int round = 0; round < 2; round++)
         for (size_t count = 0; count < 600; count++)
-            run(world, (struct pl_coll_call){.collective = PL_ALLREDUCE, .count = count, .type = &int64, .op = &sum});
+            run(world, (struct pl_coll_call){
+                           .collective = PL_ALLREDUCE, .count = count, .type = &int64, .op = &sum});
     fake_world_destroy(world);
 }
 
@@ -225,7 +234,8 @@ Test(run, in_place_and_blocking)
         data[r] = malloc(COUNT * sizeof(int64_t));
         for (size_t i = 0; i < COUNT; i++)
             data[r][i] = input(r, i);
-        struct pl_coll_call call = {PL_ALLREDUCE, NULL, data[r], COUNT, &int64, &sum, 0, true, world->comm[r]};
+        struct pl_coll_call call = {PL_ALLREDUCE, NULL, data[r], COUNT,         &int64,
+                                    &sum,         0,    true,    world->comm[r]};
         if (r < RANKS - 1)
             cr_assert_eq(pl_coll_start(&call, NULL, NULL, &runs[r]), 0);
         else
@@ -245,15 +255,16 @@ Test(run, in_place_and_blocking)
     fake_world_destroy(world);
 }
 
-/* Each message of a call fails once: the ranks it concerns complete, once, with that error. The others are cut off
- * and are completed by hand, as p2p does when it learns of a death. */
+/* Each message of a call fails once: the ranks it concerns complete, once, with that error. The others are
+ * cut off and are completed by hand, as p2p does when it learns of a death. */
 Test(run, errors_complete_once)
 {
     enum { RANKS = 5 };
     for (int fail_at = 1; fail_at < 40; fail_at++) {
         struct fake_world *world = fake_world_create(RANKS, (uint64_t)fail_at, fail_at % 2);
         struct job job = {.world = world};
-        job.call = (struct pl_coll_call){.collective = PL_ALLREDUCE, .count = 50000, .type = &int64, .op = &sum};
+        job.call =
+            (struct pl_coll_call){.collective = PL_ALLREDUCE, .count = 50000, .type = &int64, .op = &sum};
         world->fail_at = fail_at;
         for (int r = 0; r < RANKS; r++)
             start(&job, r);
