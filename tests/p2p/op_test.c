@@ -11,6 +11,7 @@
 #include <mpi.h>
 
 #include <criterion/criterion.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,7 +228,7 @@ static void store(struct layout l, struct number n, unsigned char *to)
     if (l.kind == 'i' || l.kind == 'u')
         memcpy(to, &n.integer, (size_t)l.bytes);
     else if (l.kind == 'x')
-        memcpy(to, &extended, sizeof extended);
+        memcpy(to, &extended, LDBL_MANT_DIG == 64 ? 10 : sizeof extended); /* x87 has 10 bytes, then a gap */
     else if (l.bytes == 2)
         half = l.kind == 'b' ? half : write16(n.real, 10, 15), memcpy(to, &half, 2);
     else if (l.bytes == 4)
