@@ -189,10 +189,10 @@ static void publish(struct pl_board *board, const void *data, size_t length, uin
 
 static int mismatch(struct pl_board *board, int rank, uint32_t mine, uint32_t theirs)
 {
-    char a[96], b[96];
-    return pl_fail(PL_EMISMATCH, "rank %d of %s calls %s, but rank %d calls %s", rank, board->comm->name,
-                   pl_coll_describe(theirs, b, sizeof b), board->comm->rank,
-                   pl_coll_describe(mine, a, sizeof a));
+    char text[256];
+    pl_coll_explain(board->comm->owner, mine, theirs, text, sizeof text);
+    return pl_fail(PL_EMISMATCH, "rank %d of %s is in another collective call than rank %d: %s", rank,
+                   board->comm->name, board->comm->rank, text);
 }
 
 /* Waits for this call's cell of a rank. */

@@ -16,6 +16,9 @@ struct pl_coll_call;
 /* Most bytes of data of a call that the board serves. */
 enum { PL_BOARD_BYTES = 248 };
 
+/* Most ranks: beyond, n looks at n cells each cost more than log2(n) messages. */
+enum { PL_BOARD_RANKS = 64 };
+
 /* Bytes of memory that a board of `size` ranks takes. */
 size_t pl_board_bytes(int size);
 
