@@ -38,8 +38,8 @@ struct side {
     unsigned char *buffer;
 };
 
-static void arrived(void *context, int peer, const struct pl_header *header, size_t length, const void *payload,
-                    struct pl_landing *landing)
+static void arrived(void *context, int peer, const struct pl_header *header, size_t length,
+                    const void *payload, struct pl_landing *landing)
 {
     struct side *side = context;
     if (payload || !length) {
@@ -141,7 +141,8 @@ static double gets(struct side *side, size_t length, long n)
         struct pl_operation operation = {.done = done};
         wait_arrived(side, base + 1);
         for (long i = 0; i < n; i++)
-            check(side->transport->get(side->peer, side->buffer, side->board->buffer[0], &key, length, &operation));
+            check(side->transport->get(side->peer, side->buffer, side->board->buffer[0], &key, length,
+                                       &operation));
         send_one(side, 0);
     } else {
         send_one(side, 0);
@@ -201,7 +202,8 @@ static int run(int rank, struct board *board)
     __atomic_store_n(&board->ready[rank], 1, __ATOMIC_RELEASE);
     while (!__atomic_load_n(&board->ready[1 - rank], __ATOMIC_ACQUIRE))
         sched_yield();
-    check(side.transport->connect(side.port, 1 - rank, board->card[1 - rank], board->length[1 - rank], &side.peer));
+    check(side.transport->connect(side.port, 1 - rank, board->card[1 - rank], board->length[1 - rank],
+                                  &side.peer));
     measure(&side);
     side.transport->close(side.port);
     free(side.buffer);

@@ -69,16 +69,19 @@ struct retired {
     int size;
 };
 
-/* Gives back the boards' memory that nobody looks at any more (`all`: whatever it is). */
-static void sweep(struct pl_rank *rank, bool all)
+/* Gives back the boards' memory that nobody looks at any more. At the `end` what others still look at is
+ * left to them: it goes with the last mapping of it. */
+static void sweep(struct pl_rank *rank, bool end)
 {
     struct pl_collectives *own = rank->collectives_state;
     for (struct retired **link = &own->retired, *item; (item = *link);) {
-        if (!all && !pl_board_empty(item->memory, item->size)) {
+        bool empty = pl_board_empty(item->memory, item->size);
+        if (!empty && !end) {
             link = &item->next;
             continue;
         }
-        rank->ports[0]->transport->free(rank->ports[0], item->memory);
+        if (empty)
+            rank->ports[0]->transport->free(rank->ports[0], item->memory);
         *link = item->next;
         free(item);
     }

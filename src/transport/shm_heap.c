@@ -45,8 +45,7 @@ void pl_shm_heap_init(struct pl_shm_heap *heap)
 
 void pl_shm_heap_finish(struct pl_shm_heap *heap)
 {
-    pl_list_each (node, &heap->blocks)
-        free(pl_container(node, struct block, link));
+    pl_list_each(node, &heap->blocks) free(pl_container(node, struct block, link));
     if (heap->base)
         munmap(heap->base, heap->size);
     if (heap->file >= 0)
@@ -132,7 +131,8 @@ static int claim(struct pl_shm_heap *heap, size_t offset, size_t size)
 {
     size_t available = size >= (1 << 20) ? memory_available() : SIZE_MAX;
     if (size > available)
-        return pl_fail(PL_ENOMEM, "cannot allocate %zu bytes of shared memory: %zu are available", size, available);
+        return pl_fail(PL_ENOMEM, "cannot allocate %zu bytes of shared memory: %zu are available", size,
+                       available);
     int result;
     do
         result = fallocate(heap->file, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size);
@@ -184,7 +184,8 @@ static struct block *join(struct pl_shm_heap *heap, struct block *b)
 
 static struct block *first_fit(struct pl_shm_heap *heap, size_t size, size_t align)
 {
-    pl_list_each (node, &heap->blocks) {
+    pl_list_each(node, &heap->blocks)
+    {
         struct block *b = pl_container(node, struct block, link);
         size_t at = (b->offset + align - 1) / align * align;
         if (!b->used && b->size >= size && at - b->offset <= b->size - size)
@@ -198,7 +199,8 @@ void *pl_shm_heap_alloc(struct pl_shm_heap *heap, struct pl_segment *segment, si
     if (heap->file < 0 && heap_open(heap, segment))
         return NULL;
     if (size > heap->size) {
-        pl_fail(PL_ENOMEM, "cannot allocate %zu bytes of shared memory: the machine has %zu", size, heap->size);
+        pl_fail(PL_ENOMEM, "cannot allocate %zu bytes of shared memory: the machine has %zu", size,
+                heap->size);
         return NULL;
     }
     size_t align = size >= PAGE ? PAGE : UNIT;
@@ -234,7 +236,8 @@ bool pl_shm_heap_free(struct pl_shm_heap *heap, void *memory)
     uintptr_t at = (uintptr_t)memory, base = (uintptr_t)heap->base;
     if (!heap->base || at < base || at >= base + heap->size)
         return false;
-    pl_list_each (node, &heap->blocks) {
+    pl_list_each(node, &heap->blocks)
+    {
         struct block *b = pl_container(node, struct block, link);
         if (b->offset != at - base || !b->used)
             continue;
@@ -258,7 +261,8 @@ static bool map_heap(struct pl_segment_view *view, int number)
     uint64_t base = view->segment->heap_base, size = view->segment->heap_size;
     int seals = fcntl(file, F_GET_SEALS);
     void *heap = MAP_FAILED;
-    if (seals >= 0 && (seals & SEALS) == SEALS && !fstat(file, &status) && size && (uint64_t)status.st_size == size)
+    if (seals >= 0 && (seals & SEALS) == SEALS && !fstat(file, &status) && size &&
+        (uint64_t)status.st_size == size)
         heap = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file, 0);
     close(file);
     if (heap == MAP_FAILED)

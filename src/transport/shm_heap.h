@@ -7,9 +7,9 @@
 #include "shm_segment.h"
 
 struct pl_shm_heap {
-    int file;            /* memfd; -1 until the first allocation */
-    char *base;          /* where it is mapped */
-    size_t size;         /* bytes of address space */
+    int file;              /* memfd; -1 until the first allocation */
+    char *base;            /* where it is mapped */
+    size_t size;           /* bytes of address space */
     struct pl_list blocks; /* struct block, by offset, without gaps */
 };
 

@@ -58,7 +58,8 @@ struct pl_cell {
 };
 
 /* kind: 8 bits, payload bytes of this record: 40 bits, number of the record: 16 bits */
-#define PL_WORD(kind, length, sequence) ((uint64_t)(kind) | (uint64_t)(length) << 8 | (uint64_t)(sequence) << 48)
+#define PL_WORD(kind, length, sequence)                                                                      \
+    ((uint64_t)(kind) | (uint64_t)(length) << 8 | (uint64_t)(sequence) << 48)
 
 /* What the sender says about the future of its ring. */
 enum pl_ring_left {
@@ -127,7 +128,8 @@ static inline void pl_ring_copy_short(unsigned char *to, const void *from, size_
 }
 
 /* Publishes the record at the writer's place, `cells` long. Its bytes are there already. */
-static inline void pl_ring_publish(struct pl_ring_writer *w, enum pl_record kind, size_t length, uint32_t cells)
+static inline void pl_ring_publish(struct pl_ring_writer *w, enum pl_record kind, size_t length,
+                                   uint32_t cells)
 {
     uint32_t at = w->index, next = at + cells == PL_RING_CELLS ? 0 : at + cells;
     if (cells > 1 && kind != PL_RECORD_SKIP)
@@ -185,12 +187,13 @@ static inline bool pl_ring_put(struct pl_ring_writer *w, const struct pl_header 
 }
 
 /* Writes the next piece of a long frame: bytes from `done` on. Returns how many, 0: no room now. */
-static inline size_t pl_ring_put_piece(struct pl_ring_writer *w, const struct pl_header *header, const void *payload,
-                                       uint64_t length, size_t done)
+static inline size_t pl_ring_put_piece(struct pl_ring_writer *w, const struct pl_header *header,
+                                       const void *payload, uint64_t length, size_t done)
 {
     enum pl_record kind = done ? PL_RECORD_MORE : PL_RECORD_FIRST;
     size_t left = length - done;
-    uint32_t most = left > (PL_STREAM_CELLS - 1) * PL_CELL_BYTES ? PL_STREAM_CELLS : pl_ring_cells(kind, left);
+    uint32_t most =
+        left > (PL_STREAM_CELLS - 1) * PL_CELL_BYTES ? PL_STREAM_CELLS : pl_ring_cells(kind, left);
     uint32_t cells = pl_ring_room(w, most < PL_STREAM_LEAST ? most : PL_STREAM_LEAST, most);
     if (!cells)
         return 0;
@@ -231,8 +234,8 @@ static inline int pl_ring_peek(const struct pl_ring_reader *r, struct pl_record_
     view->cell = cell;
     view->kind = (enum pl_record)(word & 0xff);
     view->length = word >> 8 & 0xffffffffff;
-    if ((uint16_t)(word >> 48) != r->sequence || view->length > PL_RECORD_MAX || view->kind < PL_RECORD_FRAME ||
-        view->kind > PL_RECORD_SKIP)
+    if ((uint16_t)(word >> 48) != r->sequence || view->length > PL_RECORD_MAX ||
+        view->kind < PL_RECORD_FRAME || view->kind > PL_RECORD_SKIP)
         return -1;
     uint32_t ahead = PL_RING_CELLS - r->index;
     view->cells = view->kind == PL_RECORD_SKIP ? ahead : pl_ring_cells(view->kind, view->length);

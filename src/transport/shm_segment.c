@@ -65,7 +65,8 @@ int pl_segment_create(int rank, int slots, struct pl_segment **segment, int *fd)
     size_t bytes = pl_segment_bytes(slots);
     struct rlimit limit;
     if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < bytes)
-        return pl_fail(PL_EUNSUPPORTED, "shared memory: the limit on file sizes (ulimit -f) is below %zu bytes", bytes);
+        return pl_fail(PL_EUNSUPPORTED,
+                       "shared memory: the limit on file sizes (ulimit -f) is below %zu bytes", bytes);
     int file = memfd_create(SEGMENT_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (file < 0) {
         pl_fail_errno("shared memory: memfd_create for rank %d", rank);
@@ -155,7 +156,8 @@ int pl_shm_card_check(const struct pl_shm_card *card, int peer)
     if (card->magic != card_magic || card->check != card_sum(card) || card->pid <= 0 || card->fd < 0)
         return pl_fail(PL_EPROTOCOL, "the shared-memory card of rank %d is damaged", peer);
     if (card->rank != peer)
-        return pl_fail(PL_EPROTOCOL, "the shared-memory card given for rank %d is rank %d's", peer, card->rank);
+        return pl_fail(PL_EPROTOCOL, "the shared-memory card given for rank %d is rank %d's", peer,
+                       card->rank);
     uint64_t boot[2];
     read_boot_id(boot);
     if (boot[0] != card->boot[0] || boot[1] != card->boot[1])
@@ -246,7 +248,8 @@ int pl_segment_open(struct pl_segment_view *view)
     if (error)
         goto close_pidfd;
     if (!map_header(file, view)) {
-        error = pl_fail(PL_EPEER, "process %d of rank %d is gone, another has its number", view->pid, view->rank);
+        error =
+            pl_fail(PL_EPEER, "process %d of rank %d is gone, another has its number", view->pid, view->rank);
         goto close_both;
     }
     view->file = file;
@@ -264,7 +267,8 @@ close_pidfd:
 int pl_segment_map_ring(struct pl_segment_view *view, int sender)
 {
     if (sender >= view->slots)
-        return pl_fail(PL_EUNREACHABLE, "rank %d has no place for rank %d in its shared memory", view->rank, sender);
+        return pl_fail(PL_EUNREACHABLE, "rank %d has no place for rank %d in its shared memory", view->rank,
+                       sender);
     off_t at = (off_t)(view->mapped + (uint64_t)sender * PL_RING_BYTES);
     void *ring = mmap(NULL, PL_RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, view->file, at);
     if (ring == MAP_FAILED) {
@@ -348,7 +352,8 @@ void pl_segment_wake(struct pl_segment_view *view)
 {
     _Atomic uint32_t *state = &view->segment->state;
     if (atomic_load(state) & PL_SHM_PIPE && view->pipe < 0)
-        view->pipe = pl_segment_reach(view->pid, atomic_load(&view->segment->pipe), "pipe:", O_RDWR | O_NONBLOCK);
+        view->pipe =
+            pl_segment_reach(view->pid, atomic_load(&view->segment->pipe), "pipe:", O_RDWR | O_NONBLOCK);
     pl_segment_wake_state(state, view->pipe);
 }
 

@@ -8,9 +8,10 @@
 #include <sys/types.h>
 
 /* Bits of `state`. */
-enum { PL_SHM_FUTEX = 1, /* a thread sleeps on the word itself */
-       PL_SHM_PIPE = 2,  /* a thread sleeps on the pipe */
-       PL_SHM_CLOSED = 4 /* the port is closed: nothing will be read any more */
+enum {
+    PL_SHM_FUTEX = 1, /* a thread sleeps on the word itself */
+    PL_SHM_PIPE = 2,  /* a thread sleeps on the pipe */
+    PL_SHM_CLOSED = 4 /* the port is closed: nothing will be read any more */
 };
 
 enum { PL_SHM_HEADER = 4096 };
@@ -21,8 +22,8 @@ struct pl_segment {
     uint64_t magic, nonce;
     int32_t rank, slots; /* this rank; ranks that have a place here */
     uint64_t rings_at;
-    _Atomic int32_t pipe; /* number of the pipe's descriptor in the owner, -1: none yet */
-    _Atomic int32_t heap; /* the same of the heap's memfd */
+    _Atomic int32_t pipe;          /* number of the pipe's descriptor in the owner, -1: none yet */
+    _Atomic int32_t heap;          /* the same of the heap's memfd */
     uint64_t heap_base, heap_size; /* address in the owner and bytes; valid once heap is >= 0 */
     alignas(64) _Atomic uint32_t state;
     _Atomic uint32_t announced; /* counts announcements */
@@ -34,10 +35,10 @@ struct pl_shm_card {
     int32_t rank, pid, fd;
     uint32_t uid, reserved;
     uint64_t nonce;
-    uint64_t boot[2];           /* the host's boot id */
+    uint64_t boot[2]; /* the host's boot id */
     uint64_t pid_space, ipc_space;
-    uint64_t probe;             /* address of `nonce` in the owner */
-    uint64_t check;             /* over what is before */
+    uint64_t probe; /* address of `nonce` in the owner */
+    uint64_t check; /* over what is before */
 };
 
 /* Makes and maps a segment of `slots` places. Sets *fd; the mapping is pl_segment_bytes long.
@@ -55,9 +56,9 @@ int pl_shm_card_check(const struct pl_shm_card *card, int peer);
 struct pl_segment_view {
     int32_t rank, pid, fd;
     uint64_t nonce;
-    int pidfd;       /* -1: none could be had, /proc is asked */
-    int file;        /* the peer's memfd, open until the ring is mapped; else -1 */
-    int pipe;        /* the peer's, opened when first needed; else -1 */
+    int pidfd;                  /* -1: none could be had, /proc is asked */
+    int file;                   /* the peer's memfd, open until the ring is mapped; else -1 */
+    int pipe;                   /* the peer's, opened when first needed; else -1 */
     struct pl_segment *segment; /* what is before the rings; NULL: not open */
     size_t mapped;              /* bytes of it */
     int slots;                  /* copy, checked */
@@ -76,7 +77,8 @@ void pl_segment_close(struct pl_segment_view *view);
 /* Opens descriptor `number` of process `pid` if it is one of ours, whose name begins with `name`. -1: no. */
 int pl_segment_reach(int pid, int number, const char *name, int flags);
 
-/* Looks which of `count` views' processes are gone; dead[i] is set to true for those. One or few system calls. */
+/* Looks which of `count` views' processes are gone; dead[i] is set to true for those. One or few system
+ * calls. */
 void pl_segment_look(struct pl_segment_view *const *views, int count, bool *dead);
 
 /* Wakes the owner if it sleeps; call after pl_segment_order(). */
