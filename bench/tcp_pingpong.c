@@ -34,7 +34,7 @@ struct side {
     struct pl_port *port;
     struct pl_endpoint *to;
     char *out, *in;
-    long arrived, done;
+    long turns, arrived, done;
     struct pl_operation operation;
 };
 
@@ -89,7 +89,7 @@ static void transport_send(struct side *side, size_t size)
 
 static void transport_turn(struct side *side, size_t size, bool first)
 {
-    long want = side->arrived + 1;
+    long want = ++side->turns; /* it may have come while the last send was waited for */
     if (first)
         transport_send(side, size);
     while (side->arrived < want || !side->done)
