@@ -182,7 +182,7 @@ int main(int argc, char **argv)
         return 1;
     pid_t child = fork();
     int rank = child == 0;
-    struct side side = {.rank = rank, .raw = raw[rank], .tcp = pl_transport_find("tcp")};
+    struct side side = {.rank = rank, .done = 1, .raw = raw[rank], .tcp = pl_transport_find("tcp")};
     struct pl_config config;
     pl_config_read(&config, (char *[]){NULL});
     side.out = calloc(1, sizes[SIZES - 1]);

@@ -335,8 +335,6 @@ static int tcp_connect(struct pl_port *base, int rank, const void *bytes, size_t
     int error = pl_tcp_card_unpack(bytes, length, &card);
     if (error)
         return error;
-    if (rank == port->rank)
-        return pl_fail(PL_EUNREACHABLE, "tcp: rank %d does not reach itself through the network", rank);
     struct pl_tcp_peer *peer = pl_tcp_peer_get(port, rank);
     if (!peer)
         return rank < 0 ? PL_EARG : PL_ENOMEM;
@@ -392,8 +390,7 @@ static int tcp_send(struct pl_endpoint *endpoint, struct pl_operation *operation
     case PL_TCP_DIALING:
         break;
     case PL_TCP_LEFT:
-        pl_tcp_peer_attend(peer);
-        return pl_fail(PL_EPEER, "rank %d has closed its port, it takes nothing any more", endpoint->peer);
+        return pl_fail(PL_EPEER, "rank %d has closed its port", endpoint->peer);
     case PL_TCP_LOST:
         return pl_fail(PL_EPEER, "the way to rank %d is lost", endpoint->peer);
     }

@@ -68,8 +68,8 @@ enum pl_tcp_state {
     PL_TCP_IDLE,    /* nothing was ever sent either way */
     PL_TCP_DIALING, /* something waits for a connection */
     PL_TCP_UP,      /* `stream` is there */
-    PL_TCP_LEFT,    /* it said goodbye; not an error until something is sent to it */
-    PL_TCP_LOST,    /* failed, and `lost` was or will at once be called */
+    PL_TCP_LEFT,    /* it said goodbye; what is sent to it fails */
+    PL_TCP_LOST,    /* it failed, and `lost` was called */
 };
 
 struct pl_tcp_peer {
@@ -148,7 +148,7 @@ int pl_tcp_wait(struct pl_tcp_port *port, int64_t timeout, const int *fds, int n
 /* tcp_peer.c */
 /* The peer's entry, made if need be; NULL and pl_fail when memory is out. */
 struct pl_tcp_peer *pl_tcp_peer_get(struct pl_tcp_port *port, int rank);
-/* Has progress look at the peer soon: a failed dial, a `lost` to be told. */
+/* Has progress look at the peer soon: a failed dial, a queue that can go. */
 void pl_tcp_peer_attend(struct pl_tcp_peer *peer);
 /* What `attend` asked for. Returns how many upcalls were made. */
 int pl_tcp_peer_look(struct pl_tcp_peer *peer);

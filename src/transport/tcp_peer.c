@@ -1,9 +1,9 @@
 /* A peer's life.
  *
  *   IDLE --first send--> DIALING --handshake--> UP --goodbye--> LEFT
- *     \------------a dial of its own-----------/ |  \             | something is sent
- *                             |                  |   \ cut        v
- *                             \---no way---------+----+-------> LOST
+ *     \------------a dial of its own-----------/ |
+ *                             |                  | cut
+ *                             \-----no way-------+------------> LOST
  *
  * An entry is made when a rank is first heard of and lives as long as the port,
  * so that pointers to it in upcalls and events stay good. The endpoint that
@@ -11,9 +11,9 @@
  *
  * A peer that closes its port says goodbye on the wire first. That is how every
  * job ends, and the ranks do not end at the same moment, so it is no
- * error in itself: the connection goes and nobody is told. It becomes one (PL_EPEER,
- * then `lost`) for operations that were still queued, and for the first send
- * that comes later.
+ * error in itself: the connection goes and nobody is told. Operations that were
+ * queued, and those that are started later, end with PL_EPEER. An end without a
+ * goodbye is a death: `lost`.
  */
 #include "tcp.h"
 
@@ -162,18 +162,16 @@ int pl_tcp_peer_lose(struct pl_tcp_peer *peer, int error, const char *format, ..
 
 int pl_tcp_peer_left(struct pl_tcp_peer *peer)
 {
-    if (!pl_list_empty(&peer->queue))
-        return pl_tcp_peer_lose(peer, PL_EPEER,
-                                "has closed its port before all that was sent to it was taken");
+    char text[64];
+    snprintf(text, sizeof text, "rank %d has closed its port", peer->base.peer);
     peer->state = PL_TCP_LEFT;
-    return drop_stream(peer, PL_EPEER, "the peer left");
+    int count = drop_stream(peer, PL_EPEER, text);
+    return count + pl_tcp_peer_fail_queue(peer, PL_EPEER, text);
 }
 
 int pl_tcp_peer_look(struct pl_tcp_peer *peer)
 {
     pl_list_remove(&peer->attention);
-    if (peer->state == PL_TCP_LEFT)
-        return pl_tcp_peer_lose(peer, PL_EPEER, "has closed its port, it takes nothing any more");
     if (peer->state == PL_TCP_UP)
         return pl_tcp_stream_write(peer->stream);
     if (peer->state == PL_TCP_DIALING && peer->dial_failed && !peer->parked)
