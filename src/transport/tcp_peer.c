@@ -172,6 +172,8 @@ int pl_tcp_peer_left(struct pl_tcp_peer *peer)
 int pl_tcp_peer_look(struct pl_tcp_peer *peer)
 {
     pl_list_remove(&peer->attention);
+    if (peer->state == PL_TCP_UP && pl_tcp_port_of(peer)->watch_all && !peer->stream->source.watched)
+        return pl_tcp_peer_lose(peer, PL_ESYSTEM, "has a connection that epoll does not take");
     if (peer->state == PL_TCP_UP)
         return pl_tcp_stream_write(peer->stream);
     if (peer->state == PL_TCP_DIALING && peer->dial_failed && !peer->parked)
@@ -193,8 +195,8 @@ int pl_tcp_peer_up(struct pl_tcp_peer *peer, int fd, const union pl_tcp_address 
     if (!pl_list_empty(&peer->queue))
         pl_tcp_peer_attend(peer);
     pl_tcp_timer_set(port);
-    if ((port->watch_all || port->stream_count > PL_TCP_DIRECT) && pl_tcp_watch_all(port))
-        pl_error("tcp: %s", pl_fail_text());
+    if (port->watch_all || port->stream_count > PL_TCP_DIRECT)
+        pl_tcp_watch_all(port);
     char where[PL_TCP_TEXT];
     pl_debug("tcp: connected with rank %d at %s", peer->base.peer, pl_tcp_address_text(address, where));
     return 0;

@@ -608,8 +608,6 @@ Test(tcp, killed_in_mid_frame)
             pl_tcp.progress(b.port);
         raise(SIGKILL);
     }
-    for (int i = 0; i < port_of(&b)->card.count; i++)
-        close(port_of(&b)->listener[i].fd); /* the child's alone, or they would outlive it */
     PUMP(&a, NULL, a.losses);
     cr_assert_eq(a.losses, 1);
     cr_assert_eq(a.error, PL_EPEER, "%s", a.cause);
@@ -618,8 +616,7 @@ Test(tcp, killed_in_mid_frame)
     int status;
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    pl_tcp.close(a.port);
-    free(a.landing);
+    close_pair(&a, &b);
 }
 
 static void loopback_interface(bool up)
