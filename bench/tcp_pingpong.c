@@ -195,7 +195,7 @@ int main(int argc, char **argv)
                                     .upcalls = &upcalls,
                                     .context = &side};
     char card[PL_CARD_MAX];
-    size_t length;
+    size_t length = 0;
     if (side.tcp->open(&params, &side.port) || side.tcp->address(side.port, card, &length))
         die("open");
     if (write(cards[rank], card, length) != (ssize_t)length)
