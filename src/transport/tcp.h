@@ -22,7 +22,7 @@
 /* A frame up to this long is waited for whole and handed over in place. */
 #define PL_TCP_SMALL ((size_t)8 * 1024)
 /* What one read takes beyond a landing payload. */
-#define PL_TCP_BUFFER ((size_t)32 * 1024)
+#define PL_TCP_BUFFER ((size_t)16 * 1024)
 /* On the wire: 8 bytes kind and length, then the header. */
 #define PL_TCP_HEAD (8 + PL_HEADER_SIZE)
 /* Longest payload that is believed (bytes): 64 TiB. */
