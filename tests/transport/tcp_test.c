@@ -36,6 +36,7 @@ struct end {
     struct pl_endpoint *to;
     unsigned char card[PL_CARD_MAX];
     size_t card_length;
+    bool alone; /* on its host */
     struct pl_config config;
     uint64_t seen[FRAMES]; /* first word of each frame, in order of arrival */
     size_t length[FRAMES];
@@ -108,7 +109,7 @@ static void end_open(struct end *end, int rank, const unsigned char *key, const 
     end->config.timeout = 2;
     struct pl_port_params params = {.rank = rank,
                                     .size = 2,
-                                    .local_size = 2,
+                                    .local_size = end->alone ? 1 : 2,
                                     .config = &end->config,
                                     .upcalls = &upcalls,
                                     .context = end};
@@ -644,6 +645,67 @@ Test(tcp, dead_wire)
     PUMP(&a, NULL, a.losses);
     cr_assert_eq(a.error, PL_EPEER, "%s", a.cause);
     close_pair(&a, &b);
+}
+
+/* Rank 1 of two_hosts: answers a frame, then waits for the loss with nothing on the way. */
+static _Noreturn void other_host(int in, int out)
+{
+    struct end a = {0}, b = {.alone = true};
+    if (unshare(CLONE_NEWNET) || write(out, "r", 1) != 1 || read(in, a.card, 1) != 1 ||
+        system("ip address add 10.9.0.2/24 dev v1 && ip link set v1 up"))
+        _exit(1);
+    end_open(&b, 1, job_key, "");
+    ssize_t sent = write(out, b.card, b.card_length), got = read(in, a.card, sizeof a.card);
+    a.card_length = (size_t)got;
+    end_connect(&b, 0, &a);
+    int64_t start = pl_now();
+    while (!b.losses && pl_now() - start < PATIENCE) {
+        int before = b.frames;
+        step(&b, NULL);
+        if (b.frames > before)
+            end_send(&b, 100);
+    }
+    _exit(sent > 0 && b.losses == 1 && b.error == PL_EPEER && b.frames == 1 ? 0 : 2);
+}
+
+/* Two network namespaces and a cable that is pulled: the one who sends misses the
+ * acknowledgement, the one who does not, the answer to keepalive. */
+Test(tcp, two_hosts)
+{
+    struct end a = {.alone = true}, b = {0};
+    int down[2], up[2], status;
+    char command[256];
+    if (unshare(CLONE_NEWNET))
+        cr_skip_test("no network namespace can be made here (%s)", strerror(errno));
+    cr_assert(pipe(down) == 0 && pipe(up) == 0);
+    pid_t child = fork();
+    if (child == 0)
+        other_host(down[0], up[1]);
+    snprintf(command, sizeof command,
+             "ip link add v0 type veth peer name v1 && ip link set v1 netns %d && "
+             "ip address add 10.9.0.1/24 dev v0 && ip link set v0 up",
+             (int)child);
+    cr_assert_eq(read(up[0], b.card, 1), 1);
+    if (system(command)) {
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        cr_skip_test("no pair of interfaces can be made here (ip link add type veth)");
+    }
+    end_open(&a, 0, job_key, "10.0.0.0/8");
+    cr_assert_eq(port_of(&a)->card.count, 1, "only what PEAL_NET lets through is on the card");
+    cr_assert(write(down[1], "g", 1) == 1);
+    b.card_length = (size_t)read(up[0], b.card, sizeof b.card);
+    cr_assert(write(down[1], a.card, a.card_length) == (ssize_t)a.card_length);
+    end_connect(&a, 1, &b);
+    end_send(&a, 100);
+    PUMP(&a, NULL, a.frames == 1);
+    cr_assert_eq(system("ip link set v0 down"), 0);
+    end_send(&a, 100);
+    PUMP(&a, NULL, a.losses);
+    cr_assert_eq(a.error, PL_EPEER, "%s", a.cause);
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the other host ended with %x", status);
+    pl_tcp.close(a.port);
 }
 
 /* A peer that lives but does not read for long is not given up, though all buffers are full. */
