@@ -52,17 +52,19 @@ int pl_tcp_watch(struct pl_tcp_port *port, struct pl_tcp_source *source, uint32_
 
 int pl_tcp_watch_all(struct pl_tcp_port *port)
 {
+    int error = 0;
     port->watch_all = true;
     pl_list_each(node, &port->streams)
     {
         struct pl_tcp_stream *stream = pl_container(node, struct pl_tcp_stream, source.link);
         if (stream->source.watched)
             continue;
-        int error = pl_tcp_watch(port, &stream->source, EPOLLIN | (stream->stalled ? EPOLLOUT : 0u));
-        if (error)
-            return error;
+        int refused = pl_tcp_watch(port, &stream->source, EPOLLIN | (stream->stalled ? EPOLLOUT : 0u));
+        if (refused)
+            pl_tcp_peer_attend(stream->peer);
+        error = refused ? refused : error;
     }
-    return 0;
+    return error;
 }
 
 void pl_tcp_bury(struct pl_tcp_port *port, struct pl_tcp_source *source)
@@ -110,11 +112,12 @@ static int tick(struct pl_tcp_port *port)
     uint64_t times;
     ssize_t got = read(port->timer.fd, &times, sizeof times);
     (void)got;
-    pl_tcp_greeting_tick(port, pl_now());
+    int64_t now = pl_now();
+    pl_tcp_greeting_tick(port, now);
     int count = 0;
     for (int rank = 0; rank < port->peers; rank++) {
         struct pl_tcp_peer *peer = port->peer[rank];
-        if (peer && peer->stream && pl_tcp_stream_silent(peer->stream, port->timeout))
+        if (peer && peer->stream && pl_tcp_stream_silent(peer->stream, now, port->timeout))
             count +=
                 pl_tcp_peer_lose(peer, PL_EPEER, "has not acknowledged anything for %.1f s (PEAL_TIMEOUT)",
                                  (double)port->timeout / 1e9);
@@ -335,8 +338,6 @@ static int tcp_connect(struct pl_port *base, int rank, const void *bytes, size_t
     int error = pl_tcp_card_unpack(bytes, length, &card);
     if (error)
         return error;
-    if (rank == port->rank)
-        return pl_fail(PL_EUNREACHABLE, "tcp: rank %d does not reach itself through the network", rank);
     struct pl_tcp_peer *peer = pl_tcp_peer_get(port, rank);
     if (!peer)
         return rank < 0 ? PL_EARG : PL_ENOMEM;
@@ -392,8 +393,7 @@ static int tcp_send(struct pl_endpoint *endpoint, struct pl_operation *operation
     case PL_TCP_DIALING:
         break;
     case PL_TCP_LEFT:
-        pl_tcp_peer_attend(peer);
-        return pl_fail(PL_EPEER, "rank %d has closed its port, it takes nothing any more", endpoint->peer);
+        return pl_fail(PL_EPEER, "rank %d has closed its port", endpoint->peer);
     case PL_TCP_LOST:
         return pl_fail(PL_EPEER, "the way to rank %d is lost", endpoint->peer);
     }

@@ -22,7 +22,7 @@
 /* A frame up to this long is waited for whole and handed over in place. */
 #define PL_TCP_SMALL ((size_t)8 * 1024)
 /* What one read takes beyond a landing payload. */
-#define PL_TCP_BUFFER ((size_t)32 * 1024)
+#define PL_TCP_BUFFER ((size_t)16 * 1024)
 /* On the wire: 8 bytes kind and length, then the header. */
 #define PL_TCP_HEAD (8 + PL_HEADER_SIZE)
 /* Longest payload that is believed (bytes): 64 TiB. */
@@ -56,6 +56,7 @@ struct pl_tcp_stream {
     bool stalled;                 /* the kernel took no more; go on when it is writable */
     int write_error;              /* errno of a failed write; what has arrived is still read */
     size_t goodbye;               /* bytes of it that went out */
+    int64_t silent_since;         /* the first time its host was seen not to answer; 0: it answers */
     /* The payload that is landing: `left` of its `length` bytes are still to come. */
     struct pl_landing landing;
     size_t length, left;
@@ -68,8 +69,8 @@ enum pl_tcp_state {
     PL_TCP_IDLE,    /* nothing was ever sent either way */
     PL_TCP_DIALING, /* something waits for a connection */
     PL_TCP_UP,      /* `stream` is there */
-    PL_TCP_LEFT,    /* it said goodbye; not an error until something is sent to it */
-    PL_TCP_LOST,    /* failed, and `lost` was or will at once be called */
+    PL_TCP_LEFT,    /* it said goodbye; what is sent to it fails */
+    PL_TCP_LOST,    /* it failed, and `lost` was called */
 };
 
 struct pl_tcp_peer {
@@ -134,7 +135,7 @@ static inline struct pl_tcp_port *pl_tcp_port_of(const struct pl_tcp_peer *peer)
 extern const struct pl_transport pl_tcp;
 /* Tells epoll which events of `source` matter; 0: none, forget it. Returns 0 or PL_ESYSTEM. */
 int pl_tcp_watch(struct pl_tcp_port *port, struct pl_tcp_source *source, uint32_t events);
-/* Has epoll know every stream from now on. Returns 0 or PL_ESYSTEM. */
+/* Has epoll know every stream from now on. PL_ESYSTEM: it did not take one; that peer will be lost. */
 int pl_tcp_watch_all(struct pl_tcp_port *port);
 /* Closes the descriptor and takes it out of its list; freed when the events of this round are through. */
 void pl_tcp_bury(struct pl_tcp_port *port, struct pl_tcp_source *source);
@@ -148,7 +149,7 @@ int pl_tcp_wait(struct pl_tcp_port *port, int64_t timeout, const int *fds, int n
 /* tcp_peer.c */
 /* The peer's entry, made if need be; NULL and pl_fail when memory is out. */
 struct pl_tcp_peer *pl_tcp_peer_get(struct pl_tcp_port *port, int rank);
-/* Has progress look at the peer soon: a failed dial, a `lost` to be told. */
+/* Has progress look at the peer soon: a failed dial, a queue that can go. */
 void pl_tcp_peer_attend(struct pl_tcp_peer *peer);
 /* What `attend` asked for. Returns how many upcalls were made. */
 int pl_tcp_peer_look(struct pl_tcp_peer *peer);
@@ -188,8 +189,11 @@ int pl_tcp_stream_try(struct pl_tcp_stream *stream, struct pl_operation *operati
 int pl_tcp_stream_write(struct pl_tcp_stream *stream);
 /* Reads once and hands over what is whole. Returns how much happened. May end in pl_tcp_peer_lose. */
 int pl_tcp_stream_read(struct pl_tcp_stream *stream);
-/* Whether the other end's host has been silent too long although it owes us an answer. */
-bool pl_tcp_stream_silent(const struct pl_tcp_stream *stream, int64_t timeout);
+/* Whether the other end's host has not acknowledged what was repeated to it for longer
+ * than `timeout` (ns). To be asked about once a second. */
+bool pl_tcp_stream_silent(struct pl_tcp_stream *stream, int64_t now, int64_t timeout);
+/* Sends at once, and notices within about `timeout` (ns) that an idle connection's other host is gone. */
+void pl_tcp_socket_setup(int fd, int64_t timeout);
 /* The first bytes of a frame on the wire. */
 void pl_tcp_head(unsigned char bytes[PL_TCP_HEAD], const struct pl_header *header, size_t length);
 /* The bytes of a goodbye. */

@@ -31,6 +31,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,8 +267,9 @@ static void dial_connected(struct pl_tcp_port *port, struct pl_tcp_greeting *dia
         dial_failed(peer, true, "hung up before the handshake");
         return;
     }
-    int on = 1;
-    setsockopt(dial->source.fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    unsigned limit = port->timeout / 1000000 < UINT32_MAX / 2 ? (unsigned)(port->timeout / 1000000) : 0;
+    pl_tcp_socket_setup(dial->source.fd, port->timeout);
+    setsockopt(dial->source.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof limit);
     dial->step = WAIT_ANSWER;
     dial->deadline = peer->next_address < peer->card.count ? pl_now() + port->timeout : 0;
     pl_tcp_watch(port, &dial->source, EPOLLIN);

@@ -1,9 +1,9 @@
 /* A peer's life.
  *
  *   IDLE --first send--> DIALING --handshake--> UP --goodbye--> LEFT
- *     \------------a dial of its own-----------/ |  \             | something is sent
- *                             |                  |   \ cut        v
- *                             \---no way---------+----+-------> LOST
+ *     \------------a dial of its own-----------/ |
+ *                             |                  | cut
+ *                             \-----no way-------+------------> LOST
  *
  * An entry is made when a rank is first heard of and lives as long as the port,
  * so that pointers to it in upcalls and events stay good. The endpoint that
@@ -11,9 +11,9 @@
  *
  * A peer that closes its port says goodbye on the wire first. That is how every
  * job ends, and the ranks do not end at the same moment, so it is no
- * error in itself: the connection goes and nobody is told. It becomes one (PL_EPEER,
- * then `lost`) for operations that were still queued, and for the first send
- * that comes later.
+ * error in itself: the connection goes and nobody is told. Operations that were
+ * queued, and those that are started later, end with PL_EPEER. An end without a
+ * goodbye is a death: `lost`.
  */
 #include "tcp.h"
 
@@ -162,18 +162,18 @@ int pl_tcp_peer_lose(struct pl_tcp_peer *peer, int error, const char *format, ..
 
 int pl_tcp_peer_left(struct pl_tcp_peer *peer)
 {
-    if (!pl_list_empty(&peer->queue))
-        return pl_tcp_peer_lose(peer, PL_EPEER,
-                                "has closed its port before all that was sent to it was taken");
+    char text[64];
+    snprintf(text, sizeof text, "rank %d has closed its port", peer->base.peer);
     peer->state = PL_TCP_LEFT;
-    return drop_stream(peer, PL_EPEER, "the peer left");
+    int count = drop_stream(peer, PL_EPEER, text);
+    return count + pl_tcp_peer_fail_queue(peer, PL_EPEER, text);
 }
 
 int pl_tcp_peer_look(struct pl_tcp_peer *peer)
 {
     pl_list_remove(&peer->attention);
-    if (peer->state == PL_TCP_LEFT)
-        return pl_tcp_peer_lose(peer, PL_EPEER, "has closed its port, it takes nothing any more");
+    if (peer->state == PL_TCP_UP && pl_tcp_port_of(peer)->watch_all && !peer->stream->source.watched)
+        return pl_tcp_peer_lose(peer, PL_ESYSTEM, "has a connection that epoll does not take");
     if (peer->state == PL_TCP_UP)
         return pl_tcp_stream_write(peer->stream);
     if (peer->state == PL_TCP_DIALING && peer->dial_failed && !peer->parked)
@@ -195,8 +195,8 @@ int pl_tcp_peer_up(struct pl_tcp_peer *peer, int fd, const union pl_tcp_address 
     if (!pl_list_empty(&peer->queue))
         pl_tcp_peer_attend(peer);
     pl_tcp_timer_set(port);
-    if ((port->watch_all || port->stream_count > PL_TCP_DIRECT) && pl_tcp_watch_all(port))
-        pl_error("tcp: %s", pl_fail_text());
+    if (port->watch_all || port->stream_count > PL_TCP_DIRECT)
+        pl_tcp_watch_all(port);
     char where[PL_TCP_TEXT];
     pl_debug("tcp: connected with rank %d at %s", peer->base.peer, pl_tcp_address_text(address, where));
     return 0;

@@ -50,7 +50,7 @@ static void set_option(int fd, int level, int name, int value)
     setsockopt(fd, level, name, &value, sizeof value);
 }
 
-static void socket_setup(int fd, int64_t timeout)
+void pl_tcp_socket_setup(int fd, int64_t timeout)
 {
     int seconds = (int)(timeout / 1000000000);
     set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -73,7 +73,8 @@ struct pl_tcp_stream *pl_tcp_stream_create(struct pl_tcp_peer *peer, int fd,
     stream->source.fd = fd;
     stream->peer = peer;
     stream->address = *address;
-    socket_setup(fd, pl_tcp_port_of(peer)->timeout);
+    pl_tcp_socket_setup(fd, pl_tcp_port_of(peer)->timeout);
+    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
     return stream;
 }
 
@@ -354,11 +355,15 @@ int pl_tcp_stream_read(struct pl_tcp_stream *stream)
     return count;
 }
 
-bool pl_tcp_stream_silent(const struct pl_tcp_stream *stream, int64_t timeout)
+bool pl_tcp_stream_silent(struct pl_tcp_stream *stream, int64_t now, int64_t timeout)
 {
     struct tcp_info info;
     socklen_t size = sizeof info;
     if (getsockopt(stream->source.fd, IPPROTO_TCP, TCP_INFO, &info, &size))
         return false;
-    return info.tcpi_last_ack_recv > timeout / 1000000 && (info.tcpi_retransmits > 1 || info.tcpi_probes > 1);
+    if (info.tcpi_retransmits <= 1 && info.tcpi_probes <= 1)
+        stream->silent_since = 0;
+    else if (!stream->silent_since)
+        stream->silent_since = now;
+    return stream->silent_since && now - stream->silent_since > timeout;
 }
