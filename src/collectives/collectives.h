@@ -40,4 +40,7 @@ int pl_coll_start(const struct pl_coll_call *call, void (*completed)(struct pl_r
  * MPI_SUM here". For pl_rank.explain, where the first collective call puts it. */
 void pl_coll_explain(struct pl_rank *rank, uint32_t mine, uint32_t theirs, char *text, size_t size);
 
+/* Frees what the rank keeps for all its communicators, which are gone. */
+void pl_collectives_finish(struct pl_rank *rank);
+
 #endif
