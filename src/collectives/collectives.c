@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     SETS = 64,
@@ -52,7 +53,7 @@ struct state {          /* comm->collectives */
     struct pl_run *kept;
     struct pl_board *board; /* NULL: not made yet, or there is none */
     bool board_tried;
-    void *board_memory;     /* of the rank that gave it */
+    void *board_memory; /* of the rank that gave it */
     struct entry entry[SETS][2];
 };
 
@@ -117,6 +118,13 @@ static void state_free(struct pl_comm *comm)
     comm->collectives = NULL;
 }
 
+/* Whether ranks share cores. Only what all ranks see alike counts, or they would choose different
+ * algorithms: the CPUs of the host, not those that this rank may use. */
+static bool crowded(const struct pl_comm *comm)
+{
+    return comm->hosts == 1 && comm->owner->local_size > sysconf(_SC_NPROCESSORS_ONLN);
+}
+
 static struct state *state_create(struct pl_comm *comm)
 {
     struct pl_rank *rank = comm->owner;
@@ -126,7 +134,7 @@ static struct state *state_create(struct pl_comm *comm)
         return NULL;
     }
     const char *transport = rank->fabric ? "loopback" : comm->hosts > 1 ? "tcp" : "shm";
-    state->machine = pl_machine_of(transport, !rank->spin);
+    state->machine = pl_machine_of(transport, crowded(comm));
     state->last = &state->entry[0][0];
     struct pl_collectives *own = rank->collectives_state;
     if (!own && !(own = rank->collectives_state = calloc(1, sizeof *own))) {

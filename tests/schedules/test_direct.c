@@ -81,6 +81,7 @@ static int body(void *argument)
         port->transport->free(port, out);
     }
     pl_comm_release(comm);
+    pl_collectives_finish(rank);
     return failed;
 }
 
