@@ -117,6 +117,17 @@ configure()
     fi
 }
 
+# compile DIRECTORY [SECONDS]: ninja, with its progress on a terminal, without it elsewhere.
+compile()
+{
+    local ninja=(timeout --foreground "${2:-3600}" ninja -C "$1")
+    if [ -t 1 ]; then
+        "${ninja[@]}"
+    else
+        quietly "${ninja[@]}"
+    fi
+}
+
 # built DIRECTORY NAME: the path of a program that was built there.
 built()
 {
