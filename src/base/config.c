@@ -125,7 +125,8 @@ static void read_one(struct pl_config *config, const char *entry)
     for (int i = 0; knobs[i].name; i++)
         if (!strcmp(name, knobs[i].name)) {
             if (!parsers[i](config, equals + 1))
-                pl_warn("%s: cannot use this value, '%s' stays (%s)", entry, knobs[i].value, knobs[i].meaning);
+                pl_warn("%s: cannot use this value, '%s' stays (%s)", entry, knobs[i].value,
+                        knobs[i].meaning);
             return;
         }
     warn_unknown(name);

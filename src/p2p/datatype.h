@@ -54,8 +54,8 @@ struct pl_datatype {
     bool contiguous;     /* size == extent, lb == 0: `count` elements are count * size plain bytes */
     bool predefined;
     bool committed;
-    uintptr_t handle;    /* the MPI handle's value, for user operators */
-    const char *name;    /* "MPI_INT" */
+    uintptr_t handle; /* the MPI handle's value, for user operators */
+    const char *name; /* "MPI_INT" */
     int references;
 };
 

@@ -75,8 +75,8 @@ struct pl_upcalls {
      * follows (`landing` is NULL). If payload is NULL and length > 0, the callee
      * fills *landing; landed() follows when the bytes are there.
      * length 0: payload and landing are both NULL. */
-    void (*arrived)(void *context, int peer, const struct pl_header *header, size_t length, const void *payload,
-                    struct pl_landing *landing);
+    void (*arrived)(void *context, int peer, const struct pl_header *header, size_t length,
+                    const void *payload, struct pl_landing *landing);
     /* The payload has landed (status 0) or never will (PL_EPEER, ...). */
     void (*landed)(void *context, int peer, const struct pl_landing *landing, size_t length, int status);
     /* The way to `peer` is gone: all its operations have completed with an error
@@ -90,8 +90,8 @@ struct pl_upcalls {
 
 /* What open() gets. Everything is copied or outlives the port. */
 struct pl_port_params {
-    int rank, size;         /* this rank and how many there are at start */
-    int local_size;         /* ranks on this host */
+    int rank, size;        /* this rank and how many there are at start */
+    int local_size;        /* ranks on this host */
     unsigned char key[32]; /* the job's secret, for authentication */
     const struct pl_config *config;
     struct pl_fabric *fabric; /* loopback: the in-process world all its ports share; else NULL */
@@ -128,7 +128,8 @@ struct pl_transport {
      * garbage: PL_EPROTOCOL). Lazy: may return before anything has crossed; what is sent
      * meanwhile is queued. PL_EUNREACHABLE: not by this transport (other host, ...).
      * A frame may arrive from a peer that was never connected to. */
-    int (*connect)(struct pl_port *port, int peer, const void *card, size_t length, struct pl_endpoint **endpoint);
+    int (*connect)(struct pl_port *port, int peer, const void *card, size_t length,
+                   struct pl_endpoint **endpoint);
     /* Completes the endpoint's operations with an error and frees it. NULL is accepted. */
     void (*disconnect)(struct pl_endpoint *endpoint);
 
@@ -153,7 +154,8 @@ struct pl_transport {
     void *(*alloc)(struct pl_port *port, size_t size);
     /* true: it was alloc's and is free now. */
     bool (*free)(struct pl_port *port, void *memory);
-    /* The peer's address range as a plain pointer of this process, or NULL. Range from alloc() of the peer. */
+    /* The peer's address range as a plain pointer of this process, or NULL. Range from alloc() of the peer.
+     */
     void *(*map)(struct pl_endpoint *endpoint, uint64_t remote, size_t length);
 
     /* Makes [address, address+length) reachable by get and put of peers. */
@@ -163,8 +165,8 @@ struct pl_transport {
      * PL_EUNSUPPORTED: use frames. Ordered with nothing but its own completion. */
     int (*get)(struct pl_endpoint *endpoint, void *local, uint64_t remote, const struct pl_memory_key *key,
                size_t length, struct pl_operation *operation);
-    int (*put)(struct pl_endpoint *endpoint, const void *local, uint64_t remote, const struct pl_memory_key *key,
-               size_t length, struct pl_operation *operation);
+    int (*put)(struct pl_endpoint *endpoint, const void *local, uint64_t remote,
+               const struct pl_memory_key *key, size_t length, struct pl_operation *operation);
     /* Whether get and put to this peer work (probed with a real read, once). */
     bool (*reaches)(struct pl_endpoint *endpoint);
 };

@@ -37,6 +37,10 @@ MARKS = re.compile(r"\b(%s)\b" % "|".join(["TO" + "DO", "FIX" + "ME", "TB" + "D"
 SOURCES = (".c", ".h", ".py", ".sh", ".awk", ".md", ".cu", "meson.build", ".txt", ".map")
 FOLDERS = ("src", "include", "examples", "tests", "scripts", "docs")
 LONGEST, LONG = 900, 500
+# Files that may be longer, and why.
+LONGER = {
+    "include/mpi.h": "the standard wants all of its declarations in this one header",
+}
 
 
 def source_files(root):
@@ -97,7 +101,7 @@ def check_file(root, path, owners, faults):
     floor = floor_of(path)
     with open(os.path.join(root, path), encoding="utf-8", errors="replace") as file:
         lines = file.read().splitlines()
-    if len(lines) > LONGEST:
+    if len(lines) > LONGEST and path not in LONGER:
         faults.append("%s: %d lines, %d at most" % (path, len(lines), LONGEST))
     elif len(lines) > LONG:
         print("%s: %d lines" % (path, len(lines)))
