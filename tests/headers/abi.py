@@ -73,7 +73,7 @@ def print_values(names, root, compiler):
 def main():
     root, compiler = sys.argv[1], sys.argv[2:]
     path = os.path.join(os.path.dirname(os.path.abspath(root)), "shared", "mpi-abi.md")
-    path = os.environ.get("PEAL_ABI_LIST", path)
+    path = os.environ.get("ABI_LIST", path)
     if not os.path.exists(path):
         print("skipped: there is no list of values at ../shared/mpi-abi.md")
         return 77
