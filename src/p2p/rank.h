@@ -59,6 +59,8 @@ struct pl_rank {
     int (*host_of)(struct pl_rank *rank, int peer);
     /* Writes the peer's card for the transport; PL_EUNREACHABLE if it has none. */
     int (*card_of)(struct pl_rank *rank, int peer, const char *transport, void *card, size_t *length);
+    /* Ends the job (a process) or the world (in-process) because of this rank; does not return. */
+    void (*abort)(struct pl_rank *rank, int code, const char *text);
     void *world_state;
     void *mpi_state;         /* src/mpi's: handle tables, error texts, ... */
     void *collectives_state; /* src/collectives' */
