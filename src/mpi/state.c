@@ -4,7 +4,7 @@
 #include "state.h"
 
 #include "info.h"
-#include "request.h"
+#include "mpi_request.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -62,9 +62,10 @@ struct pl_rank {
     /* Ends the job (a process) or the world (in-process) because of this rank; does not return. */
     void (*abort)(struct pl_rank *rank, int code, const char *text);
     void *world_state;
-    void *mpi_state;         /* src/mpi's: handle tables, error texts, ... */
-    void *collectives_state; /* src/collectives' */
-    const char *call;        /* the MPI function this rank is in, for reports; may be NULL */
+    void *mpi_state;             /* src/mpi's: handle tables, error texts, ...; NULL outside Init..Finalize */
+    bool initialized, finalized; /* MPI_Init, MPI_Finalize have been called */
+    void *collectives_state;     /* src/collectives' */
+    const char *call;            /* the MPI function this rank is in, for reports; may be NULL */
     /* Says in words how two signatures of collective messages differ; NULL: not known. */
     void (*explain)(struct pl_rank *rank, uint32_t mine, uint32_t theirs, char *text, size_t size);
 };
