@@ -78,7 +78,7 @@ static inline uint16_t narrow(float value)
     }
 
 PLAIN(sum_plain, a + b)
-PLAIN(prod_plain, b *a)
+PLAIN(prod_plain, (a * b))
 PLAIN(min_plain, a < b || a != a ? a : b)
 PLAIN(max_plain, a > b || a != a ? a : b)
 
@@ -195,7 +195,7 @@ static inline uint32_t round_bfloat(float value)
     }
 
 BFLOAT(sum_bfloat, a + b)
-BFLOAT(prod_bfloat, b *a)
+BFLOAT(prod_bfloat, (a * b))
 BFLOAT(min_bfloat, a < b || a != a ? a : b)
 BFLOAT(max_bfloat, a > b || a != a ? a : b)
 
