@@ -76,7 +76,7 @@ int main(int argc, char **argv)
     if (rank == 0 && size > 1)
         printf("%10s %12s %12s\n", "bytes", "us one way", "GB/s");
     for (int length = 0; partner < size && length <= LARGEST; length = length ? length * 8 : 1) {
-        right = right && echo(bytes, length, rank, partner);
+        right = echo(bytes, length, rank, partner) && right;
         double seconds = play(bytes, length, length > 10000 ? 20 : 200, rank, partner);
         if (rank == 0)
             printf("%10d %12.2f %12.3f\n", length, seconds * 1e6, length / seconds / 1e9);
