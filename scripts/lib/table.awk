@@ -12,6 +12,12 @@ function add(row, name, value)
         width[name] = length(value)
 }
 
+{
+    sub(/\r+$/, "")
+    sub(/^.*\r/, "") # a progress bar that the line took the place of
+    gsub(/\033\[K/, "")
+}
+
 $1 == "epoch" || $1 == "final:" {
     rows++
     label[rows] = $1 == "epoch" ? $2 : "final"
