@@ -18,6 +18,7 @@
 
 #include "board.h"
 #include "choose.h"
+#include "direct.h"
 #include "errors.h"
 #include "rank.h"
 
@@ -25,10 +26,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SETS = 64 };
+enum {
+    SETS = 64,
+    DIRECT_MIN = 16 << 10, /* bytes below which meeting never pays: not worth a look */
+};
 
 struct key {
-    uint32_t collective, in_place, ordered;
+    uint32_t collective, in_place, ordered, direct;
     int root;
     size_t count, element;
 };
@@ -44,6 +48,7 @@ struct state {          /* comm->collectives */
     uint64_t clock;
     const struct pl_machine *machine;
     struct pl_forced forced;
+    struct pl_direct direct;
     struct pl_run *kept;
     struct pl_board *board; /* NULL: not made yet, or there is none */
     bool board_tried;
@@ -145,22 +150,33 @@ struct pl_run **pl_run_kept(struct pl_comm *comm)
 static bool same_key(const struct key *a, const struct key *b)
 {
     return a->count == b->count && a->collective == b->collective && a->element == b->element &&
-           a->root == b->root && a->in_place == b->in_place && a->ordered == b->ordered;
+           a->root == b->root && a->in_place == b->in_place && a->ordered == b->ordered &&
+           a->direct == b->direct;
+}
+
+static struct pl_coll_args args_of(const struct pl_comm *comm, const struct key *key)
+{
+    return (struct pl_coll_args){.collective = (enum pl_collective)key->collective,
+                                 .rank = comm->rank,
+                                 .size = comm->size,
+                                 .root = key->root,
+                                 .count = key->count,
+                                 .element = key->element,
+                                 .in_place = key->in_place,
+                                 .ordered = key->ordered};
 }
 
 static int build(struct pl_comm *comm, struct state *state, const struct key *key,
                  struct pl_schedule **schedule)
 {
-    struct pl_coll_args args = {.collective = (enum pl_collective)key->collective,
-                                .rank = comm->rank,
-                                .size = comm->size,
-                                .root = key->root,
-                                .count = key->count,
-                                .element = key->element,
-                                .in_place = key->in_place,
-                                .ordered = key->ordered};
-    const struct pl_algorithm *algorithm = pl_choose(state->machine, &args, comm->owner->config.reproducible,
-                                                     false, state->forced.algorithm[key->collective]);
+    struct pl_coll_args args = args_of(comm, key);
+    const struct pl_algorithm *algorithm = pl_algorithms(args.collective);
+    if (key->direct)
+        while (!(algorithm->flags & PL_DIRECT))
+            algorithm++;
+    else
+        algorithm = pl_choose(state->machine, &args, comm->owner->config.reproducible, false,
+                              state->forced.algorithm[key->collective]);
     return pl_algorithm_schedule(algorithm, &args, 0, schedule);
 }
 
@@ -267,41 +283,69 @@ static void set_buffers(struct pl_run *run, const struct pl_coll_call *call)
     run->base[PL_OUT] = call->out;
 }
 
-static int prepare(const struct pl_coll_call *call, struct pl_run **prepared)
+static int make_run(const struct pl_coll_call *call, struct state *state, const struct key *key,
+                    struct pl_run **made)
 {
-    struct pl_comm *comm = call->comm;
-    struct state *state = comm->collectives ? comm->collectives : state_create(comm);
     struct pl_schedule *schedule;
-    struct key key;
-    if (!state)
-        return PL_ENOMEM;
-    int error = key_of(call, &key);
-    if (!error)
-        error = look_up(comm, state, &key, &schedule);
+    int error = look_up(call->comm, state, key, &schedule);
     if (error)
         return error;
     struct pl_run *run = pl_run_create(&state->kept, schedule);
     if (!run)
         return PL_ENOMEM;
-    run->comm = comm;
+    run->comm = call->comm;
     run->type = call->type;
     run->op = call->op;
-    run->element = key.element;
+    run->element = key->element;
     set_buffers(run, call);
-    run->tag = (int)((comm->sequence++ & 0x7fff) << 16);
-    run->signature = signature_of(call, &key);
-    *prepared = run;
+    run->tag = (int)((call->comm->sequence++ & 0x7fff) << 16);
+    run->signature = signature_of(call, key);
+    run->holds_comm = false;
+    run->completed = NULL;
+    *made = run;
     return 0;
+}
+
+static int prepare(const struct pl_coll_call *call, struct state **state, struct key *key)
+{
+    struct pl_comm *comm = call->comm;
+    *state = comm->collectives ? comm->collectives : state_create(comm);
+    return *state ? key_of(call, key) : PL_ENOMEM;
+}
+
+/* Replaces *run by one that reaches into peers' buffers, if that pays and all ranks can. */
+static int go_direct(const struct pl_coll_call *call, struct state *state, struct key *key,
+                     struct pl_run **run)
+{
+    struct pl_coll_args args = args_of(call->comm, key);
+    bool met = false;
+    if (!pl_direct_wanted(&state->direct, call->comm, state->machine, &args,
+                          state->forced.algorithm[key->collective]))
+        return 0;
+    key->direct = true;
+    int error = make_run(call, state, key, run);
+    if (!error)
+        error = pl_direct_meet(&state->direct, call, key->count * key->element, (*run)->peer, &met);
+    key->direct = false;
+    if (*run && !met) {
+        pl_run_finish(*run);
+        *run = NULL;
+    }
+    return error;
 }
 
 static int run_blocking(const struct pl_coll_call *call)
 {
-    struct pl_run *run;
-    int error = prepare(call, &run);
+    struct state *state;
+    struct pl_run *run = NULL;
+    struct key key;
+    int error = prepare(call, &state, &key);
+    if (!error && call->collective == PL_ALLREDUCE && key.count * key.element >= DIRECT_MIN)
+        error = go_direct(call, state, &key, &run);
+    if (!error && !run)
+        error = make_run(call, state, &key, &run);
     if (error)
         return error;
-    run->completed = NULL;
-    run->holds_comm = false;
     run->waited = !call->comm->owner->threaded;
     pl_run_start(run);
     return pl_run_end(run);
@@ -391,8 +435,12 @@ void pl_collectives_finish(struct pl_rank *rank)
 int pl_coll_start(const struct pl_coll_call *call, void (*completed)(struct pl_run *run), void *owner,
                   struct pl_run **started)
 {
+    struct state *state;
     struct pl_run *run;
-    int error = prepare(call, &run);
+    struct key key;
+    int error = prepare(call, &state, &key);
+    if (!error)
+        error = make_run(call, state, &key, &run);
     if (error)
         return error;
     pl_comm_hold(call->comm);
