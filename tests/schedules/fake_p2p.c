@@ -216,3 +216,13 @@ struct pl_endpoint *pl_peer_endpoint(struct pl_rank *rank, int number)
     pl_fail(PL_EUNREACHABLE, "rank %d reaches nobody's memory", rank->rank);
     return NULL;
 }
+
+/* Nobody sleeps here: one thread plays all ranks. */
+bool pl_idle_sleeps(const struct pl_rank *rank, unsigned idle)
+{
+    return false;
+}
+
+void pl_peer_wake(struct pl_rank *rank, int number)
+{
+}
