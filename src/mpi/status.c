@@ -81,7 +81,8 @@ PL_WEAK(Get_count_c)
 int PMPI_Get_count(const MPI_Status *status, MPI_Datatype datatype, int *count)
 {
     MPI_Count wide = 0;
-    return narrow(elements("MPI_Get_count", status, datatype, count ? &wide : NULL), wide, count);
+    int result = elements("MPI_Get_count", status, datatype, count ? &wide : NULL);
+    return narrow(result, wide, count);
 }
 PL_WEAK(Get_count)
 
@@ -94,7 +95,8 @@ PL_WEAK(Get_elements_c)
 int PMPI_Get_elements(const MPI_Status *status, MPI_Datatype datatype, int *count)
 {
     MPI_Count wide = 0;
-    return narrow(elements("MPI_Get_elements", status, datatype, count ? &wide : NULL), wide, count);
+    int result = elements("MPI_Get_elements", status, datatype, count ? &wide : NULL);
+    return narrow(result, wide, count);
 }
 PL_WEAK(Get_elements)
 

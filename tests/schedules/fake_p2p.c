@@ -222,6 +222,7 @@ struct pl_endpoint *pl_peer_endpoint(struct pl_rank *rank, int number)
     return NULL;
 }
 
+/* Nobody sleeps here: one thread plays all ranks. */
 bool pl_idle_sleeps(const struct pl_rank *rank, unsigned idle)
 {
     return false;
