@@ -28,8 +28,8 @@ static inline size_t shape_size(struct shape s)
 
 struct layer;
 
-/* The operations of one kind of layer. n is the number of samples, at most the
- * batch that layer_prepare was told. None of them can fail. */
+/* The operations of one kind of layer. n is the number of
+ * samples, at least 1. None of them can fail. */
 struct layer_kind {
     const char *name;
     /* Fills `weights` from r; NULL when there are none. */
@@ -47,8 +47,7 @@ struct layer {
     struct shape in, out;
     int kernel, pad;           /* of a convolution */
     size_t parameters, offset; /* in reals */
-    size_t scratch_fixed;      /* bytes of scratch, whatever the batch */
-    size_t scratch_sample;     /* and for every sample */
+    size_t scratch_size;       /* in bytes */
     void *scratch;             /* owned by the model */
 };
 

@@ -7,19 +7,20 @@
 #include <math.h>
 #include <string.h>
 
-static void relu_forward(struct layer *l, const real *weights, const real *in, real *out, int n)
+static void relu_forward(struct layer *l, const real *weights, const real *restrict in, real *restrict out,
+                         int n)
 {
     size_t count = shape_size(l->in) * (size_t)n;
     for (size_t i = 0; i < count; i++)
         out[i] = in[i] > 0 ? in[i] : 0;
 }
 
-static void relu_backward(struct layer *l, const real *weights, const real *in, const real *out,
-                          const real *delta_out, real *delta_in, int n)
+static void relu_backward(struct layer *l, const real *weights, const real *in, const real *restrict out,
+                          const real *restrict delta_out, real *restrict delta_in, int n)
 {
     size_t count = shape_size(l->in) * (size_t)n;
     for (size_t i = 0; i < count; i++)
-        delta_in[i] = out[i] > 0 ? delta_out[i] : 0;
+        delta_in[i] = (out[i] > 0) * delta_out[i];
 }
 
 static void tanh_forward(struct layer *l, const real *weights, const real *in, real *out, int n)

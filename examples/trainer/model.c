@@ -77,7 +77,7 @@ static size_t place(struct model *m)
     for (int i = 0; i < m->count; i++) {
         struct layer *l = &m->layers[i];
         l->scratch = base ? base + at : NULL;
-        at += rounded(l->scratch_fixed + l->scratch_sample * batch);
+        at += rounded(l->scratch_size);
     }
     return at;
 }
