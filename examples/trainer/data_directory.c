@@ -76,7 +76,8 @@ static int scan(struct pairs *pairs, const char *directory, struct failure *fail
     return result;
 }
 
-static int read_pair(struct dataset *d, const char *directory, const struct pair *pair, struct failure *failure)
+static int read_pair(struct dataset *d, const char *directory, const struct pair *pair,
+                     struct failure *failure)
 {
     char images[4096], labels[4096];
     if (pair->images[0] == '\0' || pair->labels[0] == '\0')
@@ -94,7 +95,8 @@ static int split(struct data *data, struct dataset *all, const char *directory, 
     int test = all->count / 5, train = all->count - test, result = -1;
     size_t pixels = (size_t)all->height * (size_t)all->width;
     if (test == 0) {
-        failure_set(failure, "%s: %d images are too few to split into training and test", directory, all->count);
+        failure_set(failure, "%s: %d images are too few to split into training and test", directory,
+                    all->count);
         goto destroy_all;
     }
     if (dataset_create(&data->test, test, all->height, all->width, failure) != 0)
@@ -128,7 +130,7 @@ static int read_both(struct data *data, const char *directory, const struct pair
     if (data->train.height == data->test.height && data->train.width == data->test.width)
         return 0;
     failure_set(failure, "%s: %s has images of %d x %d pixels, but %s of %d x %d", directory, train->images,
-         data->train.height, data->train.width, test->images, data->test.height, data->test.width);
+                data->train.height, data->train.width, test->images, data->test.height, data->test.width);
     dataset_destroy(&data->test);
 destroy_train:
     dataset_destroy(&data->train);
@@ -153,10 +155,11 @@ int data_read_directory(struct data *data, const char *directory, struct failure
     if (train && test)
         return read_both(data, directory, train, test, failure);
     if (pairs.count > 1)
-        return fail(failure,
-                    "%s: has several pairs (\"%s\", \"%s\"), but not \"train-\" and \"t10k-\"; leave one, to be "
-                    "split, or rename them",
-                    directory, pairs.list[0].key, pairs.list[1].key);
+        return fail(
+            failure,
+            "%s: has several pairs (\"%s\", \"%s\"), but not \"train-\" and \"t10k-\"; leave one, to be "
+            "split, or rename them",
+            directory, pairs.list[0].key, pairs.list[1].key);
     if (read_pair(&all, directory, &pairs.list[0], failure) != 0)
         return -1;
     return split(data, &all, directory, failure);

@@ -80,8 +80,8 @@ static int read_header(struct input *in, unsigned magic, const char *what, uint3
         return fail(failure, "%s: starts with 0x%08x; a file of IDX %s starts with 0x%08x", in->path,
                     (unsigned)words[0], what, magic);
     if (got < (int)size)
-        return fail(failure, "%s: %d bytes are too few for the header of IDX %s, which takes %u%s%s", in->path,
-                    got, what, size, reason(in) ? ": " : "", reason(in) ? reason(in) : "");
+        return fail(failure, "%s: %d bytes are too few for the header of IDX %s, which takes %u%s%s",
+                    in->path, got, what, size, reason(in) ? ": " : "", reason(in) ? reason(in) : "");
     memcpy(dimensions, words + 1, (size_t)count * sizeof *dimensions);
     return 0;
 }
@@ -108,14 +108,16 @@ static unsigned char *read_body(struct input *in, size_t size, struct failure *f
             goto free_body;
         have += (size_t)got;
         if (got == 0) {
-            failure_set(failure, "%s: is cut short: its header tells of %zu bytes of data, but %zu follow%s%s", in->path,
-                 size, have, reason(in) ? ": " : "", reason(in) ? reason(in) : "");
+            failure_set(failure,
+                        "%s: is cut short: its header tells of %zu bytes of data, but %zu follow%s%s",
+                        in->path, size, have, reason(in) ? ": " : "", reason(in) ? reason(in) : "");
             goto free_body;
         }
     }
     int more = read_some(in, &extra, 1, failure);
     if (more > 0)
-        failure_set(failure, "%s: goes on after the %zu bytes of data that its header tells of", in->path, size);
+        failure_set(failure, "%s: goes on after the %zu bytes of data that its header tells of", in->path,
+                    size);
     if (more == 0 && !reason(in))
         return body;
     if (more == 0)
@@ -136,8 +138,10 @@ static int read_images(struct dataset *d, const char *path, struct failure *fail
         goto close_file;
     if (size[0] < 1 || size[0] > COUNT_MAX || size[1] < 1 || size[1] > SIDE_MAX || size[2] < 1 ||
         size[2] > SIDE_MAX) {
-        failure_set(failure, "%s: its header tells of %u images of %u x %u pixels; 1 to %d of 1 x 1 to %d x %d can be used",
-             path, (unsigned)size[0], (unsigned)size[1], (unsigned)size[2], COUNT_MAX, SIDE_MAX, SIDE_MAX);
+        failure_set(
+            failure,
+            "%s: its header tells of %u images of %u x %u pixels; 1 to %d of 1 x 1 to %d x %d can be used",
+            path, (unsigned)size[0], (unsigned)size[1], (unsigned)size[2], COUNT_MAX, SIDE_MAX, SIDE_MAX);
         goto close_file;
     }
     d->images = read_body(&in, (size_t)size[0] * size[1] * size[2], failure);
@@ -160,8 +164,8 @@ static int read_labels(struct dataset *d, const char *path, const char *images_p
     if (read_header(&in, MAGIC_LABELS, "labels", &count, 1, failure) != 0)
         goto close_file;
     if (count != (uint32_t)d->count) {
-        failure_set(failure, "%s: its header tells of %u labels, but %s of %d images", path, (unsigned)count, images_path,
-             d->count);
+        failure_set(failure, "%s: its header tells of %u labels, but %s of %d images", path, (unsigned)count,
+                    images_path, d->count);
         goto close_file;
     }
     d->labels = read_body(&in, count, failure);
@@ -169,8 +173,8 @@ static int read_labels(struct dataset *d, const char *path, const char *images_p
         goto close_file;
     for (uint32_t i = 0; i < count; i++)
         if (d->labels[i] > LABEL_MAX) {
-            failure_set(failure, "%s: label %u of %u is %d; labels are 0 to %d", path, (unsigned)i, (unsigned)count,
-                 d->labels[i], LABEL_MAX);
+            failure_set(failure, "%s: label %u of %u is %d; labels are 0 to %d", path, (unsigned)i,
+                        (unsigned)count, d->labels[i], LABEL_MAX);
             goto close_file;
         }
     result = 0;
@@ -179,7 +183,8 @@ close_file:
     return result;
 }
 
-int data_read_idx(struct dataset *d, const char *images_path, const char *labels_path, struct failure *failure)
+int data_read_idx(struct dataset *d, const char *images_path, const char *labels_path,
+                  struct failure *failure)
 {
     struct dataset read = {0};
     *d = (struct dataset){0};

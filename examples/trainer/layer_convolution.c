@@ -30,7 +30,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { CACHE_BYTES = 320 * 1024 };
+enum { CACHE_BYTES = 160 * 1024 };
 
 static int patch_size(const struct layer *l)
 {
@@ -124,7 +124,8 @@ static void scatter_image(const struct layer *l, const real *columns, size_t row
             int top = larger(0, l->pad - ky), bottom = smaller(l->out.height, l->in.height + l->pad - ky);
             for (int y = top; y < bottom; y++)
                 add_row(columns + (ptrdiff_t)y * l->out.width + left,
-                        image + (ptrdiff_t)(y + ky - l->pad) * l->in.width + left + kx - l->pad, right - left);
+                        image + (ptrdiff_t)(y + ky - l->pad) * l->in.width + left + kx - l->pad,
+                        right - left);
         }
 }
 

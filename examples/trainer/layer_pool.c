@@ -38,7 +38,8 @@ static inline real take(real in, real out, real *left)
 }
 
 static void spread_row(const real *restrict upper, const real *restrict lower, const real *restrict out,
-                       const real *restrict delta, int width, real *restrict to_upper, real *restrict to_lower)
+                       const real *restrict delta, int width, real *restrict to_upper,
+                       real *restrict to_lower)
 {
     for (int x = 0; x < width; x++) {
         real left = delta[x];

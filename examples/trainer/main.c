@@ -36,8 +36,9 @@ static void introduce(const struct trainer *t)
 {
     const struct options *o = t->options;
     printf("%s, %zu weights, %d images to train and %d to test (%s), batch %d over %d rank%s%s\n", o->model,
-           t->model.parameters, t->data->train.count, t->data->test.count, o->data[0] ? o->data : "drawn digits",
-           t->batch, t->ranks, t->ranks == 1 ? "" : "s", o->reproducible ? ", reproducible" : "");
+           t->model.parameters, t->data->train.count, t->data->test.count,
+           o->data[0] ? o->data : "drawn digits", t->batch, t->ranks, t->ranks == 1 ? "" : "s",
+           o->reproducible ? ", reproducible" : "");
     fflush(stdout);
 }
 
@@ -52,7 +53,8 @@ static int train(int rank, const struct options *options, const struct data *dat
         return complain(rank, EXIT_WRONG, &failure);
     if (rank == 0)
         introduce(&trainer);
-    progress_init(&progress, rank == 0, options->epochs, (data->train.count + trainer.batch - 1) / trainer.batch);
+    progress_init(&progress, rank == 0, options->epochs,
+                  (data->train.count + trainer.batch - 1) / trainer.batch);
     if (trainer_run(&trainer, &progress, &total, &failure) != 0) {
         progress_clear(&progress);
         code = complain(rank, EXIT_WRONG, &failure);

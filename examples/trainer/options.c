@@ -110,7 +110,8 @@ static int read_value(struct options *o, const char *name, const char *text, str
 
 static int takes_value(const char *name)
 {
-    static const char *const names[] = {"--data", "--save", "--epochs", "--batch", "--lr", "--seed", "--model"};
+    static const char *const names[] = {"--data", "--save", "--epochs", "--batch",
+                                        "--lr",   "--seed", "--model"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)
             return 1;

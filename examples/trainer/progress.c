@@ -18,7 +18,8 @@ enum { BAR_WIDTH = 40, TEXT_WIDTH = 52 };
 
 void progress_init(struct progress *p, int on, int epochs, long steps)
 {
-    *p = (struct progress){.on = on, .terminal = on && isatty(STDOUT_FILENO), .epochs = epochs, .steps = steps};
+    *p = (struct progress){
+        .on = on, .terminal = on && isatty(STDOUT_FILENO), .epochs = epochs, .steps = steps};
 }
 
 static int bar_width(void)
@@ -63,7 +64,8 @@ int progress_final(struct progress *p, const struct metrics *m, struct failure *
 {
     if (!p->on)
         return 0;
-    printf("final: loss %.4f accuracy %.2f%% images/s %.0f comm %.1f%%\n", m->loss, m->accuracy, m->rate, m->comm);
+    printf("final: loss %.4f accuracy %.2f%% images/s %.0f comm %.1f%%\n", m->loss, m->accuracy, m->rate,
+           m->comm);
     if (fflush(stdout) != 0 || ferror(stdout))
         return fail(failure, "standard output could not be written: %s", strerror(errno));
     return 0;

@@ -8,8 +8,8 @@ struct progress {
     int on;       /* 0 on ranks other than 0: every call then does nothing */
     int terminal; /* a bar that moves */
     int epochs;
-    long steps;       /* an epoch */
-    double shown_at;  /* when the bar was drawn last, in seconds */
+    long steps;      /* an epoch */
+    double shown_at; /* when the bar was drawn last, in seconds */
 };
 
 /* How an epoch, or the whole training, went. */

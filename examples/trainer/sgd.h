@@ -12,7 +12,7 @@ struct sgd {
     real *steps;   /* one for each weight, zero at first; the caller's */
 };
 
-/* The rate of step `step` of `steps`: half a cosine from `rate` down to near 0. */
+/* The rate of step `step` of `steps`: up to `rate` in the first twentieth, then down to near 0. */
 double sgd_rate(double rate, long step, long steps);
 
 /* Moves weights[from .. to-1] against their gradient. */

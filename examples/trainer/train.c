@@ -37,7 +37,8 @@ static int largest_pass(const struct trainer *t)
 static int allocate(struct trainer *t, struct failure *failure)
 {
     const struct dataset *train = &t->data->train;
-    if (model_create(&t->model, t->options->model, train->height, train->width, largest_pass(t), failure) != 0)
+    if (model_create(&t->model, t->options->model, train->height, train->width, largest_pass(t), failure) !=
+        0)
         return -1;
     size_t length = t->model.parameters + 1;
     t->weights = malloc(length * sizeof *t->weights);
@@ -190,7 +191,8 @@ static double run_epoch(struct trainer *t, int epoch, struct progress *progress)
         if (!isfinite(sum))
             return sum;
         double now = MPI_Wtime();
-        progress_step(progress, epoch + 1, i + 1, sum / (first + batch), (first + batch) / (now - begin), now);
+        progress_step(progress, epoch + 1, i + 1, sum / (first + batch), (first + batch) / (now - begin),
+                      now);
     }
     return sum / count;
 }
