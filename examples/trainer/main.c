@@ -73,6 +73,7 @@ static int train(int rank, const struct options *options, const struct data *dat
     if (agree(MPI_COMM_WORLD, &failure) != 0)
         code = EXIT_WRONG;
 destroy_trainer:
+    progress_finish(&progress);
     trainer_destroy(&trainer);
     return code;
 }

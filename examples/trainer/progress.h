@@ -6,10 +6,10 @@
 
 struct progress {
     int on;       /* 0 on ranks other than 0: every call then does nothing */
-    int terminal; /* a bar that moves */
+    int terminal; /* a descriptor for a bar that moves, or -1 */
     int epochs;
     long steps;      /* an epoch */
-    double shown_at; /* when the bar was drawn last, in seconds */
+    double shown_at; /* when the bar or a line was shown last, in seconds */
 };
 
 /* How an epoch, or the whole training, went. */
@@ -21,8 +21,9 @@ struct metrics {
 };
 
 void progress_init(struct progress *p, int on, int epochs, long steps);
-/* Moves the bar; `now` in seconds, of any clock. */
-void progress_step(struct progress *p, int epoch, long step, double loss, double rate, double now);
+void progress_finish(struct progress *p);
+/* Moves the bar: `step` steps of the epoch, the first being 1, are done. */
+void progress_step(struct progress *p, int epoch, long step, double loss, double rate);
 /* The line of one epoch, the first being 1. */
 void progress_epoch(struct progress *p, int epoch, const struct metrics *m);
 /* Takes the bar off the screen, before something else is printed. */

@@ -190,9 +190,8 @@ static double run_epoch(struct trainer *t, int epoch, struct progress *progress)
         sum += step(t, t->order + first, batch, rate) * batch;
         if (!isfinite(sum))
             return sum;
-        double now = MPI_Wtime();
-        progress_step(progress, epoch + 1, i + 1, sum / (first + batch), (first + batch) / (now - begin),
-                      now);
+        int done = first + batch;
+        progress_step(progress, epoch + 1, i + 1, sum / done, done / (MPI_Wtime() - begin));
     }
     return sum / count;
 }
