@@ -45,7 +45,8 @@ const char *pl_collective_name(enum pl_collective collective)
     return families[collective].name;
 }
 
-bool pl_algorithm_fits(const struct pl_algorithm *algorithm, const struct pl_coll_args *args, bool reproducible)
+bool pl_algorithm_fits(const struct pl_algorithm *algorithm, const struct pl_coll_args *args,
+                       bool reproducible)
 {
     bool reduces = args->collective == PL_REDUCE || args->collective == PL_ALLREDUCE ||
                    args->collective == PL_REDUCE_SCATTER;
@@ -76,8 +77,8 @@ static void alias_in_place(struct pl_builder *b, const struct pl_coll_args *args
     }
 }
 
-int pl_algorithm_schedule(const struct pl_algorithm *algorithm, const struct pl_coll_args *args, unsigned ignore,
-                          struct pl_schedule **schedule)
+int pl_algorithm_schedule(const struct pl_algorithm *algorithm, const struct pl_coll_args *args,
+                          unsigned ignore, struct pl_schedule **schedule)
 {
     struct pl_builder b;
     pl_builder_init(&b, args->size);
@@ -90,7 +91,8 @@ int pl_algorithm_schedule(const struct pl_algorithm *algorithm, const struct pl_
 
 /* The reduction of the operands, in the first or last of them that may be overwritten, or in
  * fresh memory; or in `to` when it is given. */
-static struct pl_slice tree(struct pl_builder *b, const struct pl_slice *to, const struct pl_slice *operand, int n)
+static struct pl_slice tree(struct pl_builder *b, const struct pl_slice *to, const struct pl_slice *operand,
+                            int n)
 {
     if (n == 1)
         return operand[0];
@@ -130,9 +132,9 @@ void pl_recv_segments(struct pl_builder *b, const struct pl_coll_args *args, int
         pl_step_recv(b, peer, pl_chunk(to, args->element, n, i));
 }
 
-void pl_exchange_reduce(struct pl_builder *b, const struct pl_coll_args *args, int give_to, struct pl_slice give,
-                        int take_from, struct pl_slice to, struct pl_slice mine, struct pl_slice tmp,
-                        bool theirs_first)
+void pl_exchange_reduce(struct pl_builder *b, const struct pl_coll_args *args, int give_to,
+                        struct pl_slice give, int take_from, struct pl_slice to, struct pl_slice mine,
+                        struct pl_slice tmp, bool theirs_first)
 {
     size_t target = pl_coll_segment(args), element = args->element;
     int gives = pl_segments(give.length, element, target), takes = pl_segments(mine.length, element, target);
@@ -141,7 +143,8 @@ void pl_exchange_reduce(struct pl_builder *b, const struct pl_coll_args *args, i
         if (i < gives)
             pl_step_send(b, give_to, pl_chunk(give, element, gives, i));
         if (i < takes) {
-            struct pl_slice theirs = pl_chunk(tmp, element, takes, i), ours = pl_chunk(mine, element, takes, i);
+            struct pl_slice theirs = pl_chunk(tmp, element, takes, i),
+                            ours = pl_chunk(mine, element, takes, i);
             pl_step_recv(b, take_from, theirs);
             pl_step_reduce(b, pl_chunk(to, element, takes, i), theirs_first ? theirs : ours,
                            theirs_first ? ours : theirs);

@@ -37,7 +37,7 @@ struct pl_coll_args {
     size_t count;   /* elements: of the vector, or of one rank's block */
     size_t element; /* bytes of one, >= 1 */
     bool in_place;
-    bool ordered;   /* operands must stay in rank order: the operator does not commute, or reproducible mode */
+    bool ordered; /* operands must stay in rank order: the operator does not commute, or reproducible mode */
     size_t segment; /* pipelining: bytes aimed at; 0: the default */
 };
 
@@ -70,12 +70,14 @@ extern const struct pl_algorithm pl_barrier_algorithms[], pl_bcast_algorithms[],
 const struct pl_algorithm *pl_algorithms(enum pl_collective collective);
 const char *pl_collective_name(enum pl_collective collective);
 
-/* Whether the algorithm gives the right answer to this call; `reproducible` asks for the canonical tree too. */
-bool pl_algorithm_fits(const struct pl_algorithm *algorithm, const struct pl_coll_args *args, bool reproducible);
+/* Whether the algorithm gives the right answer to this call; `reproducible` asks for the canonical tree too.
+ */
+bool pl_algorithm_fits(const struct pl_algorithm *algorithm, const struct pl_coll_args *args,
+                       bool reproducible);
 
 /* Writes and seals the schedule of args->rank. `ignore` is the builder's (0 but in tests). */
-int pl_algorithm_schedule(const struct pl_algorithm *algorithm, const struct pl_coll_args *args, unsigned ignore,
-                          struct pl_schedule **schedule);
+int pl_algorithm_schedule(const struct pl_algorithm *algorithm, const struct pl_coll_args *args,
+                          unsigned ignore, struct pl_schedule **schedule);
 
 /* --- what the families share --- */
 
@@ -119,9 +121,9 @@ size_t pl_coll_segment(const struct pl_coll_args *args);
 /* Gives `give` to the peer and takes as much as `mine` from it, to = mine op theirs (theirs op
  * mine when `theirs_first`); in segments, so that wire and operator overlap. `tmp` is at least
  * as long as `mine`. Give may be longer or shorter than mine. */
-void pl_exchange_reduce(struct pl_builder *b, const struct pl_coll_args *args, int give_to, struct pl_slice give,
-                        int take_from, struct pl_slice to, struct pl_slice mine, struct pl_slice tmp,
-                        bool theirs_first);
+void pl_exchange_reduce(struct pl_builder *b, const struct pl_coll_args *args, int give_to,
+                        struct pl_slice give, int take_from, struct pl_slice to, struct pl_slice mine,
+                        struct pl_slice tmp, bool theirs_first);
 
 /* Sends or receives in segments. Both ends must use it. */
 void pl_send_segments(struct pl_builder *b, const struct pl_coll_args *args, int peer, struct pl_slice from);

@@ -84,7 +84,8 @@ static void doubling(struct pl_builder *b, const struct pl_coll_args *args)
 static double doubling_cost(const struct pl_machine *m, const struct pl_coll_args *args)
 {
     int p = pl_power2(args->size);
-    return pl_log2_up(p) * (m->alpha + (double)pl_coll_bytes(args) * (m->beta + m->gamma)) + fold_cost(m, args);
+    return pl_log2_up(p) * (m->alpha + (double)pl_coll_bytes(args) * (m->beta + m->gamma)) +
+           fold_cost(m, args);
 }
 
 /* Recursive halving + doubling (Rabenseifner): as above, but each time the partners split what
@@ -132,7 +133,8 @@ static void halving(struct pl_builder *b, const struct pl_coll_args *args)
 static double halving_cost(const struct pl_machine *m, const struct pl_coll_args *args)
 {
     double p = pl_power2(args->size), bytes = (double)pl_coll_bytes(args);
-    return 2 * pl_log2_up((int)p) * m->alpha + (p - 1) / p * bytes * (2 * m->beta + m->gamma) + fold_cost(m, args);
+    return 2 * pl_log2_up((int)p) * m->alpha + (p - 1) / p * bytes * (2 * m->beta + m->gamma) +
+           fold_cost(m, args);
 }
 
 /* Ring, pipelined: n chunks travel the ring, growing; then the finished ones travel once more.
@@ -144,7 +146,8 @@ static double halving_cost(const struct pl_machine *m, const struct pl_coll_args
  * Cost: 2 (n-1) alpha + (n-1)/n m (2 beta + gamma) + what pipelining adds in alphas. A chunk moves
  * in segments, so that adding one overlaps with receiving the next. Sums begin at a different rank in each
  * chunk: for commutative operators only.
- * P. Patarasuk, X. Yuan, "Bandwidth optimal all-reduce algorithms for clusters of workstations", JPDC 69 (2009). */
+ * P. Patarasuk, X. Yuan, "Bandwidth optimal all-reduce algorithms for clusters of workstations", JPDC 69
+ * (2009). */
 static void ring(struct pl_builder *b, const struct pl_coll_args *args)
 {
     int n = args->size, r = args->rank, right = (r + 1) % n, left = (r - 1 + n) % n;

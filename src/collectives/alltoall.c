@@ -42,7 +42,7 @@ static double linear_cost(const struct pl_machine *m, const struct pl_coll_args 
  *     n = 4    round 0: 0  1-3  2      round 1: 0-1  2-3
  *              round 2: 0-2  1  3      round 3: 0-3  1-2
  *
- * Cost: n (alpha + m beta). In place, one block of TMP for each exchange under way. */
+ * Cost: n (alpha + m beta), for two ranks once. In place, one block of TMP for each exchange under way. */
 static void pairwise(struct pl_builder *b, const struct pl_coll_args *args)
 {
     enum { WINDOW = 4 };
@@ -70,7 +70,8 @@ static void pairwise(struct pl_builder *b, const struct pl_coll_args *args)
 
 static double pairwise_cost(const struct pl_machine *m, const struct pl_coll_args *args)
 {
-    return args->size < 2 ? 0 : args->size * (m->alpha + (double)pl_coll_bytes(args) * m->beta);
+    int rounds = args->size > 2 ? args->size : args->size - 1;
+    return rounds * (m->alpha + (double)pl_coll_bytes(args) * m->beta);
 }
 
 /* Bruck: block for the rank i further on travels by hops of the powers of two that make up i.

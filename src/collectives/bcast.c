@@ -63,8 +63,7 @@ static void scatter_chunks(struct pl_builder *b, const struct pl_coll_args *args
     int n = args->size, v = virtual_rank(args), span = subtree(args, v);
     struct pl_slice data = pl_out(0, pl_coll_bytes(args));
     if (v)
-        pl_step_recv(b, real_rank(args, v - span),
-                     pl_chunks(data, args->element, n, v, v + held(args, v)));
+        pl_step_recv(b, real_rank(args, v - span), pl_chunks(data, args->element, n, v, v + held(args, v)));
     for (int d = span / 2; d > 0; d /= 2)
         if (v + d < n)
             pl_step_send(b, real_rank(args, v + d),

@@ -47,8 +47,8 @@ static void warn_unknown(const char *item, size_t length, int collective)
     size_t used = 0;
     if (collective == PL_COLLECTIVES) {
         for (int c = 0; c < PL_COLLECTIVES && used < sizeof valid; c++)
-            used += (size_t)snprintf(valid + used, sizeof valid - used, " %s=",
-                                     pl_collective_name((enum pl_collective)c));
+            used += (size_t)snprintf(valid + used, sizeof valid - used,
+                                     " %s=", pl_collective_name((enum pl_collective)c));
     } else {
         for (const struct pl_algorithm *a = pl_algorithms((enum pl_collective)collective);
              a->name && used < sizeof valid; a++)

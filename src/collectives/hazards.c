@@ -46,7 +46,8 @@ bool pl_hazards_room(struct pl_builder *b, void *array, size_t *capacity, size_t
 
 void pl_hazards_edge(struct pl_builder *b, uint32_t from, uint32_t to)
 {
-    if (b->mark[from] == to || !pl_hazards_room(b, &b->edge, &b->edge_capacity, b->edges + 1, sizeof *b->edge))
+    if (b->mark[from] == to ||
+        !pl_hazards_room(b, &b->edge, &b->edge_capacity, b->edges + 1, sizeof *b->edge))
         return;
     b->mark[from] = to;
     b->edge[b->edges++] = (struct pl_edge){from, to};
@@ -83,7 +84,8 @@ static bool insert(struct pl_builder *b, struct pl_track *track, size_t i, struc
     return true;
 }
 
-/* Cuts the region that reaches over `at`, if one does. Returns the first region that begins at or after it. */
+/* Cuts the region that reaches over `at`, if one does. Returns the first region that begins at or after it.
+ */
 static size_t cut(struct pl_builder *b, struct pl_track *track, size_t at)
 {
     size_t low = 0, high = track->regions;

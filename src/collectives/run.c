@@ -8,8 +8,8 @@
  *              completed ----> successors need one step less; at zero they enter
  *
  * Messages start before any local step runs, so that what others wait for goes out first. A long
- * local step is done in pieces while somebody waits, with progress made between them; from a completion callback
- * it is done at once, for nobody else would come back to it.
+ * local step is done in pieces while somebody waits, with progress made between them; from a completion
+ * callback it is done at once, for nobody else would come back to it.
  *
  * The first error stops the run from starting anything more; receives that nothing has matched are
  * cancelled, and when the last request is back the run completes with that error. (A send
@@ -39,7 +39,8 @@ static size_t round_up(size_t bytes)
 
 struct pl_run *pl_run_create(struct pl_run **kept, struct pl_schedule *schedule)
 {
-    size_t slots = schedule->requests * sizeof(struct pl_slot), words = 2 * schedule->steps * sizeof(uint32_t);
+    size_t slots = schedule->requests * sizeof(struct pl_slot),
+           words = 2 * schedule->steps * sizeof(uint32_t);
     size_t head = sizeof(struct pl_run) + slots;
     size_t peers = schedule->reaches ? 2 * (size_t)schedule->size * sizeof(char *) : 0;
     size_t capacity = slots + words + peers + schedule->tmp + 192;
@@ -122,7 +123,8 @@ static void message_complete(struct pl_request *request)
     run->outstanding--;
     request->owner = NULL;
     if (request->error || request->cancelled) {
-        fail(run, request->error ? request->error : PL_ECANCELLED, request->text ? request->text : pl_fail_text());
+        fail(run, request->error ? request->error : PL_ECANCELLED,
+             request->text ? request->text : pl_fail_text());
     } else if (step->verb == PL_STEP_RECV && request->length != step->length) {
         char text[PL_ERROR_TEXT];
         snprintf(text, sizeof text,
@@ -170,9 +172,13 @@ static size_t do_local(struct pl_run *run, size_t most)
         length = most / run->element ? most / run->element * run->element : run->element;
     if (step->verb == PL_STEP_COPY)
         memcpy(address(run, &step->to) + at, address(run, &step->left) + at, length);
-    else if (step->verb == PL_STEP_REDUCE)
-        pl_op_apply(run->op, run->type, address(run, &step->left) + at, address(run, &step->right) + at,
-                    address(run, &step->to) + at, length / run->element);
+    else if (step->verb == PL_STEP_REDUCE) {
+        int error =
+            pl_op_apply(run->op, run->type, address(run, &step->left) + at, address(run, &step->right) + at,
+                        address(run, &step->to) + at, length / run->element);
+        if (error)
+            fail(run, error, pl_fail_text());
+    }
     run->progress += length;
     if (run->progress == step->length) {
         run->progress = 0;
@@ -227,18 +233,18 @@ void pl_run_start(struct pl_run *run)
     drain(run);
 }
 
-static int abandon(struct pl_run *run, int error)
+/* Nothing can ever come: gives all requests up. Their memory is not used again, for a transport may
+ * still know of it. */
+static void abandon(struct pl_run *run, int error)
 {
-    char text[PL_ERROR_TEXT];
-    snprintf(text, sizeof text, "%s", pl_fail_text());
-    if (!run->holds_comm)
-        pl_comm_hold(run->comm);
-    run->holds_comm = true;
-    run->completed = pl_run_finish;
+    run->tainted = true;
     run->waited = false;
-    fail(run, error, text);
+    fail(run, error, pl_fail_text());
+    run->draining = true;
+    for (uint32_t i = 0; i < run->schedule->requests; i++)
+        if (run->slot[i].request.owner == run)
+            pl_request_abandon(&run->slot[i].request, error);
     drain(run);
-    return pl_fail(error, "%s", text);
 }
 
 int pl_run_end(struct pl_run *run)
@@ -258,8 +264,8 @@ int pl_run_end(struct pl_run *run)
             idle = 0;
         else if (!events && !run->complete && !has_local(run))
             events = pl_idle(rank, idle++);
-        if (events < 0)
-            return abandon(run, events);
+        if (events < 0 && !run->complete)
+            abandon(run, events);
     }
     int error = run->error;
     if (error)
@@ -268,9 +274,28 @@ int pl_run_end(struct pl_run *run)
     return error;
 }
 
-void pl_run_finish(struct pl_run *run)
+/* Keeps the few largest of the free runs, and all that are tainted. */
+static void trim(struct pl_run **kept)
 {
     enum { KEPT = 4 };
+    struct pl_run **smallest = NULL;
+    int n = 0;
+    for (struct pl_run **link = kept; *link; link = &(*link)->next) {
+        if ((*link)->tainted)
+            continue;
+        n++;
+        if (!smallest || (*link)->capacity < (*smallest)->capacity)
+            smallest = link;
+    }
+    if (n > KEPT) {
+        struct pl_run *gone = *smallest;
+        *smallest = gone->next;
+        free(gone);
+    }
+}
+
+void pl_run_finish(struct pl_run *run)
+{
     if (!run)
         return;
     struct pl_comm *comm = run->comm;
@@ -278,19 +303,12 @@ void pl_run_finish(struct pl_run *run)
     pl_schedule_release(run->schedule);
     free(run->text);
     run->text = NULL;
-    struct pl_run **kept = pl_run_kept(comm), *smallest = run;
+    if (run->tainted)
+        run->capacity = 0;
+    struct pl_run **kept = pl_run_kept(comm);
     run->next = *kept;
     *kept = run;
-    int n = 0;
-    for (struct pl_run *r = run; r; r = r->next, n++)
-        if (r->capacity < smallest->capacity)
-            smallest = r;
-    if (n > KEPT) {
-        while (*kept != smallest)
-            kept = &(*kept)->next;
-        *kept = smallest->next;
-        free(smallest);
-    }
+    trim(kept);
     if (holds)
         pl_comm_release(comm);
 }

@@ -33,8 +33,8 @@ static struct pl_slice block(struct pl_slice buffer, size_t m, int i)
 
 /* The blocks of v .. v + span - 1: `piece` 0 before the wrap at the last rank, 1 after it. At the
  * root they are where the ranks are in `buffer`; elsewhere `buffer` begins with block `mine`. */
-static struct pl_slice blocks(const struct pl_coll_args *args, struct pl_slice buffer, bool at_root, int mine, int v,
-                              int span, int piece)
+static struct pl_slice blocks(const struct pl_coll_args *args, struct pl_slice buffer, bool at_root, int mine,
+                              int v, int span, int piece)
 {
     size_t m = pl_coll_bytes(args);
     int wrap = args->size - args->root; /* v of rank 0 */

@@ -206,8 +206,9 @@ static struct pl_schedule *lay_out(const struct pl_builder *b)
     struct pl_step *step = (struct pl_step *)(void *)(memory + head);
     uint32_t *needs = (uint32_t *)(void *)(memory + head + steps);
     uint32_t *first = needs + b->steps, *successor = first + b->steps + 1;
-    *schedule = (struct pl_schedule){1,      b->size, (uint32_t)b->steps, b->requests, (uint32_t)b->edges, b->reaches,
-                                     b->tmp, step,    needs,              first,       successor};
+    *schedule = (struct pl_schedule){
+        1,     b->size, (uint32_t)b->steps, b->requests, (uint32_t)b->edges, b->reaches, b->tmp, step,
+        needs, first,   successor};
     if (b->steps) {
         memcpy(step, b->step, steps);
         memcpy(needs, b->needs, b->steps * sizeof *needs);

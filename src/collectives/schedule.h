@@ -85,22 +85,22 @@ struct pl_place {
 };
 
 struct pl_step {
-    uint8_t verb;      /* enum pl_verb */
-    uint16_t ordinal;  /* send, recv: the how-manieth to or from this peer, modulo 2^16. The k-th
-                        * send to a peer meets its k-th recv, in whatever order they start. */
-    int peer;          /* send, recv: the other rank */
-    uint32_t request;  /* send, recv: numbered from 0 in the schedule */
-    size_t length;     /* bytes; 0 for a signal and its await */
+    uint8_t verb;     /* enum pl_verb */
+    uint16_t ordinal; /* send, recv: the how-manieth to or from this peer, modulo 2^16. The k-th
+                       * send to a peer meets its k-th recv, in whatever order they start. */
+    int peer;         /* send, recv: the other rank */
+    uint32_t request; /* send, recv: numbered from 0 in the schedule */
+    size_t length;    /* bytes; 0 for a signal and its await */
     struct pl_place left, right, to;
 };
 
 /* Constant once sealed. One block of memory, counted references (of one thread at a time). */
 struct pl_schedule {
     int references;
-    int size;                  /* ranks it was written for */
+    int size; /* ranks it was written for */
     uint32_t steps, requests, edges;
-    bool reaches;              /* it touches buffers of peers */
-    size_t tmp;                /* bytes of TMP */
+    bool reaches; /* it touches buffers of peers */
+    size_t tmp;   /* bytes of TMP */
     const struct pl_step *step;
     const uint32_t *needs;     /* [steps] how many steps each waits for */
     const uint32_t *first;     /* [steps + 1] its successors are successor[first[i] .. first[i + 1]) */

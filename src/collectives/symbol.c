@@ -31,7 +31,8 @@ struct pl_symbol pl_symbol_combine(enum pl_verify_sum sum, struct pl_symbol left
     case PL_SUM_ORDER:
         return (struct pl_symbol){left.a * right.b + right.a, left.b * right.b};
     default:
-        return (struct pl_symbol){mix(left.a * 3 + mix(right.a) * 5 + left.b), mix(left.b * 7 + mix(right.b)) | 1};
+        return (struct pl_symbol){mix(left.a * 3 + mix(right.a) * 5 + left.b),
+                                  mix(left.b * 7 + mix(right.b)) | 1};
     }
 }
 

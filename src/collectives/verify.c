@@ -40,12 +40,12 @@ struct simulation {
     struct node *node;
     int nodes;
     size_t steps;
-    uint32_t *needs;    /* by step: what it still waits for */
-    uint64_t *known;    /* by step: ranks known to have entered */
-    size_t *partner;    /* by step: the other end of a message */
+    uint32_t *needs; /* by step: what it still waits for */
+    uint64_t *known; /* by step: ranks known to have entered */
+    size_t *partner; /* by step: the other end of a message */
     bool *started;
-    int *owner;         /* by step: its rank */
-    size_t *event;      /* steps that may start, or are under way and may complete */
+    int *owner;    /* by step: its rank */
+    size_t *event; /* steps that may start, or are under way and may complete */
     size_t events, done;
     uint64_t random;
 };
@@ -62,7 +62,8 @@ static uint64_t draw(struct simulation *s)
 static struct pl_coll_args call_of(const struct simulation *s, int rank)
 {
     struct pl_coll_args args = *s->args;
-    bool rooted = args.collective == PL_REDUCE || args.collective == PL_GATHER || args.collective == PL_SCATTER;
+    bool rooted =
+        args.collective == PL_REDUCE || args.collective == PL_GATHER || args.collective == PL_SCATTER;
     args.rank = rank;
     args.in_place = args.in_place && (!rooted || rank == args.root);
     return args;
@@ -86,7 +87,8 @@ static int complain(const struct simulation *s, size_t number, const char *what)
 
 /* The buffer a place is in; *offset becomes its first cell there. Aliases of peers are resolved here,
  * own ones were by the builder. */
-static struct buffer *locate(struct simulation *s, size_t number, const struct pl_place *place, size_t *offset)
+static struct buffer *locate(struct simulation *s, size_t number, const struct pl_place *place,
+                             size_t *offset)
 {
     struct node *node = &s->node[s->owner[number]];
     uint32_t space = place->space;
@@ -134,7 +136,8 @@ static int mark_all(struct simulation *s, size_t number, bool begin)
         return 0;
     if (step->verb != PL_STEP_SEND)
         error = mark(s, number, &step->to, true, begin);
-    if (!error && step->verb != PL_STEP_RECV && !(step->verb == PL_STEP_REDUCE && same_place(&step->to, &step->left)))
+    if (!error && step->verb != PL_STEP_RECV &&
+        !(step->verb == PL_STEP_REDUCE && same_place(&step->to, &step->left)))
         error = mark(s, number, &step->left, false, begin);
     if (!error && step->verb == PL_STEP_REDUCE && !same_place(&step->to, &step->right))
         error = mark(s, number, &step->right, false, begin);
@@ -167,7 +170,8 @@ static int move(struct simulation *s, size_t number, size_t from)
     size_t to_at, left_at, right_at = 0;
     if (!step->length)
         return 0;
-    struct buffer *to = locate(s, number, &step->to, &to_at), *left = locate(s, from, &source->left, &left_at);
+    struct buffer *to = locate(s, number, &step->to, &to_at),
+                  *left = locate(s, from, &source->left, &left_at);
     struct buffer *right = step->verb == PL_STEP_REDUCE ? locate(s, number, &step->right, &right_at) : NULL;
     for (size_t i = 0; i < step->length / s->args->element; i++) {
         struct pl_symbol symbol = left->cell[left_at + i];
@@ -235,10 +239,11 @@ static int check_results(const struct simulation *s)
         size_t cells = pl_symbol_result_cells(&mine);
         for (size_t i = 0; i < cells; i++)
             if (!pl_symbol_equal(out->cell[i], pl_symbol_result(s->params->sum, &mine, i)))
-                return pl_fail(PL_EINTERNAL,
-                               "%s %s, %d ranks, root %d, %zu elements of %zu%s: rank %d has a wrong element %zu",
-                               pl_collective_name(args->collective), s->params->algorithm->name, args->size,
-                               args->root, args->count, args->element, args->in_place ? " in place" : "", r, i);
+                return pl_fail(
+                    PL_EINTERNAL,
+                    "%s %s, %d ranks, root %d, %zu elements of %zu%s: rank %d has a wrong element %zu",
+                    pl_collective_name(args->collective), s->params->algorithm->name, args->size, args->root,
+                    args->count, args->element, args->in_place ? " in place" : "", r, i);
     }
     return 0;
 }
@@ -312,7 +317,8 @@ static int pair_up(struct simulation *s)
     }
     free(next);
     if (!error && sends != recvs)
-        error = pl_fail(PL_EINTERNAL, "%s: %zu sends and %zu receives", s->params->algorithm->name, sends, recvs);
+        error =
+            pl_fail(PL_EINTERNAL, "%s: %zu sends and %zu receives", s->params->algorithm->name, sends, recvs);
     return error;
 }
 
@@ -340,8 +346,8 @@ static int prepare_node(struct simulation *s, int rank)
     if (!error)
         error = allocate_buffer(&node->buffer[PL_OUT], out, mine.collective == PL_BCAST && rank == mine.root);
     if (!error)
-        error = allocate_buffer(&node->buffer[PL_TMP], (node->schedule->tmp + mine.element - 1) / mine.element,
-                                false);
+        error = allocate_buffer(&node->buffer[PL_TMP],
+                                (node->schedule->tmp + mine.element - 1) / mine.element, false);
     return error;
 }
 

@@ -17,8 +17,8 @@ struct pl_verify_params {
     const struct pl_algorithm *algorithm;
     struct pl_coll_args args; /* rank is ignored; element must divide 64; size at most 64 for a barrier */
     enum pl_verify_sum sum;
-    uint64_t seed; /* of the order of completion */
-    int orders;    /* how many orders to try, >= 1 */
+    uint64_t seed;   /* of the order of completion */
+    int orders;      /* how many orders to try, >= 1 */
     unsigned ignore; /* hazards for the builder to overlook */
 };
 

@@ -5,6 +5,7 @@
 #include "state.h"
 #include "world.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { RANKS_MAX = 4096 };
@@ -27,8 +28,7 @@ static void report(struct peal_world_result *result, int rank, int code, int dea
     result->rank = rank;
     result->code = code;
     result->deadlock = deadlock;
-    strncpy(result->text, text, sizeof result->text - 1);
-    result->text[sizeof result->text - 1] = 0;
+    snprintf(result->text, sizeof result->text, "%s", text);
 }
 
 int peal_run(int ranks, int (*body)(void *argument), void *argument, const struct peal_world_options *options,

@@ -79,6 +79,8 @@ void pl_rank_close(struct pl_rank *rank);
 
 /* The peer, made on first use; NULL: no memory. */
 struct pl_peer *pl_peer_get(struct pl_rank *rank, int number);
+/* Makes a peer that sleeps in pl_idle look around: for those who write where it waits. */
+void pl_peer_wake(struct pl_rank *rank, int number);
 /* The way to the peer, made on first use; NULL: it cannot be (pl_fail_text says why). */
 struct pl_endpoint *pl_peer_endpoint(struct pl_rank *rank, int number);
 

@@ -11,6 +11,7 @@
 #include <mpi.h>
 
 #include <criterion/criterion.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,7 +228,7 @@ static void store(struct layout l, struct number n, unsigned char *to)
     if (l.kind == 'i' || l.kind == 'u')
         memcpy(to, &n.integer, (size_t)l.bytes);
     else if (l.kind == 'x')
-        memcpy(to, &extended, sizeof extended);
+        memcpy(to, &extended, LDBL_MANT_DIG == 64 ? 10 : sizeof extended); /* x87 has 10 bytes, then a gap */
     else if (l.bytes == 2)
         half = l.kind == 'b' ? half : write16(n.real, 10, 15), memcpy(to, &half, 2);
     else if (l.bytes == 4)
@@ -506,7 +507,7 @@ Test(op, handles_and_names)
     for (uintptr_t handle = 0; handle < 0x1000; handle++)
         there += pl_op_predefined(handle) != NULL;
     cr_expect_eq(there, 14);
-    cr_expect_null(pl_op_predefined((uintptr_t)&ops));
+    cr_expect_not(pl_op_predefined((uintptr_t)&ops));
 }
 
 /* A NaN on either side is the result; infinities are ordered as numbers. */
@@ -577,30 +578,35 @@ Test(op_half, plain_c_rounds_right)
     free(left), free(right), free(out);
 }
 
-Test(op_half, both_ways_give_the_same_bits)
+static void check_both_ways(enum pl_basic basic, int fraction_bits)
 {
-    if (!pl_half_has_f16c())
-        cr_skip_test("this CPU has no F16C");
     enum { ALL = 65536 };
     uint16_t *left = malloc(2 * ALL), *right = malloc(2 * ALL), *plain = malloc(2 * ALL),
-             *f16c = malloc(2 * ALL);
+             *avx2 = malloc(2 * ALL);
     state = 7;
     for (int round = 0; round < 8; round++)
         for (size_t k = 0; k < sizeof half_kinds / sizeof *half_kinds; k++) {
             for (int i = 0; i < ALL; i++) {
                 left[i] = (uint16_t)i;
-                do
+                do /* which of two NaNs is the result is anybody's choice */
                     right[i] = (uint16_t)draw();
-                while (is_nan16(left[i], 10) &&
-                       is_nan16(right[i], 10)); /* which of two NaNs is anybody's choice */
+                while (is_nan16(left[i], fraction_bits) && is_nan16(right[i], fraction_bits));
             }
-            pl_half_kernel_of(half_kinds[k], PL_BASIC_FLOAT16, false)(left, right, plain, ALL);
-            pl_half_kernel_of(half_kinds[k], PL_BASIC_FLOAT16, true)(left, right, f16c, ALL);
+            pl_half_kernel_of(half_kinds[k], basic, false)(left, right, plain, ALL);
+            pl_half_kernel_of(half_kinds[k], basic, true)(left, right, avx2, ALL);
             for (int i = 0; i < ALL; i++)
-                cr_assert_eq(plain[i], f16c[i], "operator %d on %04x and %04x: plain %04x, F16C %04x",
-                             half_kinds[k], left[i], right[i], plain[i], f16c[i]);
+                cr_assert_eq(plain[i], avx2[i], "operator %d on %04x and %04x: plain %04x, AVX2 %04x",
+                             half_kinds[k], left[i], right[i], plain[i], avx2[i]);
         }
-    free(left), free(right), free(plain), free(f16c);
+    free(left), free(right), free(plain), free(avx2);
+}
+
+Test(op_half, both_ways_give_the_same_bits)
+{
+    if (!pl_half_has_avx2())
+        cr_skip_test("this CPU has no AVX2");
+    check_both_ways(PL_BASIC_FLOAT16, 10);
+    check_both_ways(PL_BASIC_BFLOAT16, 7);
 }
 
 /* bfloat16 where float itself neither over- nor underflows: the nearest value. */
@@ -610,7 +616,7 @@ Test(op_half, bfloat_rounds_right)
     uint16_t *left = malloc(2 * ALL), *right = malloc(2 * ALL), *out = malloc(2 * ALL);
     struct layout l = {'b', 2};
     for (size_t p = 0; p < sizeof partners / sizeof *partners; p++)
-        for (int k = 0; k < 2; k++) {
+        for (size_t k = 0; k < sizeof half_kinds / sizeof *half_kinds; k++) {
             for (int i = 0; i < ALL; i++)
                 left[i] = (uint16_t)i, right[i] = partners[p];
             pl_half_kernel_of(half_kinds[k], PL_BASIC_BFLOAT16, false)(left, right, out, ALL);
@@ -618,7 +624,7 @@ Test(op_half, bfloat_rounds_right)
                 struct number n =
                     combine(half_kinds[k], l, load(l, (void *)&left[i]), load(l, (void *)&right[i]));
                 double magnitude = fabs((double)n.real);
-                if (magnitude != 0 && magnitude < 0x1p-126)
+                if (k < 2 && magnitude != 0 && magnitude < 0x1p-126)
                     continue;
                 uint16_t want = write16(n.real, 7, 127);
                 bool zero = !(out[i] & 0x7fff) && !(want & 0x7fff), nan = is_nan16(want, 7);

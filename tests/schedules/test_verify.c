@@ -2,8 +2,8 @@
  *
  * Covered: every algorithm x sizes 1..64 x counts {0, 1, 2, n-1, n, n+1, 3n+1} and, on a sixth of the
  * sizes, 1000 x in place or not x roots (all up to 16 ranks; beyond: first, second, middle, last) x
- * several orders of completion; reductions once in the loosest and once in each stricter sense that the algorithm claims.
- * Above 16 ranks a case has one order, and counts take turns by size, three at a time.
+ * several orders of completion; reductions once in the loosest and once in each stricter sense that the
+ * algorithm claims. Above 16 ranks a case has one order, and counts take turns by size, three at a time.
  */
 #include "errors.h"
 #include "verify.h"
@@ -28,7 +28,8 @@ static bool blockwise(enum pl_collective c)
 }
 
 /* One call in each sense of summing that the algorithm claims. Returns how many were run. */
-static size_t verify_case(const struct pl_algorithm *algorithm, struct pl_coll_args args, int orders, uint64_t seed)
+static size_t verify_case(const struct pl_algorithm *algorithm, struct pl_coll_args args, int orders,
+                          uint64_t seed)
 {
     size_t cases = 0;
     for (enum pl_verify_sum sum = PL_SUM_SET; sum <= PL_SUM_TREE; sum++) {
@@ -45,12 +46,26 @@ static size_t verify_case(const struct pl_algorithm *algorithm, struct pl_coll_a
     return cases;
 }
 
+/* Whether the c-th count is tried on n ranks: above 16, they take turns; what makes n * n blocks is
+ * tried with the longest ones on few sizes. */
+static bool counted(enum pl_collective collective, int n, size_t c)
+{
+    bool blocks = blockwise(collective);
+    if (c == 7)
+        return n % 6 == 3 && (!blocks || n <= 9);
+    if (n <= 16 || collective == PL_BARRIER)
+        return true;
+    if (blocks && c == 6)
+        return n % 12 == 7;
+    return (c + (size_t)n) % 7 <= (blocks && n > 32 ? 1 : 2);
+}
+
 static size_t verify_size(const struct pl_algorithm *algorithm, enum pl_collective collective, int n)
 {
     size_t counts[] = {0, 1, 2, (size_t)n - 1, (size_t)n, (size_t)n + 1, 3 * (size_t)n + 1, 1000}, cases = 0;
     bool thin = n > 16;
     for (size_t c = 0; c < 8; c++) {
-        if ((thin && collective != PL_BARRIER && c < 7 && (c + (size_t)n) % 7 > 2) || (c == 7 && (n % 6 != 3 || (blockwise(collective) && n > 9))))
+        if (!counted(collective, n, c))
             continue;
         if (collective == PL_BARRIER && c)
             break;
