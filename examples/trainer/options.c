@@ -1,0 +1,144 @@
+/* options.c: the command line. Numbers are read strictly (all of the text, in
+ * range), because a misread --batch costs an afternoon. `--name value` and
+ * `--name=value` are the same.
+ */
+#include "options.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help_text[] =
+    "Usage: mpiexec -n RANKS peal-train [option...]\n"
+    "Trains a network to read digits, the batch shared over the ranks and the gradients\n"
+    "averaged by allreduce while they are computed.\n"
+    "\n"
+    "  --data DIR      IDX files (MNIST's format, plain or .gz): the pairs train-* and t10k-*,\n"
+    "                  or one pair, whose last fifth is then the test set;\n"
+    "                  without this option digits are drawn: 12000 and 2000 to test\n"
+    "  --model NAME    lenet (default) or mlp\n"
+    "  --epochs N      times through the data (default 10)\n"
+    "  --batch N       images a step over all ranks together (default 64)\n"
+    "  --lr RATE       learning rate at the start; it falls to 0 as a cosine (default 0.03)\n"
+    "  --seed N        of the weights, the order and the drawn digits (default 1)\n"
+    "  --reproducible  the same bits on any number of ranks; also by PEAL_REPRODUCIBLE=1\n"
+    "  --save FILE     write the trained weights there\n"
+    "  --help, --version\n"
+    "\n"
+    "The last line says how it went:  final: loss 0.0312 accuracy 98.61% images/s 12345 comm 3.1%\n";
+
+const char *options_help(void)
+{
+    return help_text;
+}
+
+int options_reproducible(int argc, char **argv)
+{
+    const char *text = getenv("PEAL_REPRODUCIBLE");
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--reproducible") == 0)
+            return 1;
+    return text && *text && strcmp(text, "0") != 0 && strcmp(text, "no") != 0 && strcmp(text, "off") != 0 &&
+           strcmp(text, "false") != 0;
+}
+
+static int read_whole(const char *name, const char *text, unsigned long long low, unsigned long long high,
+                      unsigned long long *value, struct failure *failure)
+{
+    char *end;
+    errno = 0;
+    unsigned long long read = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || errno || read < low || read > high)
+        return fail(failure, "%s %s: should be a whole number from %llu to %llu", name, text, low, high);
+    *value = read;
+    return 0;
+}
+
+static int read_count(const char *name, const char *text, int high, int *value, struct failure *failure)
+{
+    unsigned long long read;
+    if (read_whole(name, text, 1, (unsigned long long)high, &read, failure) != 0)
+        return -1;
+    *value = (int)read;
+    return 0;
+}
+
+static int read_rate(const char *name, const char *text, double *value, struct failure *failure)
+{
+    char *end;
+    double read = strtod(text, &end);
+    if (end == text || *end || !isfinite(read) || read <= 0 || read > 1000)
+        return fail(failure, "%s %s: should be a number above 0, such as 0.03", name, text);
+    *value = read;
+    return 0;
+}
+
+static int read_text(const char *name, const char *text, char *value, size_t size, struct failure *failure)
+{
+    if (*text == '\0')
+        return fail(failure, "%s: its value is empty", name);
+    if ((size_t)snprintf(value, size, "%s", text) >= size)
+        return fail(failure, "%s %.40s...: the value is longer than %zu bytes", name, text, size - 1);
+    return 0;
+}
+
+static int read_value(struct options *o, const char *name, const char *text, struct failure *failure)
+{
+    if (strcmp(name, "--data") == 0)
+        return read_text(name, text, o->data, sizeof o->data, failure);
+    if (strcmp(name, "--save") == 0)
+        return read_text(name, text, o->save, sizeof o->save, failure);
+    if (strcmp(name, "--epochs") == 0)
+        return read_count(name, text, 100000, &o->epochs, failure);
+    if (strcmp(name, "--batch") == 0)
+        return read_count(name, text, 1 << 20, &o->batch, failure);
+    if (strcmp(name, "--lr") == 0)
+        return read_rate(name, text, &o->rate, failure);
+    if (strcmp(name, "--seed") == 0) {
+        unsigned long long seed;
+        if (read_whole(name, text, 0, UINT64_MAX, &seed, failure) != 0)
+            return -1;
+        o->seed = seed;
+        return 0;
+    }
+    if (strcmp(text, "lenet") != 0 && strcmp(text, "mlp") != 0)
+        return fail(failure, "--model %.40s: there are lenet and mlp", text);
+    return read_text(name, text, o->model, sizeof o->model, failure);
+}
+
+static int takes_value(const char *name)
+{
+    static const char *const names[] = {"--data", "--save", "--epochs", "--batch",
+                                        "--lr",   "--seed", "--model"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(name, names[i]) == 0)
+            return 1;
+    return 0;
+}
+
+int options_read(struct options *options, int argc, char **argv, struct failure *failure)
+{
+    struct options o = {.model = "lenet", .epochs = 10, .batch = 64, .rate = 0.03, .seed = 1};
+    o.reproducible = options_reproducible(argc, argv);
+    for (int i = 1; i < argc; i++) {
+        char name[32];
+        const char *equals = strchr(argv[i], '=');
+        size_t length = equals ? (size_t)(equals - argv[i]) : strlen(argv[i]);
+        snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1), argv[i]);
+        if (takes_value(name)) {
+            if (!equals && i + 1 == argc)
+                return fail(failure, "%s: its value is missing", name);
+            if (read_value(&o, name, equals ? equals + 1 : argv[++i], failure) != 0)
+                return -1;
+        } else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            o.help = 1;
+        else if (strcmp(argv[i], "--version") == 0)
+            o.version = 1;
+        else if (strcmp(argv[i], "--reproducible") != 0)
+            return fail(failure, "%.100s: no such option; --help lists them", argv[i]);
+    }
+    *options = o;
+    return 0;
+}
