@@ -28,8 +28,9 @@ struct pl_sink {
     struct pl_output *output;
     char *queue;
     size_t head, fill, size;
-    bool always; /* never makes us wait: a file */
-    bool full;   /* the ranks' streams rest until it has drained */
+    struct pl_stream *middle; /* whose line was passed on last and is not finished; NULL: none */
+    bool always;              /* never makes us wait: a file */
+    bool full;                /* the ranks' streams rest until it has drained */
     bool broken;
 };
 
