@@ -25,8 +25,8 @@ struct peal_world_options {
 
 /* How it ended. */
 struct peal_world_result {
-    int rank;        /* the first rank that failed, or -1 */
-    int code;        /* what its function returned, MPI_Abort's code, or the MPI error class that was fatal to it */
+    int rank; /* the first rank that failed, or -1 */
+    int code; /* what its function returned, MPI_Abort's code, or the MPI error class that was fatal to it */
     int deadlock;    /* 1: every rank waited for another; `text` says what each waited for */
     char text[4096]; /* why, one line a rank concerned; "" when all went well */
 };

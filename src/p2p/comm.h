@@ -10,31 +10,32 @@
 
 struct pl_group {
     int size;
-    int rank;       /* this process's rank in it, or -1 */
+    int rank; /* this process's rank in it, or -1 */
     int references;
-    int peers[];    /* peer number (pl_rank->peers) of each member */
+    int peers[]; /* peer number (pl_rank->peers) of each member */
 };
 
 struct pl_comm {
     int rank, size;
     struct pl_group *group;
-    uint64_t context;         /* unique to the communicator among all that share a member */
-    struct pl_rank *owner;    /* whose view of the communicator this is */
-    uint32_t sequence;        /* of the next collective: its tag, and part of its signature */
+    uint64_t context;      /* unique to the communicator among all that share a member */
+    struct pl_rank *owner; /* whose view of the communicator this is */
+    uint32_t sequence;     /* of the next collective: its tag, and part of its signature */
     int references;
-    uintptr_t handle;         /* the MPI handle's value */
-    char name[128];
-    void *collectives;        /* what src/collectives keeps for it (schedule cache, ...) */
+    uintptr_t handle; /* the MPI handle's value */
+    char name[128];   /* given, or a description for error texts */
+    bool named;
+    void *collectives; /* what src/collectives keeps for it (schedule cache, ...) */
     void (*collectives_free)(struct pl_comm *comm); /* set together with it */
-    void *errhandler, *attributes; /* what src/mpi keeps for it */
-    int hosts;                /* on how many hosts its ranks are */
-    int local_size;           /* ranks of it on this rank's host */
-    char algorithm[128];      /* forced algorithms for this communicator, as PEAL_ALGORITHM; "" for none */
+    void *errhandler, *attributes;                  /* what src/mpi keeps for it */
+    int hosts;                                      /* on how many hosts its ranks are */
+    int local_size;                                 /* ranks of it on this rank's host */
+    char algorithm[128]; /* forced algorithms for this communicator, as PEAL_ALGORITHM; "" for none */
 };
 
-struct pl_group *pl_group_create(int size);           /* peers not filled; NULL: no memory */
+struct pl_group *pl_group_create(int size); /* peers not filled; NULL: no memory */
 void pl_group_hold(struct pl_group *group);
-void pl_group_release(struct pl_group *group);        /* accepts NULL */
+void pl_group_release(struct pl_group *group); /* accepts NULL */
 
 /* A communicator of `rank` over `group` (held), or NULL: no memory. */
 struct pl_comm *pl_comm_create(struct pl_rank *rank, struct pl_group *group, uint64_t context);

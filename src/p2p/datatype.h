@@ -22,19 +22,24 @@ enum pl_basic {
     PL_BASIC_UINT16,
     PL_BASIC_UINT32,
     PL_BASIC_UINT64,
+    PL_BASIC_INT128,
     PL_BASIC_FLOAT16,
     PL_BASIC_BFLOAT16,
     PL_BASIC_FLOAT,
     PL_BASIC_DOUBLE,
     PL_BASIC_LONG_DOUBLE,
+    PL_BASIC_FLOAT128,
+    PL_BASIC_COMPLEX_FLOAT16,
     PL_BASIC_COMPLEX_FLOAT,
     PL_BASIC_COMPLEX_DOUBLE,
     PL_BASIC_COMPLEX_LONG_DOUBLE,
-    PL_BASIC_BOOL,      /* C and C++ bool */
-    PL_BASIC_LOGICAL32, /* Fortran LOGICAL of 4 bytes; other sizes follow */
-    PL_BASIC_LOGICAL8,
+    PL_BASIC_COMPLEX_FLOAT128,
+    PL_BASIC_BOOL,     /* C and C++ bool */
+    PL_BASIC_LOGICAL8, /* Fortran LOGICAL, by bits */
     PL_BASIC_LOGICAL16,
+    PL_BASIC_LOGICAL32,
     PL_BASIC_LOGICAL64,
+    PL_BASIC_LOGICAL128,
     PL_BASIC_FLOAT_INT, /* pairs, for MINLOC and MAXLOC */
     PL_BASIC_DOUBLE_INT,
     PL_BASIC_LONG_INT,
@@ -46,17 +51,32 @@ enum pl_basic {
     PL_BASIC_COUNT
 };
 
+/* The standard's groups of predefined types: they decide which operators are defined (op.h).
+ * MPI_LONG and MPI_AINT are both int64, but only the first has a logical and. */
+enum pl_group_of_types {
+    PL_TYPES_OTHER, /* no predefined operator: derived, MPI_PACKED, MPI_CHAR, MPI_WCHAR, MPI_CHARACTER */
+    PL_TYPES_C_INTEGER,
+    PL_TYPES_FORTRAN_INTEGER,
+    PL_TYPES_FLOATING,
+    PL_TYPES_LOGICAL,
+    PL_TYPES_COMPLEX,
+    PL_TYPES_BYTE,
+    PL_TYPES_MULTI_LANGUAGE, /* MPI_AINT, MPI_COUNT, MPI_OFFSET */
+    PL_TYPES_PAIR            /* of MINLOC and MAXLOC */
+};
+
 struct pl_datatype {
     size_t size;         /* bytes of data in one element, gaps not counted */
     ptrdiff_t lb;        /* lower bound, bytes */
     ptrdiff_t extent;    /* from one element to the next, bytes */
     enum pl_basic basic; /* of every number in it, if they are all the same */
-    bool contiguous;     /* size == extent, lb == 0: `count` elements are count * size plain bytes */
-    bool predefined;
+    enum pl_group_of_types group;
+    bool contiguous; /* size == extent, lb == 0: `count` elements are count * size plain bytes */
+    bool predefined; /* one of the constant table: contiguous, but for pairs with a gap */
     bool committed;
-    uintptr_t handle;    /* the MPI handle's value, for user operators */
-    const char *name;    /* "MPI_INT" */
-    int references;
+    uintptr_t handle; /* the MPI handle's value, for user operators */
+    const char *name; /* "MPI_INT" */
+    int references;   /* of a derived type; predefined ones are constants, never counted */
 };
 
 /* The predefined type with this handle value (mpi-abi's 0x200..0x2ff), or NULL: no such type here. */

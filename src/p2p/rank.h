@@ -5,6 +5,7 @@
 
 #include "comm.h"
 #include "config.h"
+#include "cookies.h"
 #include "transport.h"
 
 #include <pthread.h>
@@ -15,8 +16,8 @@ enum { PL_PORTS_MAX = 8, PL_MATCH_BUCKETS = 256 };
 
 struct pl_peer {
     int number;
-    int host;                     /* hosts are numbered 0.. */
-    bool lost;                    /* it died or is out of reach; `cause` says how */
+    int host;  /* hosts are numbered 0.. */
+    bool lost; /* it died or is out of reach; `cause` says how */
     char *cause;
     struct pl_endpoint *endpoint; /* NULL until first used */
 };
@@ -26,43 +27,63 @@ struct pl_bucket {
 };
 
 struct pl_rank {
-    int rank, size;               /* in the world */
+    int rank, size; /* in the world */
     int host, local_rank, local_size, hosts;
     struct pl_config config;
     char hostname[64];
-    struct pl_fabric *fabric;     /* in-process world, else NULL */
+    struct pl_fabric *fabric; /* in-process world, else NULL */
     unsigned char key[32];
 
     struct pl_port *ports[PL_PORTS_MAX];
     int nports;
-    bool cooperative;             /* one rank runs at a time (deterministic world) */
-    bool spin;                    /* every rank of the host has a core */
-    struct pl_peer **peers;       /* [npeers], each NULL until looked at */
+    bool cooperative;       /* one rank runs at a time (deterministic world) */
+    bool spin;              /* every rank of the host has a core */
+    struct pl_peer **peers; /* [npeers], each NULL until looked at */
     int npeers;
 
     struct pl_bucket buckets[PL_MATCH_BUCKETS]; /* by context and source */
     struct pl_list posted_any;                  /* receives from any source */
     struct pl_list unexpected_all;              /* in order of arrival */
     uint64_t posts;                             /* receives posted so far */
+    struct pl_cookies cookies;                  /* requests that frames name */
+    int lost;                                   /* peers known to be lost */
     uint32_t contexts;                          /* contexts led so far */
 
     struct pl_comm *world, *self;
 
-    bool threaded;                /* MPI_THREAD_MULTIPLE: the lock is taken */
+    bool threaded; /* MPI_THREAD_MULTIPLE: the lock is taken */
     pthread_mutex_t lock;
-    int waiters;                  /* threads inside pl_idle's sleep */
+    unsigned misses; /* tests in a row that found nothing */
 
     /* The world's, handed down: the hosts of the ranks, and cards. */
     int (*host_of)(struct pl_rank *rank, int peer);
     /* Writes the peer's card for the transport; PL_EUNREACHABLE if it has none. */
     int (*card_of)(struct pl_rank *rank, int peer, const char *transport, void *card, size_t *length);
+    /* Ends the job (a process) or the world (in-process) because of this rank; does not return. */
+    void (*abort)(struct pl_rank *rank, int code, const char *text);
     void *world_state;
-    void *mpi_state;              /* src/mpi's: handle tables, error texts, ... */
-    void *collectives_state;      /* src/collectives' */
-    const char *(*waiting_in)(struct pl_rank *rank); /* the MPI call this rank is in, for reports; may be NULL */
+    void *mpi_state;             /* src/mpi's: handle tables, error texts, ...; NULL outside Init..Finalize */
+    bool initialized, finalized; /* MPI_Init, MPI_Finalize have been called */
+    void *collectives_state;     /* src/collectives' */
+    const char *call;            /* the MPI function this rank is in, for reports; may be NULL */
+    /* Says in words how two signatures of collective messages differ; NULL: not known. */
+    void (*explain)(struct pl_rank *rank, uint32_t mine, uint32_t theirs, char *text, size_t size);
 };
 
-/* The rank of the calling thread: its own (in-process world) or the process's; NULL outside Init..Finalize. */
+/* Opens the rank's ports: those allowed by config that this machine has and that its
+ * peers need. rank, size, local_size, hosts, key, config and fabric are set; the rest zeroed.
+ * On success the rank can exchange cards (pl_rank_card) and then talk. */
+int pl_rank_open(struct pl_rank *rank);
+/* Flushes and closes the ports, frees everything p2p holds. */
+void pl_rank_close(struct pl_rank *rank);
+
+/* The peer, made on first use; NULL: no memory. */
+struct pl_peer *pl_peer_get(struct pl_rank *rank, int number);
+/* The way to the peer, made on first use; NULL: it cannot be (pl_fail_text says why). */
+struct pl_endpoint *pl_peer_endpoint(struct pl_rank *rank, int number);
+
+/* The rank of the calling thread: its own (in-process world) or the process's; NULL outside Init..Finalize.
+ */
 struct pl_rank *pl_self(void);
 
 /* Makes `rank` the calling thread's (in-process worlds), NULL to undo. */

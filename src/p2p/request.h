@@ -25,39 +25,43 @@ enum pl_channel { PL_CHANNEL_USER, PL_CHANNEL_COLLECTIVE }; /* the two contexts 
 enum pl_mode { PL_MODE_STANDARD, PL_MODE_SYNCHRONOUS };
 
 struct pl_request {
-    struct pl_list link;     /* in a list of posted receives */
-    struct pl_rank *rank;    /* whose it is */
-    volatile bool complete;  /* the one thing a waiter looks at */
+    struct pl_list link;  /* in a list of posted receives */
+    struct pl_rank *rank; /* whose it is */
+    bool complete;        /* the one thing a waiter looks at */
     bool cancelled;
     bool is_send;
-    bool matched;            /* receive: an envelope has been found; it can no longer be cancelled */
-    int error;               /* 0 or an enum pl_error, when complete */
-    char *text;              /* malloc'd text of the error or NULL; freed by pl_request_finish */
-    int source, tag;         /* receive, when complete: as MPI_Status has them */
-    size_t length;           /* receive, when complete: bytes landed; send: bytes of the message */
+    bool matched;    /* receive: an envelope has been found; it can no longer be cancelled */
+    int error;       /* 0 or an enum pl_error, when complete */
+    char *text;      /* malloc'd text of the error or NULL; freed by pl_request_finish */
+    int source, tag; /* receive: as wanted; when complete: as MPI_Status has them. send: tag */
+    size_t length;   /* receive, when complete: bytes landed; send: bytes of the message */
     /* Called once, when the request becomes complete (also with an error), from
      * progress or from the starting call itself; may start other requests. */
     void (*completed)(struct pl_request *request);
-    void *owner;             /* the caller's */
+    void *owner; /* the caller's */
 
     /* p2p's own from here on */
     struct pl_comm *comm;
     void *buffer;
-    size_t capacity;         /* receive: bytes of buffer */
-    uint64_t context;        /* matching key: communicator and channel */
-    uint64_t sequence;       /* order of posting */
-    uint32_t signature;      /* collective contract; 0: none */
-    int want_source, want_tag, peer;
-    uint64_t remote, cookie; /* rendezvous */
+    size_t capacity;    /* receive: bytes of buffer */
+    uint64_t context;   /* matching key: communicator and channel */
+    uint64_t sequence;  /* order of posting */
+    uint32_t signature; /* collective contract; 0: none */
+    uint32_t cookie;    /* its number in frames, 0: none */
+    int peer;           /* the other side's number in rank->peers; -1: not known yet */
+    unsigned parts;     /* send: what must still happen before it is complete */
+    uint32_t remote_cookie;
     struct pl_memory_key key;
+    bool registered;
     struct pl_operation operation;
 };
 
 /* Starts a send of `length` contiguous bytes to `destination` (rank in comm, or
  * PL_PROC_NULL). Never blocks, never fails: an error completes the request.
  * request->completed and ->owner are set by the caller before; the rest is filled here. */
-void pl_send_start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel, enum pl_mode mode,
-                   const void *buffer, size_t length, int destination, int tag, uint32_t signature);
+void pl_send_start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel,
+                   enum pl_mode mode, const void *buffer, size_t length, int destination, int tag,
+                   uint32_t signature);
 
 /* Starts a receive of at most `capacity` bytes. */
 void pl_recv_start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel, void *buffer,
@@ -70,14 +74,36 @@ int pl_request_wait(struct pl_request *request);
 /* One round of progress. Returns whether the request is complete. */
 bool pl_request_test(struct pl_request *request);
 
+/* A message that has arrived and is not matched: found by a probe. */
+struct pl_message;
+
+/* The first message that would match a receive from `source` with `tag`, or NULL. No progress is made.
+ * The message stays; `take` removes it from matching: it is then the caller's until pl_message_recv. */
+struct pl_message *pl_message_find(struct pl_comm *comm, enum pl_channel channel, int source, int tag,
+                                   bool take);
+int pl_message_source(const struct pl_message *message);
+int pl_message_tag(const struct pl_message *message);
+size_t pl_message_length(const struct pl_message *message);
+/* Receives a taken message. The message is p2p's again. */
+void pl_message_recv(struct pl_request *request, struct pl_comm *comm, struct pl_message *message,
+                     void *buffer, size_t capacity);
+
 /* Cancels a receive that is not matched yet: it completes as cancelled. Returns whether it did. */
 bool pl_request_cancel(struct pl_request *request);
+
+/* Gives up a request that can never complete (deadlock): it completes with `error`, whose text is
+ * pl_fail_text(). */
+void pl_request_abandon(struct pl_request *request, int error);
 
 /* Frees what a complete request holds (its error text). The memory itself is the caller's. */
 void pl_request_finish(struct pl_request *request);
 
 /* One round of progress of all ports of the rank. Returns events, or a negative error. */
 int pl_progress(struct pl_rank *rank);
+
+/* pl_progress for a caller that will look again later (tests and probes): lets others run
+ * when nothing happened and they need the core. Returns events, or a negative error. */
+int pl_poll(struct pl_rank *rank);
 
 /* What a loop does after pl_progress found nothing `idle` times in a row (0, 1, 2 ...):
  * relax, yield, then sleep until something comes. Returns 0, or PL_EDEADLOCK. Gives the

@@ -3,7 +3,12 @@
 
 #include <string.h>
 
+extern const struct pl_transport pl_loopback, pl_shm, pl_tcp;
+
 const struct pl_transport *const pl_transports[] = {
+    &pl_loopback,
+    &pl_shm,
+    &pl_tcp,
     NULL,
 };
 

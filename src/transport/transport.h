@@ -15,6 +15,22 @@
  * than a bounded copy takes. Operations that a transport does not have are
  * filled with the typed stubs of unsupported.h, never with NULL or a cast.
  *
+ * A transport needs no endpoint from a rank to itself: src/p2p delivers a rank's
+ * messages to itself. connect() is never called with the port's own rank.
+ *
+ * How a peer may go:
+ * - It closes its port in order. All it has sent arrives, before anything else is
+ *   seen of its leaving. It is not `lost`. Operations to it that are under way, or
+ *   are started later, end with PL_EPEER (a few small ones may still seem to
+ *   succeed). So a rank that waits for one who has left waits in vain: ranks agree
+ *   to part (MPI_Finalize) before they close.
+ * - It dies (killed, its link broken, its port closed without a word). What it had
+ *   sent may arrive or not, in order and without gaps; a payload that had begun to
+ *   land ends in landed() with an error; operations to it end with PL_EPEER; then
+ *   comes `lost`, once, on every port that has exchanged anything with it.
+ * In either case other peers are not disturbed. tests/transport/conformance.c
+ * checks what is said here over every transport.
+ *
  * Errors: 0 or a negative enum pl_error, with its text set by pl_fail().
  */
 #ifndef PL_TRANSPORT_H
@@ -68,30 +84,34 @@ struct pl_landing {
     void *token;     /* the caller's */
 };
 
-/* What a port calls, from inside progress (or send, never from another thread). */
+/* What a port calls, from inside progress (or send, never from another thread). An upcall,
+ * and `done`, may start further operations; it does not call progress, sleep, close or
+ * disconnect of this port. */
 struct pl_upcalls {
     /* A frame of `peer` is here. If `payload` is not NULL, all `length` bytes lie
      * there for the duration of this call, are consumed by it, and nothing
      * follows (`landing` is NULL). If payload is NULL and length > 0, the callee
      * fills *landing; landed() follows when the bytes are there.
      * length 0: payload and landing are both NULL. */
-    void (*arrived)(void *context, int peer, const struct pl_header *header, size_t length, const void *payload,
-                    struct pl_landing *landing);
-    /* The payload has landed (status 0) or never will (PL_EPEER, ...). */
+    void (*arrived)(void *context, int peer, const struct pl_header *header, size_t length,
+                    const void *payload, struct pl_landing *landing);
+    /* The payload has landed (status 0) or never will (PL_EPEER, ...). `landing` is as the
+     * callee filled it, `length` the frame's, also where that is more than the capacity. */
     void (*landed)(void *context, int peer, const struct pl_landing *landing, size_t length, int status);
     /* The way to `peer` is gone: all its operations have completed with an error
-     * before this call. At most once a peer. `cause` is a sentence: how it was seen. */
+     * before this call, and nothing more arrives from it. At most once a peer, and not for
+     * one that closed in order. `cause` is a sentence: how it was seen. */
     void (*lost)(void *context, int peer, int error, const char *cause);
     /* For a deadlock report: writes one line on what this rank waits for.
      * Unlike the others it may be called by another rank's thread, while this
-     * rank is inside sleep(). */
+     * rank is inside sleep(); it must not call into the port. */
     void (*describe)(void *context, char *text, size_t size);
 };
 
 /* What open() gets. Everything is copied or outlives the port. */
 struct pl_port_params {
-    int rank, size;         /* this rank and how many there are at start */
-    int local_size;         /* ranks on this host */
+    int rank, size;        /* this rank and how many there are at start */
+    int local_size;        /* ranks on this host */
     unsigned char key[32]; /* the job's secret, for authentication */
     const struct pl_config *config;
     struct pl_fabric *fabric; /* loopback: the in-process world all its ports share; else NULL */
@@ -116,7 +136,9 @@ struct pl_transport {
     /* Only one rank of the world runs at a time, and it must never spin: every wait goes to sleep(). */
     bool (*cooperative)(const struct pl_port *port);
 
-    /* Makes a port. PL_EUNSUPPORTED: this machine cannot (the text says why), try the next transport. */
+    /* Makes a port. PL_EUNSUPPORTED: this machine cannot (the text says why), try the next transport.
+     * A cooperative port's open() waits until all ranks have opened and it is this one's turn.
+     * After close a rank may open again. */
     int (*open)(const struct pl_port_params *params, struct pl_port **port);
     /* Sends out what has been accepted (bounded by PEAL_TIMEOUT), completes what
      * is left with an error, frees all. Endpoints are gone with it. NULL is accepted. */
@@ -128,11 +150,15 @@ struct pl_transport {
      * garbage: PL_EPROTOCOL). Lazy: may return before anything has crossed; what is sent
      * meanwhile is queued. PL_EUNREACHABLE: not by this transport (other host, ...).
      * A frame may arrive from a peer that was never connected to. */
-    int (*connect)(struct pl_port *port, int peer, const void *card, size_t length, struct pl_endpoint **endpoint);
-    /* Completes the endpoint's operations with an error and frees it. NULL is accepted. */
+    int (*connect)(struct pl_port *port, int peer, const void *card, size_t length,
+                   struct pl_endpoint **endpoint);
+    /* Completes the endpoint's operations, with an error where the frame has not gone, and
+     * frees it. All `done` are called before it returns. NULL is accepted. */
     void (*disconnect)(struct pl_endpoint *endpoint);
 
-    /* Starts a frame. The header is read before the call returns. 0, PL_PENDING or an error. */
+    /* Starts a frame. The header is read before the call returns, and may then be overwritten.
+     * 0, PL_PENDING or an error. Any number may be started, of any length, whatever the peer
+     * does: what does not fit is queued by way of operation->link. */
     int (*send)(struct pl_endpoint *endpoint, struct pl_operation *operation);
     /* Moves what can be moved: makes upcalls and completions. Returns how many
      * (0: nothing happened), or a negative error when the port itself is broken. */
@@ -153,7 +179,8 @@ struct pl_transport {
     void *(*alloc)(struct pl_port *port, size_t size);
     /* true: it was alloc's and is free now. */
     bool (*free)(struct pl_port *port, void *memory);
-    /* The peer's address range as a plain pointer of this process, or NULL. Range from alloc() of the peer. */
+    /* The peer's address range as a plain pointer of this process, or NULL. Range from alloc() of the peer.
+     */
     void *(*map)(struct pl_endpoint *endpoint, uint64_t remote, size_t length);
 
     /* Makes [address, address+length) reachable by get and put of peers. */
@@ -163,8 +190,8 @@ struct pl_transport {
      * PL_EUNSUPPORTED: use frames. Ordered with nothing but its own completion. */
     int (*get)(struct pl_endpoint *endpoint, void *local, uint64_t remote, const struct pl_memory_key *key,
                size_t length, struct pl_operation *operation);
-    int (*put)(struct pl_endpoint *endpoint, const void *local, uint64_t remote, const struct pl_memory_key *key,
-               size_t length, struct pl_operation *operation);
+    int (*put)(struct pl_endpoint *endpoint, const void *local, uint64_t remote,
+               const struct pl_memory_key *key, size_t length, struct pl_operation *operation);
     /* Whether get and put to this peer work (probed with a real read, once). */
     bool (*reaches)(struct pl_endpoint *endpoint);
 };

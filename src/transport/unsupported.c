@@ -64,8 +64,8 @@ int pl_no_get(struct pl_endpoint *endpoint, void *local, uint64_t remote, const 
     return pl_fail(PL_EUNSUPPORTED, "%s cannot read a peer's memory", endpoint->transport->name);
 }
 
-int pl_no_put(struct pl_endpoint *endpoint, const void *local, uint64_t remote, const struct pl_memory_key *key,
-              size_t length, struct pl_operation *operation)
+int pl_no_put(struct pl_endpoint *endpoint, const void *local, uint64_t remote,
+              const struct pl_memory_key *key, size_t length, struct pl_operation *operation)
 {
     (void)local;
     (void)remote;

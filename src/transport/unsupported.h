@@ -13,8 +13,8 @@ int pl_no_reg(struct pl_port *port, void *address, size_t length, struct pl_memo
 void pl_no_dereg(struct pl_port *port, const struct pl_memory_key *key);
 int pl_no_get(struct pl_endpoint *endpoint, void *local, uint64_t remote, const struct pl_memory_key *key,
               size_t length, struct pl_operation *operation);
-int pl_no_put(struct pl_endpoint *endpoint, const void *local, uint64_t remote, const struct pl_memory_key *key,
-              size_t length, struct pl_operation *operation);
+int pl_no_put(struct pl_endpoint *endpoint, const void *local, uint64_t remote,
+              const struct pl_memory_key *key, size_t length, struct pl_operation *operation);
 bool pl_no_reaches(struct pl_endpoint *endpoint);
 
 #endif

@@ -1,0 +1,92 @@
+/* How every MPI_ function begins and ends: find the rank, take its lock, check the
+ * arguments, do the work below, map the error and hand it to an error handler.
+ *
+ *   int PMPI_Send_c(...)
+ *   {
+ *       struct pl_mpi *mpi = pl_call("MPI_Send");
+ *       ...
+ *       int error = pl_comm_of(mpi, comm, &c);
+ *       if (!error) error = ...;
+ *       return pl_return(mpi, c, error);
+ *   }
+ *
+ * `error` is 0, an MPI error class (> 0), or an enum pl_error (< 0); its text was
+ * written by pl_fail or pl_bad. MPI's error codes are its classes here; the text
+ * of the latest error of each class is kept for MPI_Error_string.
+ */
+#ifndef PL_CALL_H
+#define PL_CALL_H
+
+#include "comm.h"
+#include "datatype.h"
+#include "errors.h"
+#include "handle.h"
+#include "mpi.h"
+#include "op.h"
+#include "rank.h"
+
+#include <stdbool.h>
+
+/* Defines MPI_name as a weak alias of PMPI_name, for profiling libraries. */
+#define PL_WEAK(name) extern __typeof__(PMPI_##name) MPI_##name __attribute__((weak, alias("PMPI_" #name)));
+
+enum { PL_ERROR_CLASSES = 64 };
+
+struct pl_errhandler {
+    MPI_Comm_errhandler_function *function; /* NULL: one of the predefined */
+    MPI_Errhandler predefined;
+    uintptr_t handle;
+    int references;
+};
+
+/* What the MPI functions of one rank share. */
+struct pl_mpi {
+    struct pl_rank *rank;
+    int thread_level;
+    pthread_t main_thread;
+    bool finalized;
+    struct pl_handles handles[PL_CLASSES];
+    char *texts[PL_ERROR_CLASSES]; /* of the latest error of each class */
+    struct pl_errhandler fatal, abort, returns;
+    struct pl_group *empty;
+    struct pl_list free_requests;
+};
+
+/* Begins a call that needs MPI to be up; ends the program with a clear line when it is not. */
+struct pl_mpi *pl_call(const char *name);
+/* Ends a call: 0, or the error class after the error handler of `comm` (NULL: of MPI_COMM_SELF) was called.
+ */
+int pl_return(struct pl_mpi *mpi, struct pl_comm *comm, int error);
+
+/* pl_fail for a wrong argument. Returns `class`. */
+int pl_bad(int class, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The MPI error class of an internal error. */
+int pl_error_class(int error);
+/* Keeps the text of the latest pl_fail for MPI_Error_string; returns the class. */
+int pl_error_keep(struct pl_mpi *mpi, int error);
+/* "MPI_ERR_RANK", or "MPI error". */
+const char *pl_class_name(int class);
+const char *pl_class_meaning(int class);
+
+/* Handles to objects: 0, or an MPI error class with its text set. */
+int pl_comm_of(struct pl_mpi *mpi, MPI_Comm handle, struct pl_comm **comm);
+int pl_group_of(struct pl_mpi *mpi, MPI_Group handle, struct pl_group **group);
+int pl_datatype_of(struct pl_mpi *mpi, MPI_Datatype handle, const struct pl_datatype **type);
+int pl_op_of(struct pl_mpi *mpi, MPI_Op handle, const struct pl_op **op);
+int pl_errhandler_of(struct pl_mpi *mpi, MPI_Errhandler handle, struct pl_errhandler **errhandler);
+
+/* Objects to new handles. */
+int pl_comm_publish(struct pl_mpi *mpi, struct pl_comm *comm, MPI_Comm *handle);
+int pl_group_publish(struct pl_mpi *mpi, struct pl_group *group, MPI_Group *handle);
+
+/* Checks that recur. */
+int pl_check_count(MPI_Count count);
+int pl_check_buffer(const void *buffer, MPI_Count count, const struct pl_datatype *type);
+int pl_check_root(const struct pl_comm *comm, int root);
+/* An output argument that may not be NULL. */
+int pl_check_pointer(const void *pointer, const char *name);
+
+void pl_errhandler_release(struct pl_mpi *mpi, struct pl_errhandler *errhandler);
+
+#endif

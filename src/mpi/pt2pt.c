@@ -1,0 +1,254 @@
+/* Point to point (MPI 5.0, chapter 3): blocking and nonblocking sends and receives.
+ * The forms with MPI_Count are the real ones; the others call them.
+ */
+#include "mpi_request.h"
+
+#include <limits.h>
+
+enum { TAG_UB = INT_MAX };
+
+struct message_args {
+    struct pl_comm *comm;
+    const struct pl_datatype *type;
+    size_t length; /* bytes */
+};
+
+static int check_tag(int tag, bool any)
+{
+    if (tag >= 0 || (any && tag == MPI_ANY_TAG))
+        return 0;
+    return pl_bad(MPI_ERR_TAG, "tag %d is not in 0..%d%s", tag, TAG_UB, any ? " and not MPI_ANY_TAG" : "");
+}
+
+static int check_rank(const struct pl_comm *comm, int rank, bool any)
+{
+    if ((rank >= 0 && rank < comm->size) || rank == MPI_PROC_NULL || (any && rank == MPI_ANY_SOURCE))
+        return 0;
+    return pl_bad(MPI_ERR_RANK, "there is no rank %d in %s, which has %d ranks (0..%d)", rank, comm->name,
+                  comm->size, comm->size - 1);
+}
+
+static int check(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datatype datatype, int rank,
+                 int tag, MPI_Comm comm, bool receive, struct message_args *args)
+{
+    args->comm = NULL;
+    int error = pl_comm_of(mpi, comm, &args->comm);
+    if (!error)
+        error = pl_check_count(count);
+    if (!error)
+        error = pl_datatype_of(mpi, datatype, &args->type);
+    if (!error)
+        error = check_rank(args->comm, rank, receive);
+    if (!error)
+        error = check_tag(tag, receive);
+    if (!error)
+        error = pl_check_buffer(buf, count, args->type);
+    if (!error)
+        args->length = (size_t)count * args->type->size;
+    return error;
+}
+
+static int send(const char *name, enum pl_mode mode, const void *buf, MPI_Count count, MPI_Datatype datatype,
+                int dest, int tag, MPI_Comm comm)
+{
+    struct pl_mpi *mpi = pl_call(name);
+    struct message_args args;
+    int error = check(mpi, buf, count, datatype, dest, tag, comm, false, &args);
+    if (!error) {
+        struct pl_request request;
+        request.completed = NULL;
+        pl_send_start(&request, args.comm, PL_CHANNEL_USER, mode, buf, args.length, dest, tag, 0);
+        error = pl_request_wait(&request);
+        pl_request_finish(&request);
+    }
+    return pl_return(mpi, args.comm, error);
+}
+
+int PMPI_Send_c(const void *buf, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm)
+{
+    return send("MPI_Send", PL_MODE_STANDARD, buf, count, datatype, dest, tag, comm);
+}
+PL_WEAK(Send_c)
+
+int PMPI_Send(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm)
+{
+    return send("MPI_Send", PL_MODE_STANDARD, buf, count, datatype, dest, tag, comm);
+}
+PL_WEAK(Send)
+
+int PMPI_Ssend_c(const void *buf, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm)
+{
+    return send("MPI_Ssend", PL_MODE_SYNCHRONOUS, buf, count, datatype, dest, tag, comm);
+}
+PL_WEAK(Ssend_c)
+
+int PMPI_Ssend(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm)
+{
+    return send("MPI_Ssend", PL_MODE_SYNCHRONOUS, buf, count, datatype, dest, tag, comm);
+}
+PL_WEAK(Ssend)
+
+int PMPI_Rsend_c(const void *buf, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm)
+{
+    return send("MPI_Rsend", PL_MODE_STANDARD, buf, count, datatype, dest, tag, comm);
+}
+PL_WEAK(Rsend_c)
+
+int PMPI_Rsend(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm)
+{
+    return send("MPI_Rsend", PL_MODE_STANDARD, buf, count, datatype, dest, tag, comm);
+}
+PL_WEAK(Rsend)
+
+static int receive(const char *name, void *buf, MPI_Count count, MPI_Datatype datatype, int source, int tag,
+                   MPI_Comm comm, MPI_Status *status)
+{
+    struct pl_mpi *mpi = pl_call(name);
+    struct message_args args;
+    int error = check(mpi, buf, count, datatype, source, tag, comm, true, &args);
+    if (!error) {
+        struct pl_request request;
+        request.completed = NULL;
+        pl_recv_start(&request, args.comm, PL_CHANNEL_USER, buf, args.length, source, tag, 0);
+        error = pl_request_wait(&request);
+        pl_status_of(status, &request);
+        pl_request_finish(&request);
+    }
+    return pl_return(mpi, args.comm, error);
+}
+
+int PMPI_Recv_c(void *buf, MPI_Count count, MPI_Datatype datatype, int source, int tag, MPI_Comm comm,
+                MPI_Status *status)
+{
+    return receive("MPI_Recv", buf, count, datatype, source, tag, comm, status);
+}
+PL_WEAK(Recv_c)
+
+int PMPI_Recv(void *buf, int count, MPI_Datatype datatype, int source, int tag, MPI_Comm comm,
+              MPI_Status *status)
+{
+    return receive("MPI_Recv", buf, count, datatype, source, tag, comm, status);
+}
+PL_WEAK(Recv)
+
+static int isend(const char *name, enum pl_mode mode, const void *buf, MPI_Count count, MPI_Datatype datatype,
+                 int dest, int tag, MPI_Comm comm, MPI_Request *handle)
+{
+    struct pl_mpi *mpi = pl_call(name);
+    struct message_args args;
+    struct pl_mpi_request *request;
+    int error = check(mpi, buf, count, datatype, dest, tag, comm, false, &args);
+    if (!error)
+        error = pl_check_pointer(handle, "request");
+    if (!error && !(request = pl_mpi_request_create(mpi, args.comm)))
+        error = PL_ENOMEM;
+    if (!error) {
+        *handle = (MPI_Request)request->handle;
+        pl_send_start(&request->base, args.comm, PL_CHANNEL_USER, mode, buf, args.length, dest, tag, 0);
+    }
+    return pl_return(mpi, args.comm, error);
+}
+
+int PMPI_Isend_c(const void *buf, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm,
+                 MPI_Request *request)
+{
+    return isend("MPI_Isend", PL_MODE_STANDARD, buf, count, datatype, dest, tag, comm, request);
+}
+PL_WEAK(Isend_c)
+
+int PMPI_Isend(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm,
+               MPI_Request *request)
+{
+    return isend("MPI_Isend", PL_MODE_STANDARD, buf, count, datatype, dest, tag, comm, request);
+}
+PL_WEAK(Isend)
+
+int PMPI_Issend_c(const void *buf, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm,
+                  MPI_Request *request)
+{
+    return isend("MPI_Issend", PL_MODE_SYNCHRONOUS, buf, count, datatype, dest, tag, comm, request);
+}
+PL_WEAK(Issend_c)
+
+int PMPI_Issend(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm,
+                MPI_Request *request)
+{
+    return isend("MPI_Issend", PL_MODE_SYNCHRONOUS, buf, count, datatype, dest, tag, comm, request);
+}
+PL_WEAK(Issend)
+
+int PMPI_Irsend_c(const void *buf, MPI_Count count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm,
+                  MPI_Request *request)
+{
+    return isend("MPI_Irsend", PL_MODE_STANDARD, buf, count, datatype, dest, tag, comm, request);
+}
+PL_WEAK(Irsend_c)
+
+int PMPI_Irsend(const void *buf, int count, MPI_Datatype datatype, int dest, int tag, MPI_Comm comm,
+                MPI_Request *request)
+{
+    return isend("MPI_Irsend", PL_MODE_STANDARD, buf, count, datatype, dest, tag, comm, request);
+}
+PL_WEAK(Irsend)
+
+int PMPI_Irecv_c(void *buf, MPI_Count count, MPI_Datatype datatype, int source, int tag, MPI_Comm comm,
+                 MPI_Request *handle)
+{
+    struct pl_mpi *mpi = pl_call("MPI_Irecv");
+    struct message_args args;
+    struct pl_mpi_request *request;
+    int error = check(mpi, buf, count, datatype, source, tag, comm, true, &args);
+    if (!error)
+        error = pl_check_pointer(handle, "request");
+    if (!error && !(request = pl_mpi_request_create(mpi, args.comm)))
+        error = PL_ENOMEM;
+    if (!error) {
+        *handle = (MPI_Request)request->handle;
+        pl_recv_start(&request->base, args.comm, PL_CHANNEL_USER, buf, args.length, source, tag, 0);
+    }
+    return pl_return(mpi, args.comm, error);
+}
+PL_WEAK(Irecv_c)
+
+int PMPI_Irecv(void *buf, int count, MPI_Datatype datatype, int source, int tag, MPI_Comm comm,
+               MPI_Request *request)
+{
+    return PMPI_Irecv_c(buf, count, datatype, source, tag, comm, request);
+}
+PL_WEAK(Irecv)
+
+int PMPI_Sendrecv_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, int dest, int sendtag,
+                    void *recvbuf, MPI_Count recvcount, MPI_Datatype recvtype, int source, int recvtag,
+                    MPI_Comm comm, MPI_Status *status)
+{
+    struct pl_mpi *mpi = pl_call("MPI_Sendrecv");
+    struct message_args out, in;
+    int error = check(mpi, sendbuf, sendcount, sendtype, dest, sendtag, comm, false, &out);
+    if (!error)
+        error = check(mpi, recvbuf, recvcount, recvtype, source, recvtag, comm, true, &in);
+    if (!error) {
+        struct pl_request send_request, recv_request;
+        send_request.completed = recv_request.completed = NULL;
+        pl_recv_start(&recv_request, in.comm, PL_CHANNEL_USER, recvbuf, in.length, source, recvtag, 0);
+        pl_send_start(&send_request, out.comm, PL_CHANNEL_USER, PL_MODE_STANDARD, sendbuf, out.length, dest,
+                      sendtag, 0);
+        int sent = pl_request_wait(&send_request);
+        error = pl_request_wait(&recv_request);
+        pl_status_of(status, &recv_request);
+        if (sent && !error)
+            error = pl_fail(sent, "%s", send_request.text ? send_request.text : "the send failed");
+        pl_request_finish(&send_request);
+        pl_request_finish(&recv_request);
+    }
+    return pl_return(mpi, out.comm, error);
+}
+PL_WEAK(Sendrecv_c)
+
+int PMPI_Sendrecv(const void *sendbuf, int sendcount, MPI_Datatype sendtype, int dest, int sendtag,
+                  void *recvbuf, int recvcount, MPI_Datatype recvtype, int source, int recvtag, MPI_Comm comm,
+                  MPI_Status *status)
+{
+    return PMPI_Sendrecv_c(sendbuf, sendcount, sendtype, dest, sendtag, recvbuf, recvcount, recvtype, source,
+                           recvtag, comm, status);
+}
+PL_WEAK(Sendrecv)

@@ -1,0 +1,126 @@
+/* What MPI_Init makes above a rank that is up, and what MPI_Finalize takes away:
+ * also the objects that the program never freed.
+ */
+#include "state.h"
+
+#include "info.h"
+#include "mpi_request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct pl_comm *make_comm(struct pl_rank *rank, bool whole, const char *name, MPI_Comm handle)
+{
+    struct pl_group *group = pl_group_create(whole ? rank->size : 1);
+    if (!group)
+        return NULL;
+    for (int i = 0; i < group->size; i++)
+        group->peers[i] = whole ? i : rank->rank;
+    group->rank = whole ? rank->rank : 0;
+    struct pl_comm *comm = pl_comm_create(rank, group, whole ? 0 : pl_context_new(rank));
+    pl_group_release(group);
+    if (!comm)
+        return NULL;
+    comm->handle = (uintptr_t)handle;
+    comm->named = true;
+    snprintf(comm->name, sizeof comm->name, "%s", name);
+    snprintf(comm->algorithm, sizeof comm->algorithm, "%.127s", rank->config.algorithm);
+    return comm;
+}
+
+struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
+{
+    struct pl_mpi *mpi = calloc(1, sizeof *mpi);
+    if (!mpi)
+        return NULL;
+    mpi->rank = rank;
+    mpi->main_thread = pthread_self();
+    mpi->fatal = (struct pl_errhandler){.predefined = MPI_ERRORS_ARE_FATAL};
+    mpi->abort = (struct pl_errhandler){.predefined = MPI_ERRORS_ABORT};
+    mpi->returns = (struct pl_errhandler){.predefined = MPI_ERRORS_RETURN};
+    pl_list_init(&mpi->free_requests);
+    mpi->empty = pl_group_create(0);
+    rank->world = make_comm(rank, true, "MPI_COMM_WORLD", MPI_COMM_WORLD);
+    rank->self = make_comm(rank, false, "MPI_COMM_SELF", MPI_COMM_SELF);
+    if (!mpi->empty || !rank->world || !rank->self) {
+        pl_mpi_destroy(mpi);
+        return NULL;
+    }
+    rank->mpi_state = mpi;
+    return mpi;
+}
+
+static void free_comms(struct pl_mpi *mpi)
+{
+    struct pl_comm *comm;
+    while ((comm = pl_handle_any(&mpi->handles[PL_CLASS_COMM]))) {
+        pl_handle_drop(&mpi->handles[PL_CLASS_COMM], comm->handle);
+        pl_errhandler_release(mpi, comm->errhandler);
+        pl_comm_release(comm);
+    }
+    struct pl_comm *predefined[] = {mpi->rank->world, mpi->rank->self};
+    for (int i = 0; i < 2; i++)
+        if (predefined[i]) {
+            pl_errhandler_release(mpi, predefined[i]->errhandler);
+            pl_comm_release(predefined[i]);
+        }
+    mpi->rank->world = mpi->rank->self = NULL;
+}
+
+static void free_requests(struct pl_mpi *mpi)
+{
+    struct pl_handles *handles = &mpi->handles[PL_CLASS_REQUEST];
+    struct pl_mpi_request *request;
+    while ((request = pl_handle_any(handles))) {
+        pl_handle_drop(handles, request->handle);
+        pl_request_finish(&request->base);
+        pl_comm_release(request->comm);
+        free(request);
+    }
+    pl_list_each(node, &mpi->free_requests)
+    {
+        pl_list_remove(node);
+        free(pl_container(node, struct pl_mpi_request, link));
+    }
+}
+
+/* Frees every object of a class with `release`. */
+static void free_class(struct pl_mpi *mpi, enum pl_class class, void (*release)(void *object))
+{
+    struct pl_handles *handles = &mpi->handles[class];
+    for (uint32_t i = 0; i < handles->size; i++)
+        if (handles->slots[i].object)
+            release(handles->slots[i].object);
+}
+
+static void release_group(void *object)
+{
+    pl_group_release(object);
+}
+
+static void release_info(void *object)
+{
+    pl_info_destroy(object);
+}
+
+void pl_mpi_destroy(struct pl_mpi *mpi)
+{
+    if (!mpi)
+        return;
+    free_requests(mpi);
+    free_comms(mpi);
+    free_class(mpi, PL_CLASS_GROUP, release_group);
+    free_class(mpi, PL_CLASS_INFO, release_info);
+    free_class(mpi, PL_CLASS_DATATYPE, free);
+    free_class(mpi, PL_CLASS_OP, free);
+    free_class(mpi, PL_CLASS_MESSAGE, free);
+    free_class(mpi, PL_CLASS_ERRHANDLER, free);
+    for (int i = 0; i < PL_CLASSES; i++)
+        pl_handles_finish(&mpi->handles[i]);
+    for (int i = 0; i < PL_ERROR_CLASSES; i++)
+        free(mpi->texts[i]);
+    pl_group_release(mpi->empty);
+    mpi->rank->mpi_state = NULL;
+    free(mpi);
+}

@@ -1,0 +1,256 @@
+/* What p2p does when a frame arrives: the upcalls it hands to every port.
+ *
+ * A frame's payload is either in memory already (then it is consumed on the
+ * spot) or still on its way; then `arrived` says where it shall land, and
+ * `landed` goes on. What a landing is for is told by its token: a receive, or
+ * (lowest bit set) a kept message.
+ */
+#include "protocol.h"
+
+#include "errors.h"
+#include "log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *message_token(struct pl_message *message)
+{
+    return (char *)message + 1;
+}
+
+static struct pl_message *message_of(void *token)
+{
+    return (uintptr_t)token & 1 ? (struct pl_message *)((char *)token - 1) : NULL;
+}
+
+/* A frame that makes no sense: the link to that peer is given up, not the process. */
+static void nonsense(struct pl_rank *rank, int peer, const char *what)
+{
+    char cause[128];
+    snprintf(cause, sizeof cause, "it sent a frame that makes no sense (%s)", what);
+    pl_peer_lost(rank, peer, PL_EPROTOCOL, cause);
+}
+
+static struct pl_message *message_create(struct pl_rank *rank, int peer, const struct pl_envelope *envelope,
+                                         size_t length)
+{
+    struct pl_message *message = calloc(1, sizeof *message + length);
+    if (!message) {
+        pl_error("no memory to keep a message of %zu bytes from rank %d", length, peer);
+        return NULL;
+    }
+    message->rank = rank;
+    message->peer = peer;
+    message->envelope = *envelope;
+    return message;
+}
+
+static void arrived_eager(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, size_t length,
+                          const void *payload, struct pl_landing *landing)
+{
+    struct pl_request *request = pl_match_arrival(rank, envelope);
+    if (request) {
+        pl_recv_accept(request, envelope, peer);
+        if (payload || !length) {
+            size_t fits = length < request->capacity ? length : request->capacity;
+            if (fits)
+                memcpy(request->buffer, payload, fits);
+            pl_recv_complete(request);
+        } else {
+            *landing = (struct pl_landing){request->buffer, request->capacity, request};
+        }
+        return;
+    }
+    struct pl_message *message = message_create(rank, peer, envelope, length);
+    if (!message) {
+        nonsense(rank, peer, "too large to keep");
+        return;
+    }
+    message->here = payload || !length;
+    if (payload)
+        memcpy(message->data, payload, length);
+    else if (length)
+        *landing = (struct pl_landing){message->data, length, message_token(message)};
+    pl_match_keep(message);
+}
+
+/* A message that waits at its sender meets a receive, or is kept. */
+static void match_waiting(struct pl_message *message)
+{
+    struct pl_request *request = pl_match_arrival(message->rank, &message->envelope);
+    message->here = true;
+    if (request)
+        pl_recv_message(request, message);
+    else
+        pl_match_keep(message);
+}
+
+static void arrived_rts(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, size_t length,
+                        const void *payload, struct pl_landing *landing)
+{
+    struct pl_rts rts;
+    if (length != sizeof rts) {
+        nonsense(rank, peer, "an RTS of the wrong size");
+        return;
+    }
+    struct pl_request *request = payload ? pl_match_arrival(rank, envelope) : NULL;
+    if (request) {
+        memcpy(&rts, payload, sizeof rts);
+        pl_recv_accept(request, envelope, peer);
+        pl_recv_fetch(request, envelope, &rts);
+        return;
+    }
+    struct pl_message *message = message_create(rank, peer, envelope, 0);
+    if (!message)
+        return;
+    if (payload) {
+        memcpy(&message->rts, payload, sizeof rts);
+        message->here = true;
+        pl_match_keep(message);
+    } else {
+        *landing = (struct pl_landing){&message->rts, sizeof rts, message_token(message)};
+    }
+}
+
+static void data_landed(struct pl_request *request)
+{
+    pl_cookie_drop(&request->rank->cookies, request->cookie);
+    request->cookie = 0;
+    pl_recv_complete(request);
+}
+
+static void arrived_data(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, size_t length,
+                         const void *payload, struct pl_landing *landing)
+{
+    struct pl_request *request = pl_cookie_find(&rank->cookies, envelope->cookie);
+    if (!request || request->is_send || request->peer != peer)
+        return; /* given up meanwhile: the payload is dropped */
+    if (payload || !length) {
+        size_t fits = length < request->capacity ? length : request->capacity;
+        if (fits)
+            memcpy(request->buffer, payload, fits);
+        data_landed(request);
+    } else {
+        *landing = (struct pl_landing){request->buffer, request->capacity, request};
+    }
+}
+
+static void arrived(void *context, int peer, const struct pl_header *header, size_t length,
+                    const void *payload, struct pl_landing *landing)
+{
+    struct pl_rank *rank = context;
+    struct pl_envelope envelope;
+    memcpy(&envelope, header, sizeof envelope);
+    if (landing)
+        *landing = (struct pl_landing){NULL, 0, NULL};
+    switch (envelope.kind) {
+    case PL_KIND_EAGER:
+    case PL_KIND_EAGER_SYNC:
+        if (envelope.length == length)
+            arrived_eager(rank, peer, &envelope, length, payload, landing);
+        else
+            nonsense(rank, peer, "lengths differ");
+        break;
+    case PL_KIND_RTS:
+        arrived_rts(rank, peer, &envelope, length, payload, landing);
+        break;
+    case PL_KIND_DATA:
+        arrived_data(rank, peer, &envelope, length, payload, landing);
+        break;
+    case PL_KIND_ACK:
+    case PL_KIND_CTS:
+    case PL_KIND_FIN:
+        pl_send_answered(rank, peer, &envelope);
+        break;
+    default:
+        nonsense(rank, peer, "unknown kind");
+    }
+}
+
+static void message_landed(struct pl_message *message, int status)
+{
+    struct pl_request *claim = message->claim;
+    if (status < 0) {
+        if (message->queued)
+            pl_match_remove(message);
+        else if (!claim) {
+            message->status = status; /* a probe has taken it: its receive will tell */
+            return;
+        }
+        if (claim)
+            pl_request_complete(claim, pl_peer_fail(claim->rank, message->peer));
+        free(message);
+        return;
+    }
+    message->here = true;
+    if (message->envelope.kind == PL_KIND_RTS) {
+        match_waiting(message);
+    } else if (claim) {
+        size_t fits = claim->length < claim->capacity ? claim->length : claim->capacity;
+        if (fits)
+            memcpy(claim->buffer, message->data, fits);
+        free(message);
+        pl_recv_complete(claim);
+    }
+}
+
+static void landed(void *context, int peer, const struct pl_landing *landing, size_t length, int status)
+{
+    struct pl_rank *rank = context;
+    (void)length;
+    if (!landing->token)
+        return;
+    struct pl_message *message = message_of(landing->token);
+    if (message) {
+        message_landed(message, status);
+        return;
+    }
+    struct pl_request *request = landing->token;
+    if (status < 0) {
+        pl_cookie_drop(&rank->cookies, request->cookie);
+        pl_request_complete(request, pl_peer_fail(rank, peer));
+    } else if (request->cookie) {
+        data_landed(request);
+    } else {
+        pl_recv_complete(request);
+    }
+}
+
+static void lost(void *context, int peer, int error, const char *cause)
+{
+    pl_peer_lost(context, peer, error, cause);
+}
+
+/* "rank 2 waits in MPI_Recv for a message from rank 1 with tag 5": what is posted and what is not yet
+ * fetched. */
+static void describe(void *context, char *text, size_t size)
+{
+    struct pl_rank *rank = context;
+    int at = snprintf(text, size, "rank %d waits in %s", rank->rank, rank->call ? rank->call : "an MPI call");
+    int told = 0;
+    for (int i = -1; i < PL_MATCH_BUCKETS; i++) {
+        struct pl_list *posted = i < 0 ? &rank->posted_any : &rank->buckets[i].posted;
+        pl_list_each(node, posted)
+        {
+            struct pl_request *request = pl_container(node, struct pl_request, link);
+            if (told++ == 3 || at >= (int)size)
+                return;
+            char source[32] = "any rank", tag[32] = "any tag";
+            if (request->source != PL_ANY_SOURCE)
+                snprintf(source, sizeof source, "rank %d", request->source);
+            if (request->tag != PL_ANY_TAG)
+                snprintf(tag, sizeof tag, "tag %d", request->tag);
+            at += snprintf(text + at, size - (size_t)at, "%s for a message from %s with %s in %s",
+                           told > 1 ? "," : "", source, tag, request->comm->name);
+        }
+    }
+    for (uint32_t i = 0; i < rank->cookies.size && at < (int)size; i++) {
+        struct pl_request *request = rank->cookies.slots[i].request;
+        if (request && request->is_send && told++ < 3)
+            at += snprintf(text + at, size - (size_t)at, "%s for rank %d to receive %zu bytes with tag %d",
+                           told > 1 ? "," : "", request->peer, request->length, request->tag);
+    }
+}
+
+const struct pl_upcalls pl_p2p_upcalls = {arrived, landed, lost, describe};

@@ -1,0 +1,99 @@
+/* Groups and communicators, as values with counted references. How ranks agree
+ * on a new communicator is src/mpi's; here one is made once that is known.
+ *
+ * A context is (the rank that led the creation, its count of contexts led): unique
+ * in the world without asking anybody. Agreeing on the next free small number was
+ * rejected: it costs an allreduce and goes wrong when two threads create at once.
+ */
+#include "comm.h"
+
+#include "rank.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COUNTER_BITS = 28 }; /* 2^28 communicators led by each of 2^26 ranks, in 54 bits */
+
+struct pl_group *pl_group_create(int size)
+{
+    struct pl_group *group = calloc(1, sizeof *group + (size_t)size * sizeof group->peers[0]);
+    if (!group)
+        return NULL;
+    group->size = size;
+    group->rank = -1;
+    group->references = 1;
+    return group;
+}
+
+void pl_group_hold(struct pl_group *group)
+{
+    group->references++;
+}
+
+void pl_group_release(struct pl_group *group)
+{
+    if (group && !--group->references)
+        free(group);
+}
+
+/* Counts the hosts of the communicator and the ranks on this one's. */
+static void look_around(struct pl_comm *comm)
+{
+    struct pl_rank *rank = comm->owner;
+    if (rank->hosts <= 1) {
+        comm->hosts = 1;
+        comm->local_size = comm->size;
+        return;
+    }
+    char *seen = calloc(1, (size_t)rank->hosts);
+    for (int i = 0; i < comm->size; i++) {
+        int host = rank->host_of(rank, comm->group->peers[i]);
+        comm->local_size += host == rank->host;
+        if (seen && host >= 0 && host < rank->hosts && !seen[host]) {
+            seen[host] = 1;
+            comm->hosts++;
+        }
+    }
+    if (!seen)
+        comm->hosts = rank->hosts;
+    free(seen);
+}
+
+struct pl_comm *pl_comm_create(struct pl_rank *rank, struct pl_group *group, uint64_t context)
+{
+    struct pl_comm *comm = calloc(1, sizeof *comm);
+    if (!comm)
+        return NULL;
+    comm->owner = rank;
+    comm->group = group;
+    comm->size = group->size;
+    comm->rank = group->rank;
+    comm->context = context;
+    comm->references = 1;
+    pl_group_hold(group);
+    look_around(comm);
+    return comm;
+}
+
+void pl_comm_hold(struct pl_comm *comm)
+{
+    comm->references++;
+}
+
+void pl_comm_release(struct pl_comm *comm)
+{
+    if (!comm || --comm->references)
+        return;
+    if (comm->collectives_free)
+        comm->collectives_free(comm);
+    pl_group_release(comm->group);
+    free(comm);
+}
+
+uint64_t pl_context_new(struct pl_rank *rank)
+{
+    uint32_t counter = ++rank->contexts;
+    assert(counter < 1u << COUNTER_BITS);
+    return (uint64_t)rank->rank << COUNTER_BITS | counter;
+}

@@ -1,0 +1,41 @@
+/* The header of p2p's frames: which message, of what kind. It fills struct
+ * pl_header. docs/wire-format.md draws it. */
+#ifndef PL_ENVELOPE_H
+#define PL_ENVELOPE_H
+
+#include "transport.h"
+
+#include <assert.h>
+#include <stdint.h>
+
+enum pl_kind {
+    PL_KIND_EAGER = 1,  /* the message itself is the payload */
+    PL_KIND_EAGER_SYNC, /* the same; answer ACK(cookie) when it is matched */
+    PL_KIND_RTS,        /* a message of `length` bytes waits at the sender; payload: struct pl_rts */
+    PL_KIND_ACK,        /* to the sender: cookie's message is matched */
+    PL_KIND_CTS,        /* to the sender: send cookie's message as DATA(answer), `length` bytes of it */
+    PL_KIND_DATA,       /* to the receiver: the payload of receive `cookie` */
+    PL_KIND_FIN,        /* to the sender: cookie's message has been fetched */
+};
+
+struct pl_envelope {
+    uint64_t kind : 8, context : 56;
+    int32_t source; /* rank of the sender in the communicator */
+    int32_t tag;
+    uint64_t length; /* of the message, bytes */
+    uint32_t cookie;
+    union {
+        uint32_t signature; /* EAGER, EAGER_SYNC, RTS: the collective call this belongs to; 0: none */
+        uint32_t answer;    /* CTS: the receiver's cookie */
+    };
+};
+
+static_assert(sizeof(struct pl_envelope) == PL_HEADER_SIZE, "an envelope is a frame's header");
+
+/* Where a waiting message lies, for transports that reach into a peer's memory. */
+struct pl_rts {
+    uint64_t address;
+    struct pl_memory_key key;
+};
+
+#endif

@@ -1,0 +1,135 @@
+/* Peers: the other ranks as this one sees them. A peer costs nothing until it is
+ * talked to; its death completes everything that waits for it. */
+#include "protocol.h"
+
+#include "errors.h"
+#include "log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct pl_peer *pl_peer_get(struct pl_rank *rank, int number)
+{
+    if (number < 0 || number >= rank->npeers) {
+        pl_fail(PL_EARG, "there is no peer %d: the world has %d ranks", number, rank->npeers);
+        return NULL;
+    }
+    struct pl_peer *peer = rank->peers[number];
+    if (peer)
+        return peer;
+    peer = calloc(1, sizeof *peer);
+    if (!peer) {
+        pl_fail(PL_ENOMEM, "no memory for rank %d", number);
+        return NULL;
+    }
+    peer->number = number;
+    peer->host = rank->host_of(rank, number);
+    rank->peers[number] = peer;
+    return peer;
+}
+
+static int connect_by(struct pl_rank *rank, struct pl_port *port, struct pl_peer *peer)
+{
+    unsigned char card[PL_CARD_MAX];
+    size_t length = sizeof card;
+    int error = rank->card_of(rank, peer->number, port->transport->name, card, &length);
+    if (error)
+        return error;
+    return port->transport->connect(port, peer->number, card, length, &peer->endpoint);
+}
+
+static struct pl_endpoint *connect_peer(struct pl_rank *rank, struct pl_peer *peer)
+{
+    for (int i = 0; i < rank->nports; i++) {
+        int error = connect_by(rank, rank->ports[i], peer);
+        if (!error) {
+            pl_debug("rank %d is reached by %s", peer->number, rank->ports[i]->transport->name);
+            return peer->endpoint;
+        }
+        pl_info("rank %d is not reached by %s: %s", peer->number, rank->ports[i]->transport->name,
+                pl_fail_text());
+    }
+    pl_fail(PL_EUNREACHABLE, "rank %d cannot be reached by any of the transports allowed here (%s)",
+            peer->number, rank->config.transports);
+    return NULL;
+}
+
+struct pl_endpoint *pl_peer_endpoint(struct pl_rank *rank, int number)
+{
+    struct pl_peer *peer = number < rank->npeers && number >= 0 ? rank->peers[number] : NULL;
+    if (__builtin_expect(peer && peer->endpoint && !peer->lost, 1))
+        return peer->endpoint;
+    peer = pl_peer_get(rank, number);
+    if (!peer)
+        return NULL;
+    if (peer->lost) {
+        pl_peer_fail(rank, number);
+        return NULL;
+    }
+    return connect_peer(rank, peer);
+}
+
+int pl_peer_fail(struct pl_rank *rank, int number)
+{
+    const struct pl_peer *peer = number >= 0 && number < rank->npeers ? rank->peers[number] : NULL;
+    return pl_fail(PL_EPEER, "rank %d failed: %s", number,
+                   peer && peer->cause ? peer->cause : "its link broke");
+}
+
+static bool in_comm(const struct pl_request *request, int peer)
+{
+    const struct pl_group *group = request->comm->group;
+    if (request->source >= 0)
+        return group->peers[request->source] == peer;
+    for (int i = 0; i < group->size; i++)
+        if (group->peers[i] == peer)
+            return true;
+    return false;
+}
+
+/* Completions run callers' code, which may post and complete others: so look anew after each. */
+static bool fail_one_posted(struct pl_rank *rank, int peer)
+{
+    for (int i = -1; i < PL_MATCH_BUCKETS; i++) {
+        struct pl_list *posted = i < 0 ? &rank->posted_any : &rank->buckets[i].posted;
+        pl_list_each(node, posted)
+        {
+            struct pl_request *request = pl_container(node, struct pl_request, link);
+            if (!in_comm(request, peer))
+                continue;
+            pl_list_remove(node);
+            pl_request_complete(request, pl_peer_fail(rank, peer));
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool fail_one_waiting(struct pl_rank *rank, int peer)
+{
+    for (uint32_t i = 0; i < rank->cookies.size; i++) {
+        struct pl_request *request = rank->cookies.slots[i].request;
+        if (!request || request->peer != peer)
+            continue;
+        pl_cookie_drop(&rank->cookies, request->cookie);
+        request->cookie = 0;
+        pl_request_complete(request, pl_peer_fail(rank, peer));
+        return true;
+    }
+    return false;
+}
+
+void pl_peer_lost(struct pl_rank *rank, int number, int error, const char *cause)
+{
+    struct pl_peer *peer = pl_peer_get(rank, number);
+    if (!peer || peer->lost)
+        return;
+    peer->lost = true;
+    peer->cause = strdup(cause);
+    rank->lost++;
+    pl_info("rank %d is lost: %s (%s)", number, cause, pl_error_name(error));
+    while (fail_one_waiting(rank, number))
+        ;
+    while (fail_one_posted(rank, number))
+        ;
+}

@@ -1,0 +1,173 @@
+/* Progress and waiting, for the whole library in one place.
+ *
+ * A waiter first spins, if every rank of the host has a core; then it yields; then
+ * it sleeps in the first port (which also watches the others' descriptors) until
+ * something comes. With more ranks than cores it hardly spins: whoever it waits
+ * for needs the core. In a deterministic world it never spins: sleeping is how it
+ * hands the turn on. With MPI_THREAD_MULTIPLE the port belongs to whichever thread
+ * holds the rank's lock, so a waiter naps outside of it in short steps instead.
+ */
+#include "protocol.h"
+
+#include "clock.h"
+#include "errors.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    SPINS = 4000,       /* looks before the first yield, each rank having a core */
+    SPINS_CROWDED = 8,  /* the same with more ranks than cores */
+    YIELDS = 200,       /* yields before the first sleep */
+    TEST_PATIENCE = 16, /* tests in a row that find nothing before one yields, crowded */
+    NAP_NS = 50 * 1000,
+};
+
+int pl_progress(struct pl_rank *rank)
+{
+    int events = 0;
+    for (int i = 0; i < rank->nports; i++) {
+        int result = rank->ports[i]->transport->progress(rank->ports[i]);
+        if (result < 0)
+            return result;
+        events += result;
+    }
+    return events;
+}
+
+static int sleep_in_port(struct pl_rank *rank, int64_t timeout_ns)
+{
+    int fds[PL_PORTS_MAX], nfds = 0;
+    for (int i = 1; i < rank->nports; i++) {
+        bool ready = false;
+        int fd = rank->ports[i]->transport->wait_fd(rank->ports[i], &ready);
+        if (ready)
+            return 0;
+        if (fd >= 0)
+            fds[nfds++] = fd;
+    }
+    return rank->ports[0]->transport->sleep(rank->ports[0], timeout_ns, fds, nfds);
+}
+
+static int alone(struct pl_rank *rank)
+{
+    char text[256];
+    pl_p2p_upcalls.describe(rank, text, sizeof text);
+    return pl_fail(PL_EDEADLOCK, "deadlock: the world has one rank and %s", text);
+}
+
+static int nap(struct pl_rank *rank, unsigned idle)
+{
+    pl_leave(rank);
+    if (idle < SPINS_CROWDED + YIELDS) {
+        sched_yield();
+    } else {
+        struct timespec time = {0, NAP_NS};
+        nanosleep(&time, NULL);
+    }
+    pl_enter(rank);
+    return 0;
+}
+
+int pl_idle(struct pl_rank *rank, unsigned idle)
+{
+    unsigned spins = rank->spin ? SPINS : SPINS_CROWDED;
+    if (rank->cooperative)
+        return sleep_in_port(rank, -1);
+    if (rank->threaded)
+        return nap(rank, idle);
+    if (!rank->nports)
+        return alone(rank);
+    if (idle < spins) {
+        pl_relax();
+        return 0;
+    }
+    if (idle < spins + YIELDS) {
+        sched_yield();
+        return 0;
+    }
+    return sleep_in_port(rank, -1);
+}
+
+void pl_request_complete(struct pl_request *request, int error)
+{
+    if (error && !request->text) {
+        request->error = error;
+        request->text = strdup(pl_fail_text());
+    }
+    request->complete = true;
+    if (request->completed)
+        request->completed(request);
+}
+
+int pl_request_wait(struct pl_request *request)
+{
+    struct pl_rank *rank = request->rank;
+    unsigned idle = 0;
+    while (!request->complete) {
+        int events = pl_progress(rank);
+        if (events == 0)
+            events = pl_idle(rank, idle++);
+        else if (events > 0)
+            idle = 0;
+        if (events < 0 && !request->complete)
+            pl_request_abandon(request, events);
+    }
+    return request->error ? pl_fail(request->error, "%s", request->text ? request->text : "") : 0;
+}
+
+int pl_poll(struct pl_rank *rank)
+{
+    int events = pl_progress(rank);
+    if (events) {
+        rank->misses = 0;
+        return events;
+    }
+    if (rank->cooperative)
+        return sleep_in_port(rank, 0);
+    if (!rank->spin && ++rank->misses >= TEST_PATIENCE) {
+        rank->misses = 0;
+        pl_leave(rank);
+        sched_yield();
+        pl_enter(rank);
+    }
+    return 0;
+}
+
+bool pl_request_test(struct pl_request *request)
+{
+    if (!request->complete)
+        pl_poll(request->rank);
+    return request->complete;
+}
+
+bool pl_request_cancel(struct pl_request *request)
+{
+    if (request->complete || request->is_send || request->matched)
+        return false;
+    pl_list_remove(&request->link);
+    request->cancelled = true;
+    request->length = 0;
+    pl_request_complete(request, 0);
+    return true;
+}
+
+void pl_request_abandon(struct pl_request *request, int error)
+{
+    if (request->complete)
+        return;
+    if (!request->is_send && !request->matched)
+        pl_list_remove(&request->link);
+    if (request->cookie)
+        pl_cookie_drop(&request->rank->cookies, request->cookie);
+    request->cookie = 0;
+    pl_request_complete(request, error);
+}
+
+void pl_request_finish(struct pl_request *request)
+{
+    free(request->text);
+    request->text = NULL;
+}

@@ -1,0 +1,36 @@
+/* What the files of p2p share: completion, the frames, and the two halves of the protocol. */
+#ifndef PL_PROTOCOL_H
+#define PL_PROTOCOL_H
+
+#include "match.h"
+
+/* Completes the request once; with an error, the text is pl_fail_text(). */
+void pl_request_complete(struct pl_request *request, int error);
+/* Completes a receive whose `length` bytes (as the sender sent them) have landed as far as they fit. */
+void pl_recv_complete(struct pl_request *request);
+
+/* Sends a control frame; its memory is p2p's. 0 or an error. */
+int pl_frame_send(struct pl_rank *rank, int peer, const struct pl_envelope *envelope,
+                  const struct pl_rts *rts);
+
+/* Sender's half: the answers of the receiver. */
+void pl_send_answered(struct pl_rank *rank, int peer, const struct pl_envelope *envelope);
+/* A message from this rank to itself. */
+void pl_send_local(struct pl_request *request);
+
+/* Receiver's half: a match was found. Fills in what the envelope says; answers a synchronous send. */
+void pl_recv_accept(struct pl_request *request, const struct pl_envelope *envelope, int peer);
+/* Fetches the payload of an accepted message that waits at the sender. */
+void pl_recv_fetch(struct pl_request *request, const struct pl_envelope *envelope, const struct pl_rts *rts);
+/* Hands a kept (and removed) message to an accepted receive. */
+void pl_recv_message(struct pl_request *request, struct pl_message *message);
+
+/* The upcalls that p2p hands to every port. */
+extern const struct pl_upcalls pl_p2p_upcalls;
+
+/* pl_fail with the text for a peer that is lost. */
+int pl_peer_fail(struct pl_rank *rank, int peer);
+/* The upcall's work: everything that waits for the peer completes with an error. */
+void pl_peer_lost(struct pl_rank *rank, int peer, int error, const char *cause);
+
+#endif

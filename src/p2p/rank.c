@@ -1,0 +1,119 @@
+/* The life of a rank, and how a thread finds the rank it is.
+ *
+ * Two pieces of mutable state are reached from nowhere, because a thread that
+ * calls MPI_Send brings no argument that says who it is: the thread's rank, and the
+ * process's, for threads that never were told one. Everything else hangs off the
+ * struct they point to.
+ */
+#include "protocol.h"
+
+#include "errors.h"
+#include "log.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Thread_local struct pl_rank *thread_rank;
+static struct pl_rank *process_rank;
+
+struct pl_rank *pl_self(void)
+{
+    return thread_rank ? thread_rank : process_rank;
+}
+
+void pl_self_set_thread(struct pl_rank *rank)
+{
+    thread_rank = rank;
+}
+
+void pl_self_set_process(struct pl_rank *rank)
+{
+    process_rank = rank;
+}
+
+static int open_port(struct pl_rank *rank, const struct pl_transport *transport)
+{
+    struct pl_port_params params = {.rank = rank->rank,
+                                    .size = rank->size,
+                                    .local_size = rank->local_size,
+                                    .config = &rank->config,
+                                    .fabric = rank->fabric,
+                                    .upcalls = &pl_p2p_upcalls,
+                                    .context = rank};
+    memcpy(params.key, rank->key, sizeof params.key);
+    struct pl_port *port;
+    int error = transport->open(&params, &port);
+    if (error)
+        return error;
+    rank->ports[rank->nports++] = port;
+    rank->cooperative = rank->cooperative || transport->cooperative(port);
+    return 0;
+}
+
+/* shm serves the ranks of this host; anything else serves all, and is not needed when shm does. */
+static bool needed(const struct pl_rank *rank, const char *name)
+{
+    if (!strcmp(name, "shm"))
+        return rank->local_size > 1;
+    return rank->hosts > 1 || !rank->nports;
+}
+
+static int open_allowed(struct pl_rank *rank)
+{
+    char names[sizeof rank->config.transports];
+    strcpy(names, rank->config.transports);
+    char *rest = names;
+    for (char *name; (name = strsep(&rest, ","));) {
+        const struct pl_transport *transport = pl_transport_find(name);
+        if (!transport || !strcmp(name, "loopback")) {
+            pl_warn("PEAL_TRANSPORT names '%s', which is not built in or not for processes; it is left out",
+                    name);
+            continue;
+        }
+        if (needed(rank, name) && rank->nports < PL_PORTS_MAX && open_port(rank, transport) < 0)
+            pl_info("transport %s is not used: %s", name, pl_fail_text());
+    }
+    if (rank->nports)
+        return 0;
+    return pl_fail(PL_EUNREACHABLE, "no transport to the other %d ranks could be opened (allowed: %s)",
+                   rank->size - 1, rank->config.transports);
+}
+
+static int cpus_available(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+}
+
+int pl_rank_open(struct pl_rank *rank)
+{
+    pl_match_init(rank);
+    pthread_mutex_init(&rank->lock, NULL);
+    rank->npeers = rank->size;
+    rank->peers = calloc((size_t)rank->size, sizeof *rank->peers);
+    if (!rank->peers)
+        return pl_fail(PL_ENOMEM, "no memory for a world of %d ranks", rank->size);
+    int crowd = rank->fabric ? rank->size : rank->local_size;
+    rank->spin = crowd <= cpus_available();
+    if (rank->fabric)
+        return open_port(rank, pl_transport_find("loopback"));
+    return rank->size > 1 ? open_allowed(rank) : 0;
+}
+
+void pl_rank_close(struct pl_rank *rank)
+{
+    for (int i = 0; i < rank->nports; i++)
+        rank->ports[i]->transport->close(rank->ports[i]);
+    rank->nports = 0;
+    pl_match_finish(rank);
+    pl_cookies_finish(&rank->cookies);
+    for (int i = 0; i < rank->npeers && rank->peers; i++)
+        if (rank->peers[i]) {
+            free(rank->peers[i]->cause);
+            free(rank->peers[i]);
+        }
+    free(rank->peers);
+    rank->peers = NULL;
+    pthread_mutex_destroy(&rank->lock);
+}

@@ -1,0 +1,236 @@
+/* Receiving: the other half of send.c.
+ *
+ * A receive first looks among the messages kept from before; else it is posted.
+ * An eager payload that already lies in memory is copied once into the user's
+ * buffer; one that is still on its way is read straight there. A message that
+ * waits at its sender is fetched by get where the transport can reach into the
+ * peer's memory, else asked for with CTS.
+ */
+#include "protocol.h"
+
+#include "errors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static void check_signature(struct pl_request *request, const struct pl_envelope *envelope)
+{
+    struct pl_rank *rank = request->rank;
+    char text[256] = "";
+    if (rank->explain)
+        rank->explain(rank, request->signature, envelope->signature, text, sizeof text);
+    request->error =
+        pl_fail(PL_EMISMATCH, "rank %d of the communicator is in another collective call than rank %d%s%s",
+                envelope->source, request->comm->rank, text[0] ? ": " : "", text);
+    free(request->text);
+    request->text = strdup(pl_fail_text());
+}
+
+void pl_recv_accept(struct pl_request *request, const struct pl_envelope *envelope, int peer)
+{
+    request->matched = true;
+    request->peer = peer;
+    request->source = envelope->source;
+    request->tag = envelope->tag;
+    request->length = envelope->length;
+    if (envelope->signature != request->signature && envelope->kind != PL_KIND_DATA)
+        check_signature(request, envelope);
+    if (envelope->kind == PL_KIND_EAGER_SYNC) {
+        struct pl_envelope ack = {.kind = PL_KIND_ACK, .cookie = envelope->cookie};
+        pl_frame_send(request->rank, peer, &ack, NULL);
+    }
+}
+
+void pl_recv_complete(struct pl_request *request)
+{
+    int error = request->error;
+    if (!error && request->length > request->capacity)
+        error = pl_fail(
+            PL_ETRUNCATE,
+            "a message of %zu bytes from rank %d with tag %d does not fit the receive buffer of %zu bytes",
+            request->length, request->source, request->tag, request->capacity);
+    request->length = smaller(request->length, request->capacity);
+    pl_request_complete(request, error);
+}
+
+static void fetched(struct pl_request *request)
+{
+    struct pl_envelope fin = {.kind = PL_KIND_FIN, .cookie = request->remote_cookie};
+    pl_frame_send(request->rank, request->peer, &fin, NULL);
+    pl_recv_complete(request);
+}
+
+static void get_done(struct pl_operation *operation, int status)
+{
+    struct pl_request *request = pl_container(operation, struct pl_request, operation);
+    if (status < 0)
+        pl_request_complete(request,
+                            status == PL_EPEER ? pl_peer_fail(request->rank, request->peer) : status);
+    else
+        fetched(request);
+}
+
+static void ask(struct pl_request *request, const struct pl_envelope *envelope, size_t fits)
+{
+    struct pl_rank *rank = request->rank;
+    request->cookie = pl_cookie_new(&rank->cookies, request);
+    struct pl_envelope cts = {
+        .kind = PL_KIND_CTS, .cookie = envelope->cookie, .answer = request->cookie, .length = fits};
+    int result = request->cookie ? pl_frame_send(rank, request->peer, &cts, NULL)
+                                 : pl_fail(PL_ENOMEM, "no memory for a receive under way");
+    if (result < 0) {
+        pl_cookie_drop(&rank->cookies, request->cookie);
+        pl_request_complete(request, result);
+    }
+}
+
+void pl_recv_fetch(struct pl_request *request, const struct pl_envelope *envelope, const struct pl_rts *rts)
+{
+    size_t fits = smaller(request->length, request->capacity);
+    request->remote_cookie = envelope->cookie;
+    if (!fits) {
+        fetched(request);
+        return;
+    }
+    struct pl_endpoint *endpoint = pl_peer_endpoint(request->rank, request->peer);
+    if (!endpoint) {
+        pl_request_complete(request, PL_EPEER);
+        return;
+    }
+    if (endpoint->transport->reaches(endpoint)) {
+        request->operation.done = get_done;
+        int result = endpoint->transport->get(endpoint, request->buffer, rts->address, &rts->key, fits,
+                                              &request->operation);
+        if (result == PL_PENDING)
+            return;
+        if (result != PL_EUNSUPPORTED) {
+            get_done(&request->operation, result);
+            return;
+        }
+    }
+    ask(request, envelope, fits);
+}
+
+void pl_recv_message(struct pl_request *request, struct pl_message *message)
+{
+    const struct pl_envelope *envelope = &message->envelope;
+    pl_recv_accept(request, envelope, message->peer);
+    if (envelope->kind == PL_KIND_RTS) {
+        struct pl_envelope copy = *envelope;
+        struct pl_rts rts = message->rts;
+        free(message);
+        pl_recv_fetch(request, &copy, &rts);
+        return;
+    }
+    if (message->status < 0) {
+        int peer = message->peer;
+        free(message);
+        pl_request_complete(request, pl_peer_fail(request->rank, peer));
+        return;
+    }
+    if (!message->here) {
+        message->claim = request;
+        return;
+    }
+    size_t fits = smaller(request->length, request->capacity);
+    struct pl_request *sender = message->local;
+    if (fits)
+        memcpy(request->buffer, sender ? sender->buffer : message->data, fits);
+    free(message);
+    pl_recv_complete(request);
+    if (sender)
+        pl_request_complete(sender, 0);
+}
+
+static void init(struct pl_request *request, struct pl_comm *comm, void *buffer, size_t capacity)
+{
+    request->rank = comm->owner;
+    request->comm = comm;
+    request->is_send = request->complete = request->cancelled = request->matched = false;
+    request->error = 0;
+    request->text = NULL;
+    request->buffer = buffer;
+    request->capacity = capacity;
+    request->length = 0;
+    request->cookie = 0;
+    request->peer = -1;
+}
+
+/* A receive that nobody alive will ever answer. */
+static bool hopeless(struct pl_request *request)
+{
+    struct pl_rank *rank = request->rank;
+    if (!rank->lost)
+        return false;
+    const struct pl_group *group = request->comm->group;
+    int first = request->source == PL_ANY_SOURCE ? 0 : request->source;
+    int last = request->source == PL_ANY_SOURCE ? group->size - 1 : request->source;
+    for (int i = first; i <= last; i++) {
+        struct pl_peer *peer = rank->peers[group->peers[i]];
+        if (peer && peer->lost) {
+            pl_request_complete(request, pl_peer_fail(rank, peer->number));
+            return true;
+        }
+    }
+    return false;
+}
+
+void pl_recv_start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel, void *buffer,
+                   size_t capacity, int source, int tag, uint32_t signature)
+{
+    init(request, comm, buffer, capacity);
+    request->context = comm->context * 2 + channel;
+    request->signature = signature;
+    request->source = source;
+    request->tag = tag;
+    if (source == PL_PROC_NULL) {
+        request->tag = PL_ANY_TAG;
+        pl_request_complete(request, 0);
+        return;
+    }
+    struct pl_message *message = pl_match_find(request->rank, request->context, source, tag);
+    if (message) {
+        pl_match_remove(message);
+        pl_recv_message(request, message);
+    } else if (!hopeless(request)) {
+        pl_match_post(request);
+    }
+}
+
+struct pl_message *pl_message_find(struct pl_comm *comm, enum pl_channel channel, int source, int tag,
+                                   bool take)
+{
+    struct pl_message *message = pl_match_find(comm->owner, comm->context * 2 + channel, source, tag);
+    if (message && take)
+        pl_match_remove(message);
+    return message;
+}
+
+int pl_message_source(const struct pl_message *message)
+{
+    return message->envelope.source;
+}
+
+int pl_message_tag(const struct pl_message *message)
+{
+    return message->envelope.tag;
+}
+
+size_t pl_message_length(const struct pl_message *message)
+{
+    return message->envelope.length;
+}
+
+void pl_message_recv(struct pl_request *request, struct pl_comm *comm, struct pl_message *message,
+                     void *buffer, size_t capacity)
+{
+    init(request, comm, buffer, capacity);
+    request->context = message->envelope.context;
+    request->signature = 0;
+    pl_recv_message(request, message);
+}

@@ -1,0 +1,227 @@
+/* Sending: eager or rendezvous.
+ *
+ *   eager        sender --EAGER(payload)--> receiver            done when the bytes are taken
+ *   synchronous  sender --EAGER_SYNC-->     <--ACK(cookie)--    done when matched
+ *   rendezvous   sender --RTS(cookie, address)--> receiver, which then either
+ *                  reads the memory itself  (get)  and answers --FIN(cookie)-->
+ *                  or answers --CTS(cookie, answer)--> and gets --DATA(answer, payload)-->
+ *
+ * Eager costs one alpha and a copy at the receiver if nobody waits yet; rendezvous
+ * costs two or three but copies once, straight into the user's buffer. The
+ * transport says where one overtakes the other (eager_limit). A message to the
+ * rank itself never leaves p2p: it goes by copy, or waits for its receive.
+ */
+#include "protocol.h"
+
+#include "errors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A message of a rank to itself is copied at once up to this size, bytes. */
+enum { LOCAL_EAGER = 64 * 1024 };
+
+struct frame {
+    struct pl_operation operation;
+    struct pl_rts rts;
+};
+
+static void frame_done(struct pl_operation *operation, int status)
+{
+    (void)status; /* a lost peer is reported by its own upcall */
+    free(pl_container(operation, struct frame, operation));
+}
+
+int pl_frame_send(struct pl_rank *rank, int peer, const struct pl_envelope *envelope,
+                  const struct pl_rts *rts)
+{
+    struct pl_endpoint *endpoint = pl_peer_endpoint(rank, peer);
+    if (!endpoint)
+        return PL_EPEER;
+    struct frame *frame = calloc(1, sizeof *frame);
+    if (!frame)
+        return pl_fail(PL_ENOMEM, "no memory for a frame to rank %d", peer);
+    memcpy(&frame->operation.header, envelope, PL_HEADER_SIZE);
+    frame->operation.done = frame_done;
+    if (rts) {
+        frame->rts = *rts;
+        frame->operation.payload = &frame->rts;
+        frame->operation.length = sizeof frame->rts;
+    }
+    int result = endpoint->transport->send(endpoint, &frame->operation);
+    if (result != PL_PENDING)
+        free(frame);
+    return result < 0 ? result : 0;
+}
+
+/* One of the things that a send waits for has happened. */
+static void part_done(struct pl_request *request, int status)
+{
+    if (status < 0 && !request->error) {
+        request->error = status;
+        pl_peer_fail(request->rank, request->peer);
+    }
+    if (--request->parts)
+        return;
+    struct pl_rank *rank = request->rank;
+    if (request->cookie)
+        pl_cookie_drop(&rank->cookies, request->cookie);
+    if (request->registered) {
+        struct pl_endpoint *endpoint = pl_peer_endpoint(rank, request->peer);
+        if (endpoint)
+            endpoint->transport->dereg(endpoint->port, &request->key);
+    }
+    pl_request_complete(request, request->error);
+}
+
+static void send_done(struct pl_operation *operation, int status)
+{
+    part_done(pl_container(operation, struct pl_request, operation), status);
+}
+
+/* Hands request->operation to the transport, as one part of the send. */
+static void post(struct pl_request *request, struct pl_endpoint *endpoint, const struct pl_envelope *envelope,
+                 size_t length)
+{
+    struct pl_operation *operation = &request->operation;
+    memcpy(&operation->header, envelope, PL_HEADER_SIZE);
+    operation->payload = request->buffer;
+    operation->length = length;
+    operation->done = send_done;
+    int result = endpoint->transport->send(endpoint, operation);
+    if (result != PL_PENDING)
+        part_done(request, result);
+}
+
+static void send_eager(struct pl_request *request, struct pl_endpoint *endpoint, struct pl_envelope *envelope,
+                       enum pl_mode mode)
+{
+    request->parts = 1;
+    if (mode == PL_MODE_SYNCHRONOUS) {
+        envelope->kind = PL_KIND_EAGER_SYNC;
+        envelope->cookie = request->cookie = pl_cookie_new(&request->rank->cookies, request);
+        request->parts = 2;
+    }
+    post(request, endpoint, envelope, request->length);
+}
+
+static void send_rendezvous(struct pl_request *request, struct pl_endpoint *endpoint,
+                            struct pl_envelope *envelope)
+{
+    struct pl_rts rts = {.address = (uintptr_t)request->buffer};
+    if (endpoint->transport->reg(endpoint->port, request->buffer, request->length, &rts.key) == 0) {
+        request->key = rts.key;
+        request->registered = true;
+    }
+    request->parts = 1;
+    envelope->kind = PL_KIND_RTS;
+    envelope->cookie = request->cookie = pl_cookie_new(&request->rank->cookies, request);
+    int result = pl_frame_send(request->rank, request->peer, envelope, &rts);
+    if (result < 0)
+        part_done(request, result);
+}
+
+void pl_send_start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel,
+                   enum pl_mode mode, const void *buffer, size_t length, int destination, int tag,
+                   uint32_t signature)
+{
+    request->rank = comm->owner;
+    request->comm = comm;
+    request->is_send = true;
+    request->complete = request->cancelled = request->registered = request->matched = false;
+    request->error = 0;
+    request->text = NULL;
+    request->buffer = (void *)(uintptr_t)buffer;
+    request->length = length;
+    request->context = comm->context * 2 + channel;
+    request->signature = signature;
+    request->source = PL_PROC_NULL;
+    request->tag = tag;
+    request->cookie = 0;
+    if (destination == PL_PROC_NULL) {
+        pl_request_complete(request, 0);
+        return;
+    }
+    request->peer = comm->group->peers[destination];
+    if (request->peer == request->rank->rank) {
+        request->parts = 1 + (mode == PL_MODE_SYNCHRONOUS || length > LOCAL_EAGER);
+        pl_send_local(request);
+        return;
+    }
+    struct pl_endpoint *endpoint = pl_peer_endpoint(request->rank, request->peer);
+    if (!endpoint) {
+        pl_request_complete(request, PL_EPEER);
+        return;
+    }
+    struct pl_envelope envelope = {.kind = PL_KIND_EAGER,
+                                   .context = request->context,
+                                   .source = comm->rank,
+                                   .tag = tag,
+                                   .length = length,
+                                   .signature = signature};
+    if (length <= endpoint->transport->eager_limit)
+        send_eager(request, endpoint, &envelope, mode);
+    else
+        send_rendezvous(request, endpoint, &envelope);
+}
+
+void pl_send_local(struct pl_request *request)
+{
+    struct pl_rank *rank = request->rank;
+    struct pl_envelope envelope = {.kind = PL_KIND_EAGER,
+                                   .context = request->context,
+                                   .source = request->comm->rank,
+                                   .tag = request->tag,
+                                   .length = request->length,
+                                   .signature = request->signature};
+    struct pl_request *receive = pl_match_arrival(rank, &envelope);
+    if (receive) {
+        pl_recv_accept(receive, &envelope, request->peer);
+        size_t fits = request->length < receive->capacity ? request->length : receive->capacity;
+        if (fits)
+            memmove(receive->buffer, request->buffer, fits);
+        pl_recv_complete(receive);
+        pl_request_complete(request, 0);
+        return;
+    }
+    bool waits = request->parts > 1;
+    struct pl_message *message = calloc(1, sizeof *message + (waits ? 0 : request->length));
+    if (!message) {
+        pl_request_complete(request,
+                            pl_fail(PL_ENOMEM, "no memory for %zu bytes sent to oneself", request->length));
+        return;
+    }
+    message->rank = rank;
+    message->envelope = envelope;
+    message->peer = request->peer;
+    message->here = true;
+    message->local = waits ? request : NULL;
+    if (!waits && request->length)
+        memcpy(message->data, request->buffer, request->length);
+    pl_match_keep(message);
+    if (!waits)
+        pl_request_complete(request, 0);
+}
+
+static void send_data(struct pl_request *request, const struct pl_envelope *cts)
+{
+    struct pl_endpoint *endpoint = pl_peer_endpoint(request->rank, request->peer);
+    if (!endpoint) {
+        part_done(request, PL_EPEER);
+        return;
+    }
+    size_t length = cts->length < request->length ? cts->length : request->length;
+    struct pl_envelope data = {.kind = PL_KIND_DATA, .length = length, .cookie = cts->answer};
+    post(request, endpoint, &data, length);
+}
+
+void pl_send_answered(struct pl_rank *rank, int peer, const struct pl_envelope *envelope)
+{
+    struct pl_request *request = pl_cookie_find(&rank->cookies, envelope->cookie);
+    if (!request || request->peer != peer || !request->is_send)
+        return; /* the request was given up meanwhile */
+    if (envelope->kind == PL_KIND_CTS)
+        send_data(request, envelope);
+    else
+        part_done(request, 0);
+}

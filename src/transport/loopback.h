@@ -1,0 +1,49 @@
+/* The in-process world whose ranks' ports are of the loopback transport.
+ *
+ * The world (src/world, or a test) makes one fabric, hands it to every rank's
+ * open() in params->fabric, and destroys it when all ports are closed.
+ */
+#ifndef PL_LOOPBACK_H
+#define PL_LOOPBACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pl_fabric;
+
+extern const struct pl_transport pl_loopback;
+
+/* Makes a world of `size` ranks (>= 1). Deterministic: one rank's thread runs at
+ * a time, from the end of its open() to its close(), the next being drawn from
+ * `seed`; open() then blocks until every rank has opened (or was killed) and it
+ * is this rank's turn. So nothing may be waited for between open and close but
+ * in sleep(): a pthread barrier between ranks would hang. PL_EARG, PL_ENOMEM. */
+int pl_fabric_create(int size, bool deterministic, uint64_t seed, struct pl_fabric **fabric);
+
+/* Frees it and what alloc() gave. All ports are closed. NULL is accepted. */
+void pl_fabric_destroy(struct pl_fabric *fabric);
+
+/* The card that `rank`'s port will have, also before it is open; thus an
+ * in-process world needs no exchange of cards. `card` takes PL_CARD_MAX bytes. */
+void pl_fabric_card(struct pl_fabric *fabric, int rank, void *card, size_t *length);
+
+/* Ends `rank` as if its process had died; `cause` (copied) is a sentence. May be
+ * called by any thread, also for a rank that never opened, and for the caller's
+ * own. Every other port gets `lost` with the cause; operations to it fail with
+ * PL_EPEER. The rank itself wakes up, its progress() and send() fail with
+ * PL_EPEER, and it must still close its port; until it has, its buffers are
+ * read by peers. The second kill of a rank does nothing. */
+void pl_fabric_kill(struct pl_fabric *fabric, int rank, const char *cause);
+
+/* Everything that happened so far, in order: how many events, and a hash over
+ * (event, rank, peer, length) of each. In a deterministic world that sends the
+ * same, both depend on the seed alone. */
+void pl_fabric_log(struct pl_fabric *fabric, uint64_t *hash, uint64_t *events);
+
+/* The whole text of the last deadlock (the error text of sleep() holds only its
+ * beginning), one line a rank; "" when there was none. At most 4095 bytes. Valid until destroy;
+ * to be read when the ranks have come back from sleep(). */
+const char *pl_fabric_deadlock(const struct pl_fabric *fabric);
+
+#endif

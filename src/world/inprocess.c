@@ -1,0 +1,172 @@
+/* An in-process world: N ranks, each a thread, over the loopback transport.
+ *
+ * A rank that fails for good (an error that is fatal, MPI_Abort) is torn down
+ * where it stands, because its requests may lie on its stack; then its thread
+ * ends without returning to the body. The first failure is the world's: it kills
+ * the others, whose own errors follow from it and are not reported.
+ */
+#include "world.h"
+
+#include "errors.h"
+#include "log.h"
+#include "loopback.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern char **environ;
+
+struct shared {
+    struct pl_inprocess *world;
+    struct pl_fabric *fabric;
+    pthread_mutex_t lock; /* of the outcome */
+};
+
+struct member {
+    struct pl_rank rank;
+    struct shared *shared;
+    pthread_t thread;
+};
+
+static void record(struct member *member, int code, const char *text)
+{
+    struct shared *shared = member->shared;
+    struct pl_inprocess *world = shared->world;
+    pthread_mutex_lock(&shared->lock);
+    if (world->failed_rank < 0) {
+        const char *deadlock = pl_fabric_deadlock(shared->fabric);
+        world->failed_rank = member->rank.rank;
+        world->code = code;
+        world->deadlock = deadlock[0] != 0;
+        snprintf(world->text, sizeof world->text, "%s", world->deadlock ? deadlock : text);
+    }
+    pthread_mutex_unlock(&shared->lock);
+}
+
+static void tear_down(struct member *member)
+{
+    member->shared->world->end(&member->rank);
+    pl_rank_close(&member->rank);
+    pl_self_set_thread(NULL);
+}
+
+static void kill_world(struct member *member, const char *text)
+{
+    char cause[256];
+    snprintf(cause, sizeof cause, "rank %d ended the world: %.200s", member->rank.rank, text);
+    for (int i = 0; i < member->shared->world->size; i++)
+        pl_fabric_kill(member->shared->fabric, i, cause);
+}
+
+static void abort_rank(struct pl_rank *rank, int code, const char *text)
+{
+    struct member *member = pl_container(rank, struct member, rank);
+    record(member, code, text);
+    kill_world(member, text);
+    tear_down(member);
+    pthread_exit(NULL);
+}
+
+static int host_of(struct pl_rank *rank, int peer)
+{
+    return 0;
+}
+
+static int card_of(struct pl_rank *rank, int peer, const char *transport, void *card, size_t *length)
+{
+    pl_fabric_card(rank->fabric, peer, card, length);
+    return 0;
+}
+
+static void *run(void *argument)
+{
+    struct member *member = argument;
+    struct pl_inprocess *world = member->shared->world;
+    char who[32];
+    snprintf(who, sizeof who, "rank %d", member->rank.rank);
+    pl_log_identity(who, PL_LOG_WARN);
+    int error = pl_rank_open(&member->rank);
+    pl_self_set_thread(&member->rank);
+    if (!error)
+        error = world->start(&member->rank);
+    if (error) {
+        record(member, error, pl_fail_text());
+        kill_world(member, pl_fail_text());
+    } else {
+        int code = world->body(world->argument);
+        if (code) {
+            char text[64];
+            snprintf(text, sizeof text, "rank %d's function returned %d", member->rank.rank, code);
+            record(member, code, text);
+        }
+    }
+    tear_down(member);
+    return NULL;
+}
+
+static void prepare(struct member *member, struct shared *shared, int number)
+{
+    struct pl_rank *rank = &member->rank;
+    member->shared = shared;
+    rank->rank = rank->local_rank = number;
+    rank->size = rank->local_size = shared->world->size;
+    rank->hosts = 1;
+    rank->fabric = shared->fabric;
+    rank->host_of = host_of;
+    rank->card_of = card_of;
+    rank->abort = abort_rank;
+    strcpy(rank->hostname, "in-process");
+}
+
+static int start_threads(struct pl_inprocess *world, struct member *members)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    if (world->stack_size)
+        pthread_attr_setstacksize(&attributes, world->stack_size);
+    int started = 0, problem = 0;
+    while (started < world->size && !problem) {
+        problem = pthread_create(&members[started].thread, &attributes, run, &members[started]);
+        started += !problem;
+    }
+    pthread_attr_destroy(&attributes);
+    if (problem) {
+        snprintf(world->text, sizeof world->text, "only %d of %d threads could be started: %s", started,
+                 world->size, strerror(problem));
+        world->failed_rank = started;
+        world->code = PL_ENOMEM;
+    }
+    return started;
+}
+
+int pl_inprocess_run(struct pl_inprocess *world)
+{
+    struct shared shared = {.world = world, .lock = PTHREAD_MUTEX_INITIALIZER};
+    world->failed_rank = -1;
+    world->code = 0;
+    world->deadlock = false;
+    world->text[0] = 0;
+    struct member *members = calloc((size_t)world->size, sizeof *members);
+    int error = members ? pl_fabric_create(world->size, world->deterministic, world->seed, &shared.fabric)
+                        : pl_fail(PL_ENOMEM, "no memory for a world of %d ranks", world->size);
+    if (error)
+        goto free_members;
+    struct pl_config config;
+    pl_config_read(&config, environ);
+    for (int i = 0; i < world->size; i++) {
+        prepare(&members[i], &shared, i);
+        members[i].rank.config = config;
+    }
+    int started = start_threads(world, members);
+    for (int i = started; i < world->size; i++)
+        pl_fabric_kill(shared.fabric, i, "its thread could not be started");
+    for (int i = 0; i < started; i++)
+        pthread_join(members[i].thread, NULL);
+    pl_fabric_destroy(shared.fabric);
+    error = world->failed_rank >= 0;
+free_members:
+    free(members);
+    return error;
+}

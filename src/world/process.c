@@ -1,0 +1,198 @@
+/* A rank that is a process.
+ *
+ * The launcher tells rank and size over PMI-1, and which ranks share a host. Each
+ * rank leaves the business card of each of its ports in the launcher's key-value
+ * space and meets the others once; a peer's card is fetched on first contact, so
+ * start-up costs the same however many ranks there are. Without a launcher the
+ * world has one rank, no port and no launcher to ask.
+ */
+#include "world.h"
+
+#include "errors.h"
+#include "log.h"
+#include "mapping.h"
+#include "pmi1.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+struct process {
+    struct pl_pmi1 *launcher; /* NULL: a world of one */
+    struct pl_mapping mapping;
+    bool mapped;
+};
+
+static int host_of(struct pl_rank *rank, int peer)
+{
+    const struct process *process = rank->world_state;
+    return process->mapped ? pl_mapping_host(&process->mapping, peer) : 0;
+}
+
+static void card_key(char *key, size_t size, const char *transport, int rank)
+{
+    snprintf(key, size, "peal-%s-%d", transport, rank);
+}
+
+static int card_of(struct pl_rank *rank, int peer, const char *transport, void *card, size_t *length)
+{
+    const struct process *process = rank->world_state;
+    char key[64], text[2 * PL_CARD_MAX + 1];
+    card_key(key, sizeof key, transport, peer);
+    int error = pl_pmi1_get(process->launcher, key, text, sizeof text);
+    if (error)
+        return error;
+    if (sodium_hex2bin(card, *length, text, strlen(text), NULL, length, NULL))
+        return pl_fail(PL_EPROTOCOL, "the card of rank %d for %s is not one", peer, transport);
+    return 0;
+}
+
+static int publish_cards(struct pl_rank *rank)
+{
+    const struct process *process = rank->world_state;
+    for (int i = 0; i < rank->nports; i++) {
+        unsigned char card[PL_CARD_MAX];
+        char key[64], text[2 * PL_CARD_MAX + 1];
+        size_t length = sizeof card;
+        struct pl_port *port = rank->ports[i];
+        int error = port->transport->address(port, card, &length);
+        if (error)
+            return error;
+        sodium_bin2hex(text, sizeof text, card, length);
+        card_key(key, sizeof key, port->transport->name, rank->rank);
+        error = pl_pmi1_put(process->launcher, key, text);
+        if (error)
+            return error;
+    }
+    return pl_pmi1_barrier(process->launcher);
+}
+
+/* Rank 0 makes the job's secret; the launcher's key-value space, which only the job can read, carries it. */
+static int share_key(struct pl_rank *rank)
+{
+    const struct process *process = rank->world_state;
+    char text[2 * sizeof rank->key + 1];
+    int error = 0;
+    if (!rank->rank) {
+        randombytes_buf(rank->key, sizeof rank->key);
+        sodium_bin2hex(text, sizeof text, rank->key, sizeof rank->key);
+        error = pl_pmi1_put(process->launcher, "peal-key", text);
+    }
+    if (!error)
+        error = pl_pmi1_barrier(process->launcher);
+    if (!error && rank->rank) {
+        error = pl_pmi1_get(process->launcher, "peal-key", text, sizeof text);
+        if (!error && sodium_hex2bin(rank->key, sizeof rank->key, text, strlen(text), NULL, NULL, NULL))
+            error = pl_fail(PL_EPROTOCOL, "the job's key is not one");
+    }
+    sodium_memzero(text, sizeof text);
+    return error;
+}
+
+static void look_around(struct pl_rank *rank)
+{
+    struct process *process = rank->world_state;
+    char text[1024];
+    process->mapped = rank->size > 1 &&
+                      !pl_pmi1_get(process->launcher, "PMI_process_mapping", text, sizeof text) &&
+                      !pl_mapping_parse(&process->mapping, text);
+    rank->host = host_of(rank, rank->rank);
+    for (int i = 0; i < rank->size; i++) {
+        int host = host_of(rank, i);
+        if (host >= rank->hosts)
+            rank->hosts = host + 1;
+        if (host != rank->host)
+            continue;
+        rank->local_rank += i < rank->rank;
+        rank->local_size++;
+    }
+}
+
+/* Connections are authenticated where they leave the memory of one host. */
+static bool needs_key(const struct pl_rank *rank)
+{
+    return rank->size > 1 && (rank->hosts > 1 || strncmp(rank->config.transports, "shm", 3) != 0);
+}
+
+static void abort_process(struct pl_rank *rank, int code, const char *text)
+{
+    const struct process *process = rank->world_state;
+    pl_error("%s", text);
+    fflush(NULL);
+    if (process->launcher)
+        pl_pmi1_abort(process->launcher, code);
+    _exit(code & 255 ? code & 255 : 1);
+}
+
+static void identify(struct pl_rank *rank)
+{
+    char who[96];
+    snprintf(who, sizeof who, "%d@%.60s", rank->rank, rank->hostname);
+    pl_log_identity(who, rank->config.log);
+}
+
+static int meet_launcher(struct pl_rank *rank)
+{
+    struct process *process = rank->world_state;
+    rank->size = 1;
+    if (pl_pmi1_present()) {
+        int error = pl_pmi1_open(&process->launcher);
+        if (error)
+            return error;
+        rank->rank = pl_pmi1_rank(process->launcher);
+        rank->size = pl_pmi1_size(process->launcher);
+    }
+    identify(rank);
+    look_around(rank);
+    return needs_key(rank) ? share_key(rank) : 0;
+}
+
+int pl_process_start(struct pl_rank **started)
+{
+    struct pl_rank *rank = calloc(1, sizeof *rank);
+    struct process *process = calloc(1, sizeof *process);
+    int error = rank && process ? 0 : pl_fail(PL_ENOMEM, "no memory to start");
+    if (error || sodium_init() < 0)
+        goto free_memory;
+    pl_config_read(&rank->config, environ);
+    gethostname(rank->hostname, sizeof rank->hostname - 1);
+    rank->world_state = process;
+    rank->host_of = host_of;
+    rank->card_of = card_of;
+    rank->abort = abort_process;
+    error = meet_launcher(rank);
+    if (error)
+        goto close_launcher;
+    error = pl_rank_open(rank);
+    if (!error && rank->size > 1)
+        error = publish_cards(rank);
+    if (error)
+        goto close_rank;
+    pl_self_set_process(rank);
+    *started = rank;
+    return 0;
+close_rank:
+    pl_rank_close(rank);
+close_launcher:
+    if (process->launcher)
+        pl_pmi1_abort(process->launcher, 1);
+    pl_pmi1_close(process->launcher);
+free_memory:
+    free(process);
+    free(rank);
+    return error;
+}
+
+void pl_process_end(struct pl_rank *rank)
+{
+    struct process *process = rank->world_state;
+    pl_rank_close(rank);
+    if (process->launcher)
+        pl_pmi1_finalize(process->launcher);
+    pl_pmi1_close(process->launcher);
+    process->launcher = NULL;
+}

@@ -1,0 +1,39 @@
+/* How a rank finds its world: as a process that a launcher started (or nobody: a
+ * world of one), or as a thread of an in-process world. */
+#ifndef PL_WORLD_H
+#define PL_WORLD_H
+
+#include "rank.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Finds the world of this process, opens its ports and publishes its cards. The
+ * rank is the process's (pl_self) from then on. 0 or an error. */
+int pl_process_start(struct pl_rank **rank);
+/* Closes the ports and tells the launcher that this rank ends in good order. The struct
+ * stays, so that calls after the end can be answered. The ranks have met before (a barrier). */
+void pl_process_end(struct pl_rank *rank);
+
+/* One function run as the ranks of an in-process world. */
+struct pl_inprocess {
+    int size;
+    bool deterministic;
+    uint64_t seed;
+    size_t stack_size; /* 0: the system's default */
+    /* Called on each rank's thread when its ports are open, and before they close; `start` may fail. */
+    int (*start)(struct pl_rank *rank);
+    void (*end)(struct pl_rank *rank);
+    int (*body)(void *argument);
+    void *argument;
+    /* The outcome: the first rank that failed or -1, its code, the text, and whether it was a deadlock. */
+    int failed_rank, code;
+    bool deadlock;
+    char text[4096];
+};
+
+/* Returns when all ranks have ended: 0 when all returned 0, or an error when the world
+ * could not be made, or 1 when a rank failed. */
+int pl_inprocess_run(struct pl_inprocess *world);
+
+#endif
