@@ -260,6 +260,18 @@ int pl_output_attach(struct pl_output *output, int rank, int number, int fd)
     return pl_loop_want(output->loop, &stream->watch, wish(stream));
 }
 
+int64_t pl_output_prompt(struct pl_output *output, int rank, int64_t now)
+{
+    struct pl_stream *stream = &output->streams[2 * rank];
+    if (!stream->fill)
+        return 0;
+    if (now - output->active < PL_PROMPT_NS)
+        return output->active + PL_PROMPT_NS;
+    emit_part(stream, "", 0, false);
+    drain(sink_of(stream));
+    return 0;
+}
+
 bool pl_output_waits(const struct pl_output *output)
 {
     return output->sinks[0].fill || output->sinks[1].fill;

@@ -205,19 +205,24 @@ Test(launch, input_goes_to_rank_0)
     cr_assert_str_eq(r.out, "y\n");
 }
 
-/* A terminal: typed lines arrive, and so does the end of input. */
+/* A terminal: a question of rank 0's is seen, what is typed arrives, and so does the end of input. */
 Test(launch, input_from_a_terminal)
 {
     int master, status, seen = 0;
     char text[4096] = "";
     pid_t pid = forkpty(&master, NULL, NULL, NULL);
     if (!pid) {
-        execl("/bin/sh", "sh", "-c", "stty -echo; exec $MPIEXEC -n 2 cat", NULL);
+        execl("/bin/sh", "sh", "-c",
+              "stty -echo; exec $MPIEXEC -n 2 sh -c '[ $PMI_RANK = 1 ] && exit; printf question?; exec cat'",
+              NULL);
         _exit(127);
     }
-    usleep(200000);
+    ssize_t n = 1;
+    for (; n > 0 && !strstr(text, "question?"); seen += (int)n)
+        n = read(master, text + seen, (size_t)(4000 - seen));
+    cr_assert_gt(n, 0);
     cr_assert_eq(write(master, "typed\n\004", 7), 7);
-    for (ssize_t n; seen < 4000 && (n = read(master, text + seen, (size_t)(4000 - seen))) > 0;)
+    while (seen < 4000 && (n = read(master, text + seen, (size_t)(4000 - seen))) > 0)
         seen += (int)n;
     cr_assert_eq(waitpid(pid, &status, 0), pid);
     cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%x", status);
@@ -351,6 +356,55 @@ Test(launch, a_second_signal_kills)
     cr_assert_eq(processes_with("3007"), 0);
 }
 
+/* How many of the processes with `word` are stopped. */
+static int stopped(const char *word)
+{
+    run(&r,
+        "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline | grep -q ' %s ' && grep '^State:.T' $p/status; "
+        "done 2>/dev/null | wc -l",
+        word);
+    return atoi(r.out);
+}
+
+Test(launch, stop_and_continue)
+{
+    pid_t pid = start("-n 3 sleep 3009", "3009", 4);
+    kill(pid, SIGTSTP);
+    for (int i = 0; i < 200 && stopped("3009") < 4; i++)
+        usleep(20000);
+    cr_assert_eq(stopped("3009"), 4);
+    kill(pid, SIGCONT);
+    for (int i = 0; i < 200 && stopped("3009"); i++)
+        usleep(20000);
+    cr_assert_eq(stopped("3009"), 0);
+    kill(pid, SIGTERM);
+    cr_assert_eq(end_of(pid), 143);
+}
+
+/* Nobody reads the output: the first signal ends the ranks, the second mpiexec. */
+Test(launch, output_that_nobody_reads)
+{
+    int pair[2];
+    cr_assert_eq(pipe(pair), 0);
+    pid_t pid = fork();
+    if (!pid) {
+        dup2(pair[1], 1);
+        execl("/bin/sh", "sh", "-c", "exec $MPIEXEC -n 2 yes 3011 2>/dev/null", NULL);
+        _exit(127);
+    }
+    close(pair[1]);
+    for (int i = 0; i < 2000 && processes_with("3011") < 3; i++)
+        usleep(5000);
+    usleep(100000);
+    kill(pid, SIGTERM);
+    for (int i = 0; i < 2000 && processes_with("3011") > 1; i++)
+        usleep(5000);
+    cr_assert_eq(processes_with("3011"), 1, "the ranks have ended, mpiexec holds output");
+    kill(pid, SIGTERM);
+    cr_assert_eq(end_of(pid), 143);
+    close(pair[0]);
+}
+
 /* --- PMI --- */
 
 Test(launch, many_ranks_exchange_cards)
@@ -422,6 +476,21 @@ Test(launch, the_client_under_another_launcher)
         run(&r, "mpiexec.hydra -n %d $PROGRAM exchange | sort | uniq | wc -l", ranks);
         cr_assert_eq(atoi(r.out), ranks, "%d ranks: %s %s", ranks, r.out, r.err);
     }
+}
+
+/* Another MPI's program finds its world through our PMI-1. */
+Test(launch, a_program_of_mpich)
+{
+    run(&r, "command -v mpicc.mpich");
+    if (r.code)
+        cr_skip_test("mpicc.mpich is not installed");
+    run(&r, "d=$(mktemp -d) && trap 'rm -rf $d' EXIT && printf '#include <mpi.h>\n#include <stdio.h>\nint "
+            "main(void) { int r, s; "
+            "MPI_Init(0, 0); MPI_Comm_rank(MPI_COMM_WORLD, &r); MPI_Allreduce(&r, &s, 1, MPI_INT, MPI_SUM, "
+            "MPI_COMM_WORLD); if (s == 10) puts(\"ten\"); MPI_Finalize(); return 0; }' >$d/a.c && "
+            "mpicc.mpich -o $d/a $d/a.c && $MPIEXEC -n 5 $d/a");
+    cr_assert_eq(r.code, 0, "%s", r.err);
+    cr_assert_eq(lines_that_are(r.out, "ten"), 5, "%s %s", r.out, r.err);
 }
 
 Test(launch, more_ranks_than_processes)
