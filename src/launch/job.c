@@ -139,13 +139,18 @@ static bool over(const struct pl_job *job)
            (job->impatient || (!job->output.open && !pl_output_waits(&job->output)));
 }
 
-static int wait_ms(const struct pl_job *job)
+static int64_t sooner(int64_t a, int64_t b)
 {
-    int64_t now = pl_now(), until = job->timeout_at;
-    if (job->act_at && (!until || job->act_at < until))
-        until = job->act_at;
+    return !a || (b && b < a) ? b : a;
+}
+
+static int wait_ms(struct pl_job *job)
+{
+    int64_t now = pl_now(), until = sooner(job->timeout_at, job->act_at);
     if (!job->alive)
         return LOOK_MS;
+    if (pl_terminal_serves(&job->terminal))
+        until = sooner(until, pl_output_prompt(&job->output, 0, now));
     if (!until)
         return -1;
     int64_t ms = until > now ? (until - now) / MILLISECONDS(1) + 1 : 0;

@@ -1,5 +1,6 @@
 /* Whole lines pass, in the order they came, so that those of several ranks never
- * mix; the last one passes without its newline when its rank ends. A single
+ * mix; the last one passes without its newline when its rank ends, and gets one
+ * if another rank has something to say after it. A single
  * rank has nobody to mix with and passes at once, prompts and all.
  *
  *     rank's pipe -> chunk -> [start of a line kept] -> sink -> queue -> 1 or 2
@@ -135,22 +136,30 @@ static void emit_partial(struct pl_stream *stream)
     stream->fill = 0;
 }
 
-static void emit_tag(struct pl_stream *stream)
+/* Comes before anything of a stream's. Another rank's line that is not finished
+ * gets an end, and goes on with a tag of its own if it goes on. */
+static void begin(struct pl_stream *stream)
 {
+    struct pl_sink *sink = sink_of(stream);
     char tag[16];
-    if (!stream->output->tag || stream->begun)
-        return;
-    int length = snprintf(tag, sizeof tag, "[%d] ", stream->rank);
-    emit(sink_of(stream), tag, (size_t)length);
+    if (sink->middle && sink->middle != stream) {
+        emit(sink, "\n", 1);
+        sink->middle->begun = false;
+    }
+    if (stream->output->tag && !stream->begun) {
+        int length = snprintf(tag, sizeof tag, "[%d] ", stream->rank);
+        emit(sink, tag, (size_t)length);
+    }
 }
 
 /* Passes on `length` bytes that begin or go on with the kept line. */
 static void emit_part(struct pl_stream *stream, const char *bytes, size_t length, bool ends)
 {
-    emit_tag(stream);
+    begin(stream);
     emit_partial(stream);
     emit(sink_of(stream), bytes, length);
     stream->begun = !ends;
+    sink_of(stream)->middle = ends ? NULL : stream;
 }
 
 static void keep(struct pl_stream *stream, const char *bytes, size_t length)
@@ -187,8 +196,7 @@ static void close_stream(struct pl_stream *stream)
     if (stream->watch.fd < 0)
         return;
     if (stream->fill) {
-        emit_tag(stream);
-        emit_partial(stream);
+        emit_part(stream, "", 0, false);
         drain(sink_of(stream));
     }
     pl_loop_close(stream->output->loop, &stream->watch);
@@ -250,6 +258,18 @@ int pl_output_attach(struct pl_output *output, int rank, int number, int fd)
     stream->watch.fd = fd;
     output->open++;
     return pl_loop_want(output->loop, &stream->watch, wish(stream));
+}
+
+int64_t pl_output_prompt(struct pl_output *output, int rank, int64_t now)
+{
+    struct pl_stream *stream = &output->streams[2 * rank];
+    if (!stream->fill)
+        return 0;
+    if (now - output->active < PL_PROMPT_NS)
+        return output->active + PL_PROMPT_NS;
+    emit_part(stream, "", 0, false);
+    drain(sink_of(stream));
+    return 0;
 }
 
 bool pl_output_waits(const struct pl_output *output)

@@ -10,6 +10,8 @@
 
 enum { PL_OUTPUT_LINE_MAX = 64 * 1024 }; /* longer lines are passed on in parts */
 
+#define PL_PROMPT_NS 100000000
+
 struct pl_output;
 
 /* What a rank writes to one of its two outputs. */
@@ -28,8 +30,9 @@ struct pl_sink {
     struct pl_output *output;
     char *queue;
     size_t head, fill, size;
-    bool always; /* never makes us wait: a file */
-    bool full;   /* the ranks' streams rest until it has drained */
+    struct pl_stream *middle; /* whose line was passed on last and is not finished; NULL: none */
+    bool always;              /* never makes us wait: a file */
+    bool full;                /* the ranks' streams rest until it has drained */
     bool broken;
 };
 
@@ -52,6 +55,11 @@ void pl_output_finish(struct pl_output *output);
 
 /* Takes over the reading end (non-blocking) of a rank's stdout (1) or stderr (2). 0, PL_ESYSTEM. */
 int pl_output_attach(struct pl_output *output, int rank, int number, int fd);
+
+/* Passes on the start of a line that a rank left unfinished on its stdout before
+ * `now` - PL_PROMPT_NS: it may be a question to the user. Returns when to ask
+ * again, 0 if nothing is kept. */
+int64_t pl_output_prompt(struct pl_output *output, int rank, int64_t now);
 
 /* Whether something waits for mpiexec's own stdout or stderr to take it. */
 bool pl_output_waits(const struct pl_output *output);

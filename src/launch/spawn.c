@@ -24,12 +24,12 @@
 #include <unistd.h>
 
 struct failure {
-    const char *volatile step;
-    volatile int number;
+    const char *step;
+    int number;
 };
 
 /* Runs in the child, on our memory: calls nothing that allocates or locks. */
-static _Noreturn void become(const struct pl_spawn *spawn, pid_t parent, struct failure *failure)
+static _Noreturn void become(const struct pl_spawn *spawn, pid_t parent, volatile struct failure *failure)
 {
     failure->step = "run";
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -58,7 +58,8 @@ failed:
 
 int pl_spawn(const struct pl_spawn *spawn, pid_t *pid, const char **step)
 {
-    struct failure failure = {"fork", 0};
+    volatile struct failure failure = {"fork",
+                                       0}; /* volatile: the child writes it behind the compiler's back */
     pid_t parent = getpid();
     pid_t child = vfork();
     if (!child)

@@ -78,3 +78,8 @@ void pl_terminal_continue(struct pl_terminal *terminal)
     if (!terminal->fill)
         pl_loop_want(terminal->loop, &terminal->from, EPOLLIN);
 }
+
+bool pl_terminal_serves(const struct pl_terminal *terminal)
+{
+    return terminal->to.fd >= 0;
+}

@@ -21,6 +21,8 @@ void pl_terminal_start(struct pl_terminal *terminal, int to);
 
 /* After mpiexec was continued: it may be in the foreground again. */
 void pl_terminal_continue(struct pl_terminal *terminal);
+/* Whether rank 0 may still be typed to. */
+bool pl_terminal_serves(const struct pl_terminal *terminal);
 void pl_terminal_stop(struct pl_terminal *terminal);
 
 #endif
