@@ -80,7 +80,7 @@ static const struct pl_knob knobs[] = {
 static parse_fn *const parsers[] = {parse_transports, parse_net,          parse_timeout,
                                     parse_log,        parse_reproducible, parse_algorithm};
 
-static int distance(const char *a, const char *b)
+int pl_config_distance(const char *a, const char *b)
 {
     enum { MOST = 40 };
     int row[MOST + 1], rows = (int)strlen(a), columns = (int)strlen(b);
@@ -108,7 +108,7 @@ static void warn_unknown(const char *name)
 {
     const struct pl_knob *nearest = knobs;
     for (const struct pl_knob *k = knobs; k->name; k++)
-        if (distance(name, k->name) < distance(name, nearest->name))
+        if (pl_config_distance(name, k->name) < pl_config_distance(name, nearest->name))
             nearest = k;
     pl_warn("unknown variable %s: did you mean %s?", name, nearest->name);
 }

@@ -31,4 +31,8 @@ void pl_config_read(struct pl_config *config, char *const *environment);
 /* The table of knobs, ended by a NULL name. */
 const struct pl_knob *pl_config_knobs(void);
 
+/* How many letters must be changed, put in or left out to make `a` into `b`; for
+ * "did you mean". Counts no further than 40. */
+int pl_config_distance(const char *a, const char *b);
+
 #endif

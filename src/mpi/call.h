@@ -54,7 +54,8 @@ struct pl_mpi {
 
 /* Begins a call that needs MPI to be up; ends the program with a clear line when it is not. */
 struct pl_mpi *pl_call(const char *name);
-/* Ends a call: 0, or the error class after the error handler of `comm` (NULL: of MPI_COMM_SELF) was called. */
+/* Ends a call: 0, or the error class after the error handler of `comm` (NULL: of MPI_COMM_SELF) was called.
+ */
 int pl_return(struct pl_mpi *mpi, struct pl_comm *comm, int error);
 
 /* pl_fail for a wrong argument. Returns `class`. */
@@ -85,7 +86,6 @@ int pl_check_buffer(const void *buffer, MPI_Count count, const struct pl_datatyp
 int pl_check_root(const struct pl_comm *comm, int root);
 /* An output argument that may not be NULL. */
 int pl_check_pointer(const void *pointer, const char *name);
-
 
 void pl_errhandler_release(struct pl_mpi *mpi, struct pl_errhandler *errhandler);
 

@@ -8,9 +8,8 @@
 int pl_datatype_of(struct pl_mpi *mpi, MPI_Datatype handle, const struct pl_datatype **type)
 {
     uintptr_t value = (uintptr_t)handle;
-    *type = value < 0x1000
-                ? pl_datatype_predefined(value)
-                : pl_handle_find(&mpi->handles[PL_CLASS_DATATYPE], PL_CLASS_DATATYPE, value);
+    *type = value < 0x1000 ? pl_datatype_predefined(value)
+                           : pl_handle_find(&mpi->handles[PL_CLASS_DATATYPE], PL_CLASS_DATATYPE, value);
     if (*type)
         return 0;
     if (handle == MPI_DATATYPE_NULL)

@@ -145,7 +145,8 @@ int PMPI_Comm_create_errhandler(MPI_Comm_errhandler_function *function, MPI_Errh
     if (error)
         return pl_return(mpi, NULL, error);
     struct pl_errhandler *made = calloc(1, sizeof *made);
-    uintptr_t handle = made ? pl_handle_new(&mpi->handles[PL_CLASS_ERRHANDLER], PL_CLASS_ERRHANDLER, made) : 0;
+    uintptr_t handle =
+        made ? pl_handle_new(&mpi->handles[PL_CLASS_ERRHANDLER], PL_CLASS_ERRHANDLER, made) : 0;
     if (!handle) {
         free(made);
         return pl_return(mpi, NULL, pl_fail(PL_ENOMEM, "no memory for an error handler"));

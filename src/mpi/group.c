@@ -215,12 +215,13 @@ static int choose(const struct pl_group *group, int n, const int ranks[], char *
 }
 
 /* The group of the listed ranks in the list's order, or (exclude) of all others in their own. */
-static int select_ranks(struct pl_mpi *mpi, const struct pl_group *group, int n, const int ranks[], bool exclude,
-                        MPI_Group *handle)
+static int select_ranks(struct pl_mpi *mpi, const struct pl_group *group, int n, const int ranks[],
+                        bool exclude, MPI_Group *handle)
 {
     char *chosen = calloc(1, (size_t)group->size + 1);
     int *peers = malloc(sizeof *peers * ((size_t)group->size + 1)), count = 0;
-    int error = chosen && peers ? choose(group, n, ranks, chosen) : pl_fail(PL_ENOMEM, "no memory for a group");
+    int error =
+        chosen && peers ? choose(group, n, ranks, chosen) : pl_fail(PL_ENOMEM, "no memory for a group");
     for (int i = 0; i < n && !error && !exclude; i++)
         peers[count++] = group->peers[ranks[i]];
     for (int i = 0; i < group->size && !error && exclude; i++)
@@ -233,7 +234,8 @@ static int select_ranks(struct pl_mpi *mpi, const struct pl_group *group, int n,
     return error;
 }
 
-static int by_list(const char *name, MPI_Group group, int n, const int ranks[], bool exclude, MPI_Group *handle)
+static int by_list(const char *name, MPI_Group group, int n, const int ranks[], bool exclude,
+                   MPI_Group *handle)
 {
     struct pl_mpi *mpi = pl_call(name);
     struct pl_group *g;
@@ -269,15 +271,17 @@ static int expand(int n, int ranges[][3], int most, int *ranks, int *count)
             return pl_bad(MPI_ERR_ARG, "range %d has stride 0", i);
         for (long r = first; stride > 0 ? r <= last : r >= last; r += stride) {
             if (*count == most || r < 0 || r >= most)
-                return pl_bad(MPI_ERR_RANK, "range %d (%ld..%ld by %ld) leaves the group of %d or repeats a rank",
-                              i, first, last, stride, most);
+                return pl_bad(MPI_ERR_RANK,
+                              "range %d (%ld..%ld by %ld) leaves the group of %d or repeats a rank", i, first,
+                              last, stride, most);
             ranks[(*count)++] = (int)r;
         }
     }
     return 0;
 }
 
-static int by_range(const char *name, MPI_Group group, int n, int ranges[][3], bool exclude, MPI_Group *handle)
+static int by_range(const char *name, MPI_Group group, int n, int ranges[][3], bool exclude,
+                    MPI_Group *handle)
 {
     struct pl_mpi *mpi = pl_call(name);
     struct pl_group *g;

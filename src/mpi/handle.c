@@ -10,11 +10,11 @@ static int grow(struct pl_handles *handles)
     uint32_t size = handles->size ? handles->size * 2 : 16;
     if (size > MOST)
         return -1;
-    struct pl_slot *slots = realloc(handles->slots, size * sizeof *slots);
+    struct pl_handle_slot *slots = realloc(handles->slots, size * sizeof *slots);
     if (!slots)
         return -1;
     for (uint32_t i = handles->size; i < size; i++)
-        slots[i] = (struct pl_slot){.generation = 1, .next_free = i + 1 < size ? i + 2 : 0};
+        slots[i] = (struct pl_handle_slot){.generation = 1, .next_free = i + 1 < size ? i + 2 : 0};
     handles->first_free = handles->size + 1;
     handles->slots = slots;
     handles->size = size;
@@ -26,17 +26,17 @@ uintptr_t pl_handle_new(struct pl_handles *handles, enum pl_class class, void *o
     if (!handles->first_free && grow(handles))
         return 0;
     uint32_t index = handles->first_free - 1;
-    struct pl_slot *slot = &handles->slots[index];
+    struct pl_handle_slot *slot = &handles->slots[index];
     handles->first_free = slot->next_free;
     slot->object = object;
-    return (uintptr_t)class << PL_HANDLE_CLASS_SHIFT | (uintptr_t)slot->generation << PL_HANDLE_INDEX_BITS |
+    return (uintptr_t) class << PL_HANDLE_CLASS_SHIFT | (uintptr_t)slot->generation << PL_HANDLE_INDEX_BITS |
            index;
 }
 
 void pl_handle_drop(struct pl_handles *handles, uintptr_t value)
 {
     uint32_t index = value & (MOST - 1);
-    struct pl_slot *slot = &handles->slots[index];
+    struct pl_handle_slot *slot = &handles->slots[index];
     slot->object = NULL;
     slot->generation = slot->generation + 1 < GENERATIONS ? slot->generation + 1 : 1;
     slot->next_free = handles->first_free;

@@ -22,13 +22,13 @@ enum pl_class {
     PL_CLASSES
 };
 
-struct pl_slot {
+struct pl_handle_slot {
     void *object; /* NULL: free */
     uint32_t generation, next_free;
 };
 
 struct pl_handles {
-    struct pl_slot *slots;
+    struct pl_handle_slot *slots;
     uint32_t size, first_free; /* index + 1; 0: none */
 };
 
@@ -48,8 +48,9 @@ static inline void *pl_handle_find(const struct pl_handles *handles, enum pl_cla
     uintptr_t rest = value >> PL_HANDLE_INDEX_BITS;
     if (index >= handles->size)
         return 0;
-    const struct pl_slot *slot = &handles->slots[index];
-    uintptr_t expected = (uintptr_t)class << (PL_HANDLE_CLASS_SHIFT - PL_HANDLE_INDEX_BITS) | slot->generation;
+    const struct pl_handle_slot *slot = &handles->slots[index];
+    uintptr_t expected =
+        (uintptr_t) class << (PL_HANDLE_CLASS_SHIFT - PL_HANDLE_INDEX_BITS) | slot->generation;
     return rest == expected ? slot->object : 0;
 }
 

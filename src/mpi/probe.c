@@ -1,12 +1,13 @@
 /* Probe and matched probe (MPI 5.0, sections 3.8.1 to 3.8.3). */
-#include "request.h"
+#include "mpi_request.h"
 
 static int find(struct pl_mpi *mpi, int source, int tag, MPI_Comm comm, bool take, struct pl_comm **c,
                 struct pl_message **message)
 {
     *c = NULL;
     int error = pl_comm_of(mpi, comm, c);
-    if (!error && (source >= (*c)->size || (source < 0 && source != MPI_ANY_SOURCE && source != MPI_PROC_NULL)))
+    if (!error &&
+        (source >= (*c)->size || (source < 0 && source != MPI_ANY_SOURCE && source != MPI_PROC_NULL)))
         error = pl_bad(MPI_ERR_RANK, "there is no rank %d in %s, which has %d ranks (0..%d)", source,
                        (*c)->name, (*c)->size, (*c)->size - 1);
     if (!error && tag < 0 && tag != MPI_ANY_TAG)
@@ -141,7 +142,8 @@ static int message_of(struct pl_mpi *mpi, MPI_Message *handle, struct pl_message
     if (error || *handle == MPI_MESSAGE_NO_PROC)
         return error;
     *message = pl_handle_find(&mpi->handles[PL_CLASS_MESSAGE], PL_CLASS_MESSAGE, (uintptr_t)*handle);
-    return *message ? 0 : pl_bad(MPI_ERR_REQUEST, "%p is not a message from a matched probe", (void *)*handle);
+    return *message ? 0
+                    : pl_bad(MPI_ERR_REQUEST, "%p is not a message from a matched probe", (void *)*handle);
 }
 
 static int check(struct pl_mpi *mpi, void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Message *handle,
@@ -197,7 +199,8 @@ int PMPI_Mrecv(void *buf, int count, MPI_Datatype datatype, MPI_Message *message
 }
 PL_WEAK(Mrecv)
 
-int PMPI_Imrecv_c(void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Message *handle, MPI_Request *request)
+int PMPI_Imrecv_c(void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Message *handle,
+                  MPI_Request *request)
 {
     struct pl_mpi *mpi = pl_call("MPI_Imrecv");
     struct pl_message *message;

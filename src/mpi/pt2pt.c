@@ -1,7 +1,7 @@
 /* Point to point (MPI 5.0, chapter 3): blocking and nonblocking sends and receives.
  * The forms with MPI_Count are the real ones; the others call them.
  */
-#include "request.h"
+#include "mpi_request.h"
 
 #include <limits.h>
 
@@ -28,8 +28,8 @@ static int check_rank(const struct pl_comm *comm, int rank, bool any)
                   comm->size, comm->size - 1);
 }
 
-static int check(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datatype datatype, int rank, int tag,
-                 MPI_Comm comm, bool receive, struct message_args *args)
+static int check(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datatype datatype, int rank,
+                 int tag, MPI_Comm comm, bool receive, struct message_args *args)
 {
     args->comm = NULL;
     int error = pl_comm_of(mpi, comm, &args->comm);
@@ -244,8 +244,8 @@ int PMPI_Sendrecv_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendt
 }
 PL_WEAK(Sendrecv_c)
 
-int PMPI_Sendrecv(const void *sendbuf, int sendcount, MPI_Datatype sendtype, int dest, int sendtag, void *recvbuf,
-                  int recvcount, MPI_Datatype recvtype, int source, int recvtag, MPI_Comm comm,
+int PMPI_Sendrecv(const void *sendbuf, int sendcount, MPI_Datatype sendtype, int dest, int sendtag,
+                  void *recvbuf, int recvcount, MPI_Datatype recvtype, int source, int recvtag, MPI_Comm comm,
                   MPI_Status *status)
 {
     return PMPI_Sendrecv_c(sendbuf, sendcount, sendtype, dest, sendtag, recvbuf, recvcount, recvtype, source,

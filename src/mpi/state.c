@@ -3,8 +3,9 @@
  */
 #include "state.h"
 
+#include "collectives.h"
 #include "info.h"
-#include "request.h"
+#include "mpi_request.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +122,7 @@ void pl_mpi_destroy(struct pl_mpi *mpi)
     for (int i = 0; i < PL_ERROR_CLASSES; i++)
         free(mpi->texts[i]);
     pl_group_release(mpi->empty);
+    pl_collectives_finish(mpi->rank);
     mpi->rank->mpi_state = NULL;
     free(mpi);
 }

@@ -1,5 +1,5 @@
 /* Statuses (MPI 5.0, section 3.2.5): what a message was. */
-#include "request.h"
+#include "mpi_request.h"
 
 #include <limits.h>
 

@@ -163,6 +163,8 @@ static void arrived(void *context, int peer, const struct pl_header *header, siz
     case PL_KIND_FIN:
         pl_send_answered(rank, peer, &envelope);
         break;
+    case PL_KIND_WAKE:
+        break;
     default:
         nonsense(rank, peer, "unknown kind");
     }

@@ -23,7 +23,7 @@ struct pl_comm {
     uint32_t sequence;     /* of the next collective: its tag, and part of its signature */
     int references;
     uintptr_t handle; /* the MPI handle's value */
-    char name[128];           /* given, or a description for error texts */
+    char name[128];   /* given, or a description for error texts */
     bool named;
     void *collectives; /* what src/collectives keeps for it (schedule cache, ...) */
     void (*collectives_free)(struct pl_comm *comm); /* set together with it */

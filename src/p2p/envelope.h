@@ -15,6 +15,7 @@ enum pl_kind {
     PL_KIND_ACK,        /* to the sender: cookie's message is matched */
     PL_KIND_CTS,        /* to the sender: send cookie's message as DATA(answer), `length` bytes of it */
     PL_KIND_DATA,       /* to the receiver: the payload of receive `cookie` */
+    PL_KIND_WAKE,       /* nothing: whoever sleeps shall look around */
     PL_KIND_FIN,        /* to the sender: cookie's message has been fetched */
 };
 

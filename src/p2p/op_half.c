@@ -1,6 +1,8 @@
 /* Operators on 16-bit floating point: float16 (IEEE binary16) and bfloat16 (the
- * upper half of a binary32). Each element is widened to float, computed there and
- * rounded once, to nearest even; so a sum of two is correctly rounded.
+ * upper half of a binary32). For sum and product each element is widened to float,
+ * computed there and rounded once, to nearest even; so a sum of two is correctly
+ * rounded. Minimum and maximum never leave the 16 bits: read as integers, with the
+ * magnitude turned round below zero, they are in the order of their values.
  *
  * bfloat16 goes two elements at a time in one 32-bit lane: the upper one is a float
  * once the lower half is masked off, the lower one after a shift by 16. No packing
@@ -11,16 +13,20 @@
  *
  * float16 is converted by the CPU where it can (x86 F16C: one instruction for eight
  * elements), else by integer arithmetic: both give the same bits, which the tests
- * check. The choice is made per call from what the CPU says of itself; every x86 CPU
- * with AVX2 has F16C, and AVX2 is what both compilers can ask for. Rejected: _Float16
- * of the compiler, which clang 14 has not on x86 and gcc computes by a call each.
+ * check. Sums and products are compiled for AVX2 besides; the choice is made per
+ * call from what the CPU says of itself (every x86 CPU with AVX2 has F16C). Rejected:
+ * _Float16, which clang 14 has not on x86 and gcc computes by a call each.
  */
 #include "op_kernels.h"
 
 #include <string.h>
 
+#define BASELINE
 #if defined(__x86_64__)
 #include <immintrin.h>
+#define AVX2 __attribute__((target("avx2,f16c")))
+#else
+#define AVX2
 #endif
 
 typedef uint16_t u16 PL_ANYWHERE;
@@ -78,9 +84,7 @@ static inline uint16_t narrow(float value)
     }
 
 PLAIN(sum_plain, a + b)
-PLAIN(prod_plain, b *a)
-PLAIN(min_plain, a < b || a != a ? a : b)
-PLAIN(max_plain, a > b || a != a ? a : b)
+PLAIN(prod_plain, (a * b))
 
 static void sum_complex_plain(const void *left, const void *right, void *out, size_t count)
 {
@@ -104,13 +108,12 @@ static void prod_complex(const void *left, const void *right, void *out, size_t 
 
 /* The last elements, fewer than eight, are done in a padded copy. */
 #define BY_F16C(name, expression)                                                                            \
-    __attribute__((target("avx,f16c"))) static inline __m128i name##_eight(__m128i x, __m128i y)             \
+    AVX2 static inline __m128i name##_eight(__m128i x, __m128i y)                                            \
     {                                                                                                        \
         __m256 a = _mm256_cvtph_ps(x), b = _mm256_cvtph_ps(y);                                               \
         return _mm256_cvtps_ph(expression, _MM_FROUND_TO_NEAREST_INT);                                       \
     }                                                                                                        \
-    __attribute__((target("avx,f16c"))) static void name(const void *left, const void *right, void *out,     \
-                                                         size_t count)                                       \
+    AVX2 static void name(const void *left, const void *right, void *out, size_t count)                      \
     {                                                                                                        \
         const u16 *l = left, *r = right;                                                                     \
         u16 *o = out;                                                                                        \
@@ -129,21 +132,15 @@ static void prod_complex(const void *left, const void *right, void *out, size_t 
         }                                                                                                    \
     }
 
-/* a where a comes before b or is NaN, else b */
-#define TAKE_A_IF(before)                                                                                    \
-    _mm256_blendv_ps(b, a, _mm256_or_ps(_mm256_cmp_ps(a, b, before), _mm256_cmp_ps(a, a, _CMP_UNORD_Q)))
-
 BY_F16C(sum_f16c, _mm256_add_ps(a, b))
 BY_F16C(prod_f16c, _mm256_mul_ps(a, b))
-BY_F16C(min_f16c, TAKE_A_IF(_CMP_LT_OQ))
-BY_F16C(max_f16c, TAKE_A_IF(_CMP_GT_OQ))
 
 static void sum_complex_f16c(const void *left, const void *right, void *out, size_t count)
 {
     sum_f16c(left, right, out, 2 * count);
 }
 
-bool pl_half_has_f16c(void)
+bool pl_half_has_avx2(void)
 {
     return __builtin_cpu_supports("avx2");
 }
@@ -152,11 +149,9 @@ bool pl_half_has_f16c(void)
 
 #define sum_f16c         sum_plain
 #define prod_f16c        prod_plain
-#define min_f16c         min_plain
-#define max_f16c         max_plain
 #define sum_complex_f16c sum_complex_plain
 
-bool pl_half_has_f16c(void)
+bool pl_half_has_avx2(void)
 {
     return false;
 }
@@ -171,12 +166,12 @@ static inline uint32_t round_bfloat(float value)
     return (value != value ? bits | 0x00400000u : rounded) & 0xffff0000u;
 }
 
-#define BFLOAT(name, expression)                                                                             \
-    static inline float name##_one(float a, float b)                                                         \
+#define BFLOAT(name, target, expression)                                                                     \
+    target static inline float name##_one(float a, float b)                                                  \
     {                                                                                                        \
         return expression;                                                                                   \
     }                                                                                                        \
-    static void name(const void *left, const void *right, void *out, size_t count)                           \
+    target static void name(const void *left, const void *right, void *out, size_t count)                    \
     {                                                                                                        \
         const u32 *l = left, *r = right;                                                                     \
         u32 *o = out;                                                                                        \
@@ -194,28 +189,75 @@ static inline uint32_t round_bfloat(float value)
         }                                                                                                    \
     }
 
-BFLOAT(sum_bfloat, a + b)
-BFLOAT(prod_bfloat, b *a)
-BFLOAT(min_bfloat, a < b || a != a ? a : b)
-BFLOAT(max_bfloat, a > b || a != a ? a : b)
+BFLOAT(sum_bfloat, BASELINE, a + b)
+BFLOAT(prod_bfloat, BASELINE, (a * b))
+BFLOAT(sum_bfloat_avx2, AVX2, a + b)
+BFLOAT(prod_bfloat_avx2, AVX2, (a * b))
 
-pl_kernel *pl_half_kernel_of(enum pl_op_kind kind, enum pl_basic basic, bool use_f16c)
+/* In the same order as the values, NaNs at both ends. */
+static inline int16_t ordered(uint16_t bits)
 {
-    bool bfloat = basic == PL_BASIC_BFLOAT16, complex = basic == PL_BASIC_COMPLEX_FLOAT16;
+    return (int16_t)(bits ^ (bits & 0x8000u ? 0x7fffu : 0));
+}
+
+#define EXTREME(name, infinity, before)                                                                      \
+    static void name(const void *left, const void *right, void *out, size_t count)                           \
+    {                                                                                                        \
+        const u16 *l = left, *r = right;                                                                     \
+        u16 *o = out;                                                                                        \
+        PL_INDEPENDENT                                                                                       \
+        for (size_t i = 0; i < count; i++) {                                                                 \
+            uint16_t a = l[i], b = r[i];                                                                     \
+            bool a_is_nan = (a & 0x7fffu) > (infinity), b_is_nan = (b & 0x7fffu) > (infinity);               \
+            bool a_first = ordered(a) before ordered(b);                                                     \
+            o[i] = a_is_nan | (a_first & !b_is_nan) ? a : b;                                                 \
+        }                                                                                                    \
+    }
+
+EXTREME(min_f16, 0x7c00, <)
+EXTREME(max_f16, 0x7c00, >)
+EXTREME(min_bfloat, 0x7f80, <)
+EXTREME(max_bfloat, 0x7f80, >)
+
+static pl_kernel *bfloat_kernel_of(enum pl_op_kind kind, bool use_avx2)
+{
     switch (kind) {
     case PL_OP_SUM:
-        if (complex)
-            return use_f16c ? sum_complex_f16c : sum_complex_plain;
-        return bfloat ? sum_bfloat : use_f16c ? sum_f16c : sum_plain;
+        return use_avx2 ? sum_bfloat_avx2 : sum_bfloat;
     case PL_OP_PROD:
-        if (complex)
-            return prod_complex;
-        return bfloat ? prod_bfloat : use_f16c ? prod_f16c : prod_plain;
+        return use_avx2 ? prod_bfloat_avx2 : prod_bfloat;
     case PL_OP_MIN:
-        return complex ? NULL : bfloat ? min_bfloat : use_f16c ? min_f16c : min_plain;
+        return min_bfloat;
     case PL_OP_MAX:
-        return complex ? NULL : bfloat ? max_bfloat : use_f16c ? max_f16c : max_plain;
+        return max_bfloat;
     default:
         return NULL;
     }
+}
+
+static pl_kernel *f16_kernel_of(enum pl_op_kind kind, bool use_avx2)
+{
+    switch (kind) {
+    case PL_OP_SUM:
+        return use_avx2 ? sum_f16c : sum_plain;
+    case PL_OP_PROD:
+        return use_avx2 ? prod_f16c : prod_plain;
+    case PL_OP_MIN:
+        return min_f16;
+    case PL_OP_MAX:
+        return max_f16;
+    default:
+        return NULL;
+    }
+}
+
+pl_kernel *pl_half_kernel_of(enum pl_op_kind kind, enum pl_basic basic, bool use_avx2)
+{
+    if (basic == PL_BASIC_BFLOAT16)
+        return bfloat_kernel_of(kind, use_avx2);
+    if (basic == PL_BASIC_FLOAT16)
+        return f16_kernel_of(kind, use_avx2);
+    if (kind == PL_OP_SUM)
+        return use_avx2 ? sum_complex_f16c : sum_complex_plain;
+    return kind == PL_OP_PROD ? prod_complex : NULL;
 }

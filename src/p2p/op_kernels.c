@@ -196,6 +196,6 @@ static pl_kernel *const kernels[PL_OP_KINDS][PL_BASIC_COUNT] = {
 pl_kernel *pl_kernel_of(enum pl_op_kind kind, enum pl_basic basic)
 {
     if (basic == PL_BASIC_FLOAT16 || basic == PL_BASIC_BFLOAT16 || basic == PL_BASIC_COMPLEX_FLOAT16)
-        return pl_half_kernel_of(kind, basic, pl_half_has_f16c());
+        return pl_half_kernel_of(kind, basic, pl_half_has_avx2());
     return kernels[kind][basic];
 }

@@ -10,10 +10,10 @@ typedef void pl_kernel(const void *left, const void *right, void *out, size_t co
 /* The loop for operator and basic kind, or NULL: there is none. */
 pl_kernel *pl_kernel_of(enum pl_op_kind kind, enum pl_basic basic);
 
-/* The same for float16, bfloat16 and float16 complex (op_half.c). `use_f16c`: by the
- * CPU's conversion instructions, which pl_half_has_f16c must have found; else in plain C. */
-pl_kernel *pl_half_kernel_of(enum pl_op_kind kind, enum pl_basic basic, bool use_f16c);
-bool pl_half_has_f16c(void);
+/* The same for float16, bfloat16 and float16 complex (op_half.c). `use_avx2`: by the
+ * instructions that pl_half_has_avx2 must have found; else in plain C. */
+pl_kernel *pl_half_kernel_of(enum pl_op_kind kind, enum pl_basic basic, bool use_avx2);
+bool pl_half_has_avx2(void);
 
 /* Says of the loop it precedes that no iteration depends on another. It holds for
  * out == left and out == right too, where each iteration reads before it writes:

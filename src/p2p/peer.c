@@ -69,6 +69,12 @@ struct pl_endpoint *pl_peer_endpoint(struct pl_rank *rank, int number)
     return connect_peer(rank, peer);
 }
 
+void pl_peer_wake(struct pl_rank *rank, int number)
+{
+    struct pl_envelope wake = {.kind = PL_KIND_WAKE};
+    pl_frame_send(rank, number, &wake, NULL);
+}
+
 int pl_peer_fail(struct pl_rank *rank, int number)
 {
     const struct pl_peer *peer = number >= 0 && number < rank->npeers ? rank->peers[number] : NULL;

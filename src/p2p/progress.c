@@ -71,9 +71,19 @@ static int nap(struct pl_rank *rank, unsigned idle)
     return 0;
 }
 
+static unsigned spins_of(const struct pl_rank *rank)
+{
+    return rank->spin ? SPINS : SPINS_CROWDED;
+}
+
+bool pl_idle_sleeps(const struct pl_rank *rank, unsigned idle)
+{
+    return rank->cooperative || (!rank->threaded && idle >= spins_of(rank) + YIELDS);
+}
+
 int pl_idle(struct pl_rank *rank, unsigned idle)
 {
-    unsigned spins = rank->spin ? SPINS : SPINS_CROWDED;
+    unsigned spins = spins_of(rank);
     if (rank->cooperative)
         return sleep_in_port(rank, -1);
     if (rank->threaded)

@@ -62,9 +62,10 @@ struct pl_rank {
     /* Ends the job (a process) or the world (in-process) because of this rank; does not return. */
     void (*abort)(struct pl_rank *rank, int code, const char *text);
     void *world_state;
-    void *mpi_state;         /* src/mpi's: handle tables, error texts, ... */
-    void *collectives_state; /* src/collectives' */
-    const char *call;        /* the MPI function this rank is in, for reports; may be NULL */
+    void *mpi_state;             /* src/mpi's: handle tables, error texts, ...; NULL outside Init..Finalize */
+    bool initialized, finalized; /* MPI_Init, MPI_Finalize have been called */
+    void *collectives_state;     /* src/collectives' */
+    const char *call;            /* the MPI function this rank is in, for reports; may be NULL */
     /* Says in words how two signatures of collective messages differ; NULL: not known. */
     void (*explain)(struct pl_rank *rank, uint32_t mine, uint32_t theirs, char *text, size_t size);
 };
@@ -78,6 +79,8 @@ void pl_rank_close(struct pl_rank *rank);
 
 /* The peer, made on first use; NULL: no memory. */
 struct pl_peer *pl_peer_get(struct pl_rank *rank, int number);
+/* Makes a peer that sleeps in pl_idle look around: for those who write where it waits. */
+void pl_peer_wake(struct pl_rank *rank, int number);
 /* The way to the peer, made on first use; NULL: it cannot be (pl_fail_text says why). */
 struct pl_endpoint *pl_peer_endpoint(struct pl_rank *rank, int number);
 

@@ -92,12 +92,14 @@ static void describe_all(struct pl_fabric *fabric)
     used += (size_t)snprintf(fabric->report, room, "deadlock: every rank waits and nothing is on its way");
     for (int r = 0; r < fabric->size && used < room; r++) {
         struct pl_seat *seat = &fabric->seats[r];
-        char line[256] = "waits";
-        if (!seat->open)
-            snprintf(line, sizeof line, seat->fate == PL_FATE_DEAD ? "died" : "has ended");
-        else if (seat->upcalls->describe)
+        char line[256];
+        snprintf(line, sizeof line, "rank %d %s", r,
+                 seat->open                   ? "waits"
+                 : seat->fate == PL_FATE_DEAD ? "died"
+                                              : "has ended");
+        if (seat->open && seat->upcalls->describe)
             seat->upcalls->describe(seat->context, line, sizeof line);
-        used += (size_t)snprintf(fabric->report + used, room - used, "\nrank %d: %s", r, line);
+        used += (size_t)snprintf(fabric->report + used, room - used, "\n%s", line);
     }
     if (used >= room)
         memcpy(fabric->report + room - 4, "...", 4);

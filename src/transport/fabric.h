@@ -85,7 +85,7 @@ void pl_seat_wake(struct pl_seat *seat);
 void pl_seat_enter(struct pl_seat *seat);
 /* It no longer does; others may go on, or be found deadlocked. */
 void pl_seat_leave(struct pl_seat *seat);
-/* The body of sleep(): 0 or PL_EDEADLOCK. `counts`: without limit and with nothing else to wait for. */
+/* The body of sleep() without other descriptors: 0 or PL_EDEADLOCK. */
 int pl_seat_sleep(struct pl_seat *seat, int64_t timeout_ns);
 
 /* Operations of others that wait in the seat's inbox end with PL_EPEER, and the inbox is empty. In

@@ -22,13 +22,13 @@
  */
 #include "fabric.h"
 
-#include "clock.h"
 #include "errors.h"
 #include "unsupported.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>

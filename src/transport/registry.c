@@ -1,6 +1,7 @@
 /* The transports that are built in, in order of preference. A new one joins with a line here. */
 #include "loopback.h"
 #include "shm.h"
+#include "tcp.h"
 #include "transport.h"
 
 #include <string.h>
@@ -8,6 +9,7 @@
 const struct pl_transport *const pl_transports[] = {
     &pl_loopback,
     &pl_shm,
+    &pl_tcp,
     NULL,
 };
 

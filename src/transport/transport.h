@@ -102,7 +102,7 @@ struct pl_upcalls {
      * before this call, and nothing more arrives from it. At most once a peer, and not for
      * one that closed in order. `cause` is a sentence: how it was seen. */
     void (*lost)(void *context, int peer, int error, const char *cause);
-    /* For a deadlock report: writes one line on what this rank waits for.
+    /* For a deadlock report: writes one line, "rank 3 waits in MPI_Recv for ...".
      * Unlike the others it may be called by another rank's thread, while this
      * rank is inside sleep(); it must not call into the port. */
     void (*describe)(void *context, char *text, size_t size);

@@ -564,7 +564,7 @@ static void again(struct party *p)
           count_descriptors());
     CHECK(p, count_lines("/proc/self/maps") <= mappings + 20, "%d mappings became %d", mappings,
           count_lines("/proc/self/maps"));
-    CHECK(p, mallinfo2().uordblks <= bytes + 100000, "%zu bytes became %zu", bytes, mallinfo2().uordblks);
+    CHECK(p, mallinfo2().uordblks <= bytes + 6000, "%zu bytes became %zu", bytes, mallinfo2().uordblks);
     party_barrier(p, false);
 }
 

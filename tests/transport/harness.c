@@ -192,7 +192,8 @@ static void on_lost(void *context, int peer, int error, const char *cause)
 static void on_describe(void *context, char *text, size_t size)
 {
     const struct party *party = context;
-    snprintf(text, size, "waits until %s", atomic_load(&party->shared->places[party->rank].stage));
+    snprintf(text, size, "rank %d waits until %s", party->rank,
+             atomic_load(&party->shared->places[party->rank].stage));
 }
 
 static const struct pl_upcalls upcalls = {on_arrived, on_landed, on_lost, on_describe};

@@ -56,8 +56,16 @@ static int plain_failures;
 #define cr_expect_not(condition, ...) PLAIN_CHECK(0, !(condition), __VA_ARGS__)
 #define cr_expect_eq(a, b, ...)       PLAIN_CHECK(0, (a) == (b), __VA_ARGS__)
 #define cr_expect_neq(a, b, ...)      PLAIN_CHECK(0, (a) != (b), __VA_ARGS__)
+#define cr_expect_lt(a, b, ...)       PLAIN_CHECK(0, (a) < (b), __VA_ARGS__)
+#define cr_expect_leq(a, b, ...)      PLAIN_CHECK(0, (a) <= (b), __VA_ARGS__)
+#define cr_expect_gt(a, b, ...)       PLAIN_CHECK(0, (a) > (b), __VA_ARGS__)
+#define cr_expect_geq(a, b, ...)      PLAIN_CHECK(0, (a) >= (b), __VA_ARGS__)
+#define cr_expect_null(a, ...)        PLAIN_CHECK(0, !(a), __VA_ARGS__)
+#define cr_expect_not_null(a, ...)    PLAIN_CHECK(0, (a), __VA_ARGS__)
+#define cr_expect_fail(...)           PLAIN_CHECK(0, 0, __VA_ARGS__)
 #define cr_expect_str_eq(a, b, ...)   PLAIN_CHECK(0, !strcmp(a, b), __VA_ARGS__)
 #define cr_expect_str_empty(a, ...)   PLAIN_CHECK(0, !*(a), __VA_ARGS__)
+#define cr_log_info(...)              (printf(__VA_ARGS__), putchar('\n'))
 #define cr_skip_test(...)                                                                                    \
     do {                                                                                                     \
         fprintf(stderr, "skipped: " __VA_ARGS__);                                                            \

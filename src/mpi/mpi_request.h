@@ -14,11 +14,16 @@ struct pl_mpi_request {
     struct pl_comm *comm; /* held */
     uintptr_t handle;
     bool collective;
+    struct pl_run *run;      /* a collective under way */
+    struct pl_datatype type; /* a collective's, copied: the program may free its own */
+    struct pl_op op;
     bool freed; /* MPI_Request_free was called: it goes when it completes */
 };
 
 /* A fresh request with a handle, for an operation on comm; NULL: no memory (text set). */
 struct pl_mpi_request *pl_mpi_request_create(struct pl_mpi *mpi, struct pl_comm *comm);
+/* Makes it stand for a collective that is about to start. */
+void pl_mpi_request_begin_run(struct pl_mpi_request *request);
 /* Takes it back with its handle. */
 void pl_mpi_request_destroy(struct pl_mpi_request *request);
 /* 0, or MPI_ERR_REQUEST with its text. MPI_REQUEST_NULL gives NULL. */

@@ -4,7 +4,9 @@
  * stale MPI_Request is refused. An object whose handle was freed while it was
  * under way goes when it completes.
  */
-#include "request.h"
+#include "mpi_request.h"
+
+#include "run.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,9 @@
 static void recycle(struct pl_mpi_request *request)
 {
     pl_request_finish(&request->base);
+    if (request->run)
+        request->run->owner = NULL; /* given up: it finishes itself when it can */
+    request->run = NULL;
     pl_comm_release(request->comm);
     request->comm = NULL;
     pl_list_append(&request->mpi->free_requests, &request->link);
@@ -46,6 +51,18 @@ struct pl_mpi_request *pl_mpi_request_create(struct pl_mpi *mpi, struct pl_comm 
 no_memory:
     pl_fail(PL_ENOMEM, "no memory for another request");
     return NULL;
+}
+
+void pl_mpi_request_begin_run(struct pl_mpi_request *request)
+{
+    struct pl_request *base = &request->base;
+    request->collective = true;
+    base->rank = request->mpi->rank;
+    base->complete = base->cancelled = base->matched = false;
+    base->is_send = true;
+    base->cookie = 0;
+    base->error = 0;
+    base->text = NULL;
 }
 
 void pl_mpi_request_destroy(struct pl_mpi_request *request)
@@ -168,8 +185,8 @@ static void abandon_all(struct pl_mpi_request *const *active, int count, int err
 }
 
 /* Waits until one of the requests is complete, or looks once when `block` is false. */
-static enum progress await_one(struct pl_mpi *mpi, struct pl_mpi_request *const *active, int count, bool block,
-                               int *first)
+static enum progress await_one(struct pl_mpi *mpi, struct pl_mpi_request *const *active, int count,
+                               bool block, int *first)
 {
     enum progress seen = survey(active, count, first);
     for (unsigned idle = 0; seen == NONE_COMPLETE; seen = survey(active, count, first)) {
@@ -281,7 +298,8 @@ int PMPI_Testall(int count, MPI_Request handles[], int *flag, MPI_Status statuse
 }
 PL_WEAK(Testall)
 
-static int one_of(const char *name, int count, MPI_Request handles[], int *index, int *flag, MPI_Status *status)
+static int one_of(const char *name, int count, MPI_Request handles[], int *index, int *flag,
+                  MPI_Status *status)
 {
     struct pl_mpi *mpi = pl_call(name);
     struct pl_mpi_request **active;
@@ -321,8 +339,8 @@ int PMPI_Testany(int count, MPI_Request handles[], int *index, int *flag, MPI_St
 }
 PL_WEAK(Testany)
 
-static int some_of(const char *name, bool block, int count, MPI_Request handles[], int *outcount, int indices[],
-                   MPI_Status statuses[])
+static int some_of(const char *name, bool block, int count, MPI_Request handles[], int *outcount,
+                   int indices[], MPI_Status statuses[])
 {
     struct pl_mpi *mpi = pl_call(name);
     struct pl_mpi_request **active;

@@ -1,0 +1,26 @@
+/* Meeting before a direct schedule: can all ranks of a call reach each other's buffers? */
+#ifndef PL_DIRECT_H
+#define PL_DIRECT_H
+
+#include "collectives.h"
+
+#include "choose.h"
+
+/* What a communicator remembers: attempts that failed make the next ones rarer. The same on all ranks,
+ * since only blocking calls meet, and those come in the same order everywhere. */
+struct pl_direct {
+    unsigned failures, skip;
+};
+
+/* The direct algorithm for this call, or NULL when another is cheaper, meeting included, or when the
+ * ranks are not all of one host, or when it is not worth trying just now. */
+const struct pl_algorithm *pl_direct_wanted(struct pl_direct *direct, const struct pl_comm *comm,
+                                            const struct pl_machine *machine, const struct pl_coll_args *args,
+                                            const struct pl_algorithm *forced);
+
+/* All ranks call it: two small allgathers. 0: *met says, alike on all ranks, whether every rank reaches
+ * every buffer of `bytes` bytes; then peer[2 * i] and peer[2 * i + 1] are IN and OUT of rank i. */
+int pl_direct_meet(struct pl_direct *direct, const struct pl_coll_call *call, size_t bytes, char **peer,
+                   bool *met);
+
+#endif

@@ -1,0 +1,163 @@
+/* Reduce_scatter_block: rank i's OUT = block i of (IN of rank 0 op IN of rank 1 op ...); m bytes a block.
+ */
+#include "algorithm.h"
+
+#include <stdlib.h>
+
+static struct pl_slice block_of_in(const struct pl_coll_args *args, int rank)
+{
+    size_t m = pl_coll_bytes(args);
+    return pl_in((size_t)rank * m, m);
+}
+
+/* Pairwise: send every rank its part, sum what comes along the canonical tree.
+ *
+ *     0 [abc]  -- b to 1, c to 2     then 0 has a0, a1, a2: A = (a0 + a1) + a2
+ *
+ * Cost: (n-1) (alpha + m (beta + gamma)); n - 1 parts of TMP. All messages are under way together, and a
+ * sum is made as soon as both its operands are there. */
+void pl_pairwise_reduce(struct pl_builder *b, const struct pl_coll_args *args, struct pl_slice to,
+                        struct pl_slice (*piece)(const struct pl_coll_args *args, int rank))
+{
+    int n = args->size, r = args->rank;
+    struct pl_slice *operand = malloc((size_t)n * sizeof *operand);
+    if (!operand) {
+        pl_builder_no_memory(b);
+        return;
+    }
+    operand[r] = piece(args, r);
+    for (int k = 1; k < n; k++) {
+        int give_to = (r + k) % n, take_from = (r - k + n) % n;
+        operand[take_from] = pl_tmp(b, operand[r].length);
+        pl_step_send(b, give_to, piece(args, give_to));
+        pl_step_recv(b, take_from, operand[take_from]);
+    }
+    pl_tree_reduce(b, to, operand, n);
+    free(operand);
+}
+
+static void pairwise(struct pl_builder *b, const struct pl_coll_args *args)
+{
+    pl_pairwise_reduce(b, args, pl_out(0, pl_coll_bytes(args)), block_of_in);
+}
+
+static double linear_cost(const struct pl_machine *m, const struct pl_coll_args *args)
+{
+    return (args->size - 1) * (m->alpha + (double)pl_coll_bytes(args) * (m->beta + m->gamma));
+}
+
+/* Ring: a block travels to its owner, growing at every rank; for commutative operators.
+ *
+ *     block 0:  1 -> 2 -> 0        block r starts at rank r + 1
+ *
+ * Cost: (n-1) (alpha + m (beta + gamma)); two parts of TMP. */
+static void ring(struct pl_builder *b, const struct pl_coll_args *args)
+{
+    int n = args->size, r = args->rank, right = (r + 1) % n, left = (r - 1 + n) % n;
+    size_t m = pl_coll_bytes(args);
+    struct pl_slice out = pl_out(0, m), slot[2] = {pl_tmp(b, m), pl_tmp(b, m)};
+    for (int k = 0; k < n - 1; k++) {
+        struct pl_slice passed = k ? slot[(k - 1) % 2] : block_of_in(args, left);
+        pl_exchange_reduce(b, args, right, passed, left, k == n - 2 ? out : slot[k % 2],
+                           block_of_in(args, (r - k - 2 + 2 * n) % n), slot[k % 2], true);
+    }
+    if (n == 1)
+        pl_step_copy(b, out, block_of_in(args, 0));
+}
+
+/* The blocks of virtual rank v: its own, after that of the rank folded into it. */
+static struct pl_slice blocks_of(const struct pl_fold *fold, struct pl_slice buffer, size_t m, int v)
+{
+    int first = v < fold->extra ? 2 * v : v + fold->extra;
+    return pl_part(buffer, (size_t)first * m, v < fold->extra ? 2 * m : m);
+}
+
+static int reversed(int v, int p)
+{
+    int r = 0;
+    for (int bit = 1; bit < p; bit *= 2)
+        r = 2 * r + (v & bit ? 1 : 0);
+    return r;
+}
+
+/* Copies (folding: sums) IN into `work`, the blocks of virtual rank v at position reversed(v);
+ * start[i] is the byte where position i begins, for i = 0..p. */
+static void arrange(struct pl_builder *b, const struct pl_coll_args *args, const struct pl_fold *fold,
+                    struct pl_slice work, size_t *start)
+{
+    size_t m = pl_coll_bytes(args);
+    struct pl_slice in = pl_in(0, work.length), theirs = {0};
+    if (fold->rank < fold->extra) {
+        theirs = pl_tmp(b, work.length);
+        pl_step_recv(b, args->rank - 1, theirs);
+    }
+    start[0] = 0;
+    for (int i = 0; i < fold->power; i++) {
+        int v = reversed(i, fold->power);
+        struct pl_slice mine = blocks_of(fold, in, m, v);
+        struct pl_slice to = pl_part(work, start[i], mine.length);
+        if (fold->rank < fold->extra)
+            pl_step_reduce(b, to, blocks_of(fold, theirs, m, v), mine);
+        else
+            pl_step_copy(b, to, mine);
+        start[i + 1] = start[i] + mine.length;
+    }
+}
+
+/* Recursive halving, the nearest partner first, so that operands stay in order; the blocks are laid
+ * out in bit-reversed order, so that what a rank gives away is one message.
+ *
+ *     blocks as laid out      0 [ac|bd]      0 [a|c]      0 [A]
+ *     on 4 ranks: a c b d     1 [ac|bd]      1 [b|d]      1 [B]
+ *                             2 [ac|bd]  ->  2 [a|c]  ->  2 [C]
+ *                             3 [ac|bd]      3 [b|d]      3 [D]
+ *
+ * Cost: log2 p alpha + (n-1) m (beta + gamma) and a copy of IN; sizes that are no power of two: 2 alpha +
+ * (n+1) m beta + n m gamma more. Canonical tree on powers of two. R. Thakur et al., 2005. */
+static void halving(struct pl_builder *b, const struct pl_coll_args *args)
+{
+    struct pl_fold fold = pl_fold(args);
+    int p = fold.power, v = fold.rank, low = 0, width = p;
+    size_t m = pl_coll_bytes(args), all = m * (size_t)args->size;
+    if (v < 0) {
+        pl_step_send(b, args->rank + 1, pl_in(0, all));
+        pl_step_recv(b, args->rank + 1, pl_out(0, m));
+        return;
+    }
+    size_t *start = malloc(((size_t)p + 1) * sizeof *start);
+    if (!start) {
+        pl_builder_no_memory(b);
+        return;
+    }
+    struct pl_slice work = pl_tmp(b, all), tmp = pl_tmp(b, all);
+    arrange(b, args, &fold, work, start);
+    for (int d = 1; d < p; d *= 2) {
+        int partner = pl_unfold(&fold, v ^ d);
+        width /= 2;
+        int other = v & d ? low : low + width;
+        low = v & d ? low + width : low;
+        struct pl_slice keep = pl_part(work, start[low], start[low + width] - start[low]);
+        struct pl_slice give = pl_part(work, start[other], start[other + width] - start[other]);
+        pl_exchange_reduce(b, args, partner, give, partner, keep, keep, tmp, partner < args->rank);
+    }
+    struct pl_slice result = pl_part(work, start[low], start[low + 1] - start[low]);
+    free(start);
+    if (v < fold.extra)
+        pl_step_send(b, args->rank - 1, pl_part(result, 0, m));
+    pl_step_copy(b, pl_out(0, m), pl_part(result, result.length - m, m));
+}
+
+static double halving_cost(const struct pl_machine *m, const struct pl_coll_args *args)
+{
+    int p = pl_power2(args->size);
+    double bytes = (double)pl_coll_bytes(args), n = args->size;
+    double fold = p == args->size ? 0 : 2 * m->alpha + bytes * ((n + 1) * m->beta + n * m->gamma);
+    return pl_log2_up(p) * m->alpha + (n - 1) * bytes * (m->beta + m->gamma) + fold;
+}
+
+const struct pl_algorithm pl_reduce_scatter_algorithms[] = {
+    {"pairwise", pairwise, linear_cost, PL_ORDERED | PL_TREE},
+    {"ring", ring, linear_cost, 0},
+    {"halving", halving, halving_cost, PL_ORDERED | PL_TREE_POWER2},
+    {0},
+};

@@ -1,0 +1,131 @@
+/* Who died, and how: what is said about it and what it means for the job.
+ *
+ * Several deaths may be heard of at once, and the kernel does not tell their
+ * order. One rank's death makes others fail within milliseconds, so the one that
+ * explains most goes first: a signal before an exit code, an exit code before a
+ * rank that left without MPI_Finalize. What dies after it was told to is not
+ * told of, and neither are exit codes then: they are consequences.
+ */
+#include "job.h"
+
+#include "errors.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+enum { LINES = 8, NOT_FINALIZED = 1 };
+
+/* How a rank's end is to be taken, worst first. */
+enum verdict { BY_SIGNAL, BY_CODE, UNFINALIZED, FINE };
+
+static enum verdict judge(const struct pl_member *member, bool broke_off)
+{
+    if (WIFSIGNALED(member->status))
+        return BY_SIGNAL;
+    if (WEXITSTATUS(member->status))
+        return BY_CODE;
+    return broke_off ? UNFINALIZED : FINE;
+}
+
+static int code_of(const struct pl_member *member, int verdict)
+{
+    return verdict == BY_SIGNAL ? 128 + WTERMSIG(member->status)
+           : verdict == BY_CODE ? WEXITSTATUS(member->status)
+                                : NOT_FINALIZED;
+}
+
+static void tell(struct pl_job *job, int rank, int verdict, bool ends)
+{
+    const struct pl_member *member = &job->members[rank];
+    char how[128];
+    if (job->told++ >= LINES)
+        return;
+    if (verdict == BY_SIGNAL)
+        snprintf(how, sizeof how, "was killed by signal %d (%s)%s", WTERMSIG(member->status),
+                 strsignal(WTERMSIG(member->status)), WCOREDUMP(member->status) ? ", core dumped" : "");
+    else if (verdict == BY_CODE)
+        snprintf(how, sizeof how, "exited with code %d", WEXITSTATUS(member->status));
+    else
+        snprintf(how, sizeof how, "exited without MPI_Finalize");
+    pl_job_say("rank %d (pid %d) on %s %s%s", rank, (int)member->pid, job->host, how,
+               ends ? "; ending the job" : "");
+}
+
+static bool told_to_die(int status)
+{
+    int number = WTERMSIG(status);
+    return number == SIGTERM || number == SIGKILL || number == SIGINT || number == SIGHUP ||
+           number == SIGPIPE;
+}
+
+static void weigh(struct pl_job *job, int rank, int verdict)
+{
+    if (job->phase == PL_RUNNING) {
+        tell(job, rank, verdict, true);
+        pl_job_fail(job, code_of(&job->members[rank], verdict));
+    } else if (job->phase == PL_SIGNALLED && verdict != UNFINALIZED) {
+        pl_job_fail(job, code_of(&job->members[rank], verdict));
+    }
+}
+
+static int find_rank(const struct pl_job *job, pid_t pid)
+{
+    for (int i = 0; i < job->started; i++)
+        if (job->members[i].pid == pid && job->members[i].alive)
+            return i;
+    return -1;
+}
+
+/* Learns of all that has died; the ranks among them. A process that is no rank
+ * was left behind by one and came to us. */
+static int collect(struct pl_job *job)
+{
+    int count = 0, status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        int rank = find_rank(job, pid);
+        if (rank < 0)
+            continue;
+        job->members[rank].alive = false;
+        job->members[rank].status = status;
+        job->ended[count++] = rank;
+        job->alive--;
+    }
+    for (int i = 0; i < job->started; i++)
+        if (!job->members[i].alive && job->members[i].group && kill(-job->members[i].pid, 0) &&
+            errno == ESRCH)
+            job->members[i].group = false;
+    return count;
+}
+
+/* Of those that have just ended, the one that explains most, or -1. */
+static int first_failure(struct pl_job *job, int count)
+{
+    int first = -1;
+    for (int i = 0; i < count; i++) {
+        struct pl_member *member = &job->members[job->ended[i]];
+        bool broke_off = pl_pmi_server_ended(&job->pmi, job->ended[i]);
+        member->verdict = judge(member, broke_off);
+        if (member->verdict != FINE && (first < 0 || member->verdict < job->members[first].verdict))
+            first = job->ended[i];
+    }
+    return first;
+}
+
+void pl_job_reap(struct pl_job *job)
+{
+    int count = collect(job), first = first_failure(job, count);
+    bool running = job->phase == PL_RUNNING;
+    if (first >= 0)
+        weigh(job, first, job->members[first].verdict);
+    for (int i = 0; i < count; i++) {
+        const struct pl_member *member = &job->members[job->ended[i]];
+        bool news = member->verdict == BY_SIGNAL && (running || !told_to_die(member->status));
+        if (job->ended[i] == first ? !running && news : news || (running && member->verdict == BY_CODE))
+            tell(job, job->ended[i], member->verdict, false);
+    }
+    if (job->phase == PL_RUNNING)
+        pl_pmi_server_check(&job->pmi);
+}

@@ -1,0 +1,216 @@
+/* One loop from the first rank to the last byte of output.
+ *
+ *     start -> loop { events; deadlines } -> all ranks ended -> sweep -> exit code
+ *
+ * A failure asks the ranks to end (SIGTERM) and half a second later kills those
+ * that did not, so that a job is over within a second of the first death. After a
+ * signal from the user the ranks may take longer: five seconds from the first
+ * that went down by it.
+ */
+#include "job.h"
+
+#include "clock.h"
+#include "errors.h"
+#include "sweep.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define MILLISECONDS(n) ((int64_t)(n)*1000000)
+
+enum { TERM_GRACE_MS = 500, SIGNAL_GRACE_MS = 5000, OUTPUT_GRACE_MS = 500, LOOK_MS = 50, UNWRITABLE = 1 };
+
+void pl_job_say(const char *format, ...)
+{
+    char line[PL_ERROR_TEXT + 64];
+    int at = snprintf(line, sizeof line, "mpiexec: ");
+    va_list args;
+    va_start(args, format);
+    int more = vsnprintf(line + at, sizeof line - (size_t)at - 1, format, args);
+    va_end(args);
+    size_t length = (size_t)at + (more > 0 ? (size_t)more : 0);
+    if (length > sizeof line - 2)
+        length = sizeof line - 2;
+    line[length++] = '\n';
+    ssize_t written = write(STDERR_FILENO, line, length);
+    (void)written;
+}
+
+void pl_job_signal(struct pl_job *job, int number)
+{
+    for (int i = 0; i < job->started; i++)
+        if (job->members[i].group)
+            kill(-job->members[i].pid, number);
+}
+
+void pl_job_kill(struct pl_job *job)
+{
+    job->phase = PL_KILLED;
+    job->act_at = 0;
+    pl_job_signal(job, SIGKILL);
+}
+
+void pl_job_fail(struct pl_job *job, int code)
+{
+    if (!job->failed)
+        job->code = code;
+    job->failed = true;
+    if (job->phase == PL_RUNNING) {
+        job->phase = PL_ENDING;
+        job->act_at = pl_now() + MILLISECONDS(TERM_GRACE_MS);
+        pl_job_signal(job, SIGTERM);
+        pl_job_signal(job, SIGCONT);
+    } else if (job->phase == PL_SIGNALLED && !job->act_at) {
+        job->act_at = pl_now() + MILLISECONDS(SIGNAL_GRACE_MS);
+    }
+}
+
+static void aborted(void *owner, int rank, int code)
+{
+    struct pl_job *job = owner;
+    if (job->phase == PL_RUNNING)
+        pl_job_say("rank %d (pid %d) on %s called MPI_Abort with code %d; ending the job", rank,
+                   (int)job->members[rank].pid, job->host, code);
+    pl_job_fail(job, code & 255 ? code & 255 : 1);
+}
+
+static void broken(void *owner, int rank, const char *reason)
+{
+    struct pl_job *job = owner;
+    pl_job_say("rank %d (pid %d) on %s: on its PMI connection: %s; ending the job", rank,
+               (int)job->members[rank].pid, job->host, reason);
+    pl_job_fail(job, 1);
+}
+
+static void stuck(void *owner, int rank, int gone)
+{
+    struct pl_job *job = owner;
+    if (job->phase != PL_RUNNING)
+        return;
+    pl_job_say(
+        "rank %d waits in the start-up barrier, but rank %d has ended (is every program an MPI program?); "
+        "ending the job",
+        rank, gone);
+    pl_job_fail(job, 1);
+}
+
+static void unwritable(void *owner, int number, int error)
+{
+    struct pl_job *job = owner;
+    pl_job_say("cannot write to standard %s: %s; ending the job", number == 1 ? "output" : "error",
+               strerror(error));
+    pl_job_fail(job, UNWRITABLE);
+}
+
+static void check_deadlines(struct pl_job *job, int64_t now)
+{
+    if (job->timeout_at && now >= job->timeout_at && job->alive) {
+        job->timeout_at = 0;
+        pl_job_say("the job ran longer than %g seconds (--timeout); ending it", job->options->timeout);
+        pl_job_fail(job, 124);
+    }
+    if (job->act_at && now >= job->act_at)
+        pl_job_kill(job);
+}
+
+/* All ranks have ended: hears what is left to hear, and clears up behind them. */
+static void settle(struct pl_job *job, int64_t now)
+{
+    if (!job->over_at)
+        job->over_at = now;
+    if (!job->swept && (!job->output.open || now - job->over_at >= MILLISECONDS(OUTPUT_GRACE_MS))) {
+        pl_job_sweep(job);
+        job->swept = true;
+        job->over_at = pl_now();
+    }
+    int64_t quiet_since = job->output.active > job->over_at ? job->output.active : job->over_at;
+    if (job->swept && !pl_output_waits(&job->output) && now - quiet_since >= MILLISECONDS(OUTPUT_GRACE_MS))
+        pl_output_close(&job->output);
+}
+
+static bool over(const struct pl_job *job)
+{
+    return !job->alive && job->swept &&
+           (job->impatient || (!job->output.open && !pl_output_waits(&job->output)));
+}
+
+static int wait_ms(const struct pl_job *job)
+{
+    int64_t now = pl_now(), until = job->timeout_at;
+    if (job->act_at && (!until || job->act_at < until))
+        until = job->act_at;
+    if (!job->alive)
+        return LOOK_MS;
+    if (!until)
+        return -1;
+    int64_t ms = until > now ? (until - now) / MILLISECONDS(1) + 1 : 0;
+    return ms > 60000 ? 60000 : (int)ms;
+}
+
+static void run_loop(struct pl_job *job)
+{
+    for (;;) {
+        int64_t now = pl_now();
+        check_deadlines(job, now);
+        if (!job->alive)
+            settle(job, now);
+        if (over(job))
+            return;
+        if (pl_loop_turn(&job->loop, wait_ms(job))) {
+            pl_job_say("%s", pl_fail_text());
+            pl_job_fail(job, 1);
+            pl_job_kill(job);
+            return;
+        }
+    }
+}
+
+static int prepare(struct pl_job *job)
+{
+    int ranks = job->options->ranks;
+    struct pl_pmi_calls calls = {.owner = job, .aborted = aborted, .broken = broken, .stuck = stuck};
+    gethostname(job->host, sizeof job->host - 1);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (job->options->timeout > 0)
+        job->timeout_at = pl_now() + (int64_t)(job->options->timeout * 1e9);
+    job->members = calloc((size_t)ranks, sizeof *job->members);
+    job->ended = calloc((size_t)ranks, sizeof *job->ended);
+    if (!job->members || !job->ended)
+        return pl_fail(PL_ENOMEM, "no memory for %d ranks", ranks);
+    int error = pl_output_init(&job->output, &job->loop, ranks, job->options->tag, unwritable, job);
+    if (!error)
+        error = pl_pmi_server_init(&job->pmi, &job->loop, ranks, &calls);
+    return error ? error : pl_job_watch_signals(job);
+}
+
+int pl_job_run(const struct pl_options *options)
+{
+    struct pl_job job = {.options = options, .code = 1, .signals.fd = -1};
+    int error = pl_loop_init(&job.loop);
+    if (error)
+        return pl_job_say("%s", pl_fail_text()), 1;
+    pl_terminal_init(&job.terminal, &job.loop);
+    error = prepare(&job);
+    if (!error)
+        error = pl_job_start(&job);
+    if (error) {
+        pl_job_say("%s", pl_fail_text());
+        job.failed = true;
+        pl_job_kill(&job);
+    }
+    if (job.signals.fd >= 0)
+        run_loop(&job);
+    pl_terminal_stop(&job.terminal);
+    pl_pmi_server_finish(&job.pmi);
+    pl_output_finish(&job.output);
+    pl_loop_close(&job.loop, &job.signals);
+    pl_loop_finish(&job.loop);
+    free(job.members);
+    free(job.ended);
+    return job.code;
+}

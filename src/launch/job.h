@@ -1,0 +1,80 @@
+/* The job: its ranks, and in what order it ends. */
+#ifndef PL_JOB_H
+#define PL_JOB_H
+
+#include "loop.h"
+#include "options.h"
+#include "output.h"
+#include "pmi_server.h"
+#include "terminal.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+/* RUNNING -> ENDING (asked to end) -> KILLED: what a failure does.
+ * RUNNING -> SIGNALLED (a signal was passed on, the ranks decide) -> KILLED. */
+enum pl_phase { PL_RUNNING, PL_SIGNALLED, PL_ENDING, PL_KILLED };
+
+struct pl_member {
+    pid_t pid; /* 0: not started */
+    bool alive;
+    bool group;  /* its process group still has members */
+    int status;  /* as waitpid says, once it is not alive */
+    int verdict; /* deaths.c's */
+};
+
+struct pl_job {
+    const struct pl_options *options;
+    struct pl_loop loop;
+    struct pl_output output;
+    struct pl_pmi_server pmi;
+    struct pl_terminal terminal;
+    struct pl_watch signals;
+    sigset_t inherited_mask;
+    struct rlimit inherited_files;
+    char host[64];
+
+    struct pl_member *members;
+    int *ended; /* the ranks whose end was just heard of */
+    int started, alive;
+    enum pl_phase phase;
+    bool failed;
+    int code;       /* what mpiexec exits with */
+    int told;       /* lines about deaths so far */
+    int64_t act_at; /* when to use more force, 0: never */
+    int64_t timeout_at;
+    int64_t over_at; /* when the last rank ended, 0: not yet */
+    bool impatient;  /* the user asked twice: what cannot be written is dropped */
+    bool swept;      /* what the ranks left behind was killed */
+};
+
+/* Starts all ranks. On failure those started are on their way out, the text says
+ * why, and job->code is the exit code. 0, or an error. (start.c) */
+int pl_job_start(struct pl_job *job);
+
+/* Signal handling through the loop: blocks the signals and watches for them;
+ * must precede the first rank. 0 or PL_ESYSTEM. (signals.c) */
+int pl_job_watch_signals(struct pl_job *job);
+
+/* Collects what has died, tells of it, and decides what follows. (deaths.c) */
+void pl_job_reap(struct pl_job *job);
+
+/* Sends a signal to every process group that has members. */
+void pl_job_signal(struct pl_job *job, int number);
+
+/* Prints "mpiexec: ..." on standard error, one line. */
+void pl_job_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The first failure decides the exit code; the ranks are asked to end. */
+void pl_job_fail(struct pl_job *job, int code);
+
+/* Kills at once. */
+void pl_job_kill(struct pl_job *job);
+
+/* Runs the job of the options from start to end; returns mpiexec's exit code. */
+int pl_job_run(const struct pl_options *options);
+
+#endif

@@ -1,0 +1,352 @@
+/* A table of options: names, how many words follow, what to do with them. Names
+ * are those of Hydra and of Open MPI, so that people's scripts run; one dash and
+ * two are the same, and --name=value works for an option of one word.
+ *
+ * Peal's own knobs (base/config.h) are options too, made from their table:
+ * PEAL_LOG is --peal-log, and --log where no option of mpiexec's has the name.
+ * The ranks judge their values. Rejected: getopt_long, which knows neither -np
+ * nor options of two words, and cannot be asked for the nearest name.
+ */
+#include "options.h"
+
+#include "config.h"
+#include "errors.h"
+#include "hosts.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef PEAL_VERSION
+#define PEAL_VERSION "unknown"
+#endif
+
+/* Where an option's words go: the job, and the program being described. */
+struct reading {
+    struct pl_options *options;
+    struct pl_app *app;
+    bool over; /* --help, --version */
+};
+
+typedef int take_fn(struct reading *reading, const char *name, char **words);
+
+static int take_ranks(struct reading *reading, const char *name, char **words)
+{
+    char *end;
+    errno = 0;
+    long n = strtol(words[0], &end, 10);
+    if (end == words[0] || *end || errno || n < 1 || n > PL_RANKS_MAX)
+        return pl_fail(PL_EARG, "%s %s: the number of ranks must be a whole number from 1 to %d", name,
+                       words[0], PL_RANKS_MAX);
+    reading->app->ranks = (int)n;
+    return 0;
+}
+
+static int take_tag(struct reading *reading, const char *name, char **words)
+{
+    (void)name, (void)words;
+    reading->options->tag = true;
+    return 0;
+}
+
+static int take_wdir(struct reading *reading, const char *name, char **words)
+{
+    (void)name;
+    reading->app->wdir = words[0];
+    return 0;
+}
+
+static int add_checked(struct pl_settings *settings, const char *option, const char *name, const char *value)
+{
+    if (!name[0] || strchr(name, '='))
+        return pl_fail(PL_EARG, "%s: '%s' cannot be the name of a variable", option, name);
+    return pl_settings_add(settings, name, value);
+}
+
+static int take_env(struct reading *reading, const char *name, char **words)
+{
+    return add_checked(&reading->app->settings, name, words[0], words[1]);
+}
+
+static int take_genv(struct reading *reading, const char *name, char **words)
+{
+    return add_checked(&reading->options->settings, name, words[0], words[1]);
+}
+
+/* -x NAME passes a variable on, which every one is anyway; -x NAME=VALUE sets it. */
+static int take_export(struct reading *reading, const char *name, char **words)
+{
+    const char *equals = strchr(words[0], '=');
+    if (!equals)
+        return 0;
+    char variable[256];
+    if (equals - words[0] >= (long)sizeof variable)
+        return pl_fail(PL_EARG, "%s: the name of the variable is too long", name);
+    snprintf(variable, sizeof variable, "%.*s", (int)(equals - words[0]), words[0]);
+    return add_checked(&reading->options->settings, name, variable, equals + 1);
+}
+
+static int take_timeout(struct reading *reading, const char *name, char **words)
+{
+    char *end;
+    double seconds = strtod(words[0], &end);
+    if (end == words[0] || *end || !(seconds > 0 && seconds < 1e9))
+        return pl_fail(PL_EARG, "%s %s: seconds were expected, more than 0", name, words[0]);
+    reading->options->timeout = seconds;
+    return 0;
+}
+
+static int take_bind(struct reading *reading, const char *name, char **words)
+{
+    bool core = !strcmp(words[0], "core");
+    if (!core && strcmp(words[0], "none"))
+        return pl_fail(PL_EARG, "%s %s: 'core' or 'none' was expected", name, words[0]);
+    reading->options->bind = core;
+    return 0;
+}
+
+static int take_oversubscribe(struct reading *reading, const char *name, char **words)
+{
+    (void)name, (void)words;
+    reading->options->oversubscribe = true;
+    return 0;
+}
+
+static int take_nothing(struct reading *reading, const char *name, char **words)
+{
+    (void)reading, (void)name, (void)words;
+    return 0;
+}
+
+static int take_hosts(struct reading *reading, const char *name, char **words)
+{
+    (void)reading;
+    return pl_hosts_local(name, words[0]);
+}
+
+static take_fn take_help, take_version;
+
+static const struct option {
+    const char *names[5]; /* without dashes */
+    int words;
+    take_fn *take;
+    const char *usage, *help; /* NULL: not listed */
+} table[] = {
+    {{"n", "np", "c"},
+     1,
+     take_ranks,
+     "-n, -np N",
+     "how many ranks run the program that follows; 1 if not said"},
+    {{"l", "tag-output", "prepend-rank"},
+     0,
+     take_tag,
+     "-l, --tag-output",
+     "begin each line of output with its rank"},
+    {{"wdir", "wd"}, 1, take_wdir, "-wdir DIR", "start the program in DIR"},
+    {{"env"}, 2, take_env, "-env NAME VALUE", "set a variable for the program that follows"},
+    {{"genv"}, 2, take_genv, "-genv NAME VALUE", "set a variable for all programs"},
+    {{"x"}, 1, take_export, "-x NAME[=VALUE]", "the same, as Open MPI writes it"},
+    {{"timeout"}, 1, take_timeout, "--timeout S", "end the job after S seconds, with exit code 124"},
+    {{"bind-to"}, 1, take_bind, "--bind-to core|none", "give each rank a core of its own; none if not said"},
+    {{"oversubscribe"}, 0, take_oversubscribe, "--oversubscribe", "with --bind-to: ranks may share cores"},
+    {{"host", "H", "hosts"}, 1, take_hosts, "-host NAMES", "where to run; only names of this host so far"},
+    {{"help", "h", "?"}, 0, take_help, "-h, --help", "this page"},
+    {{"version", "V"}, 0, take_version, "-V, --version", "which Peal this is"},
+    {{"allow-run-as-root"}, 0, take_nothing, NULL, NULL},
+    {{"envall", "genvall"}, 0, take_nothing, NULL, NULL},
+};
+
+enum { OPTIONS = sizeof table / sizeof *table };
+
+static const struct option *find(const char *name)
+{
+    for (int i = 0; i < OPTIONS; i++)
+        for (int j = 0; j < 5 && table[i].names[j]; j++)
+            if (!strcmp(table[i].names[j], name))
+                return &table[i];
+    return NULL;
+}
+
+/* PEAL_FORCE_THIS -> "force-this". */
+static void knob_option(const struct pl_knob *knob, char *name, size_t size)
+{
+    snprintf(name, size, "%s", knob->name + strlen("PEAL_"));
+    for (char *c = name; *c; c++)
+        *c = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
+}
+
+static const struct pl_knob *find_knob(const char *name)
+{
+    if (!strncmp(name, "peal-", 5))
+        name += 5;
+    char own[64];
+    for (const struct pl_knob *knob = pl_config_knobs(); knob->name; knob++) {
+        knob_option(knob, own, sizeof own);
+        if (!strcmp(own, name))
+            return knob;
+    }
+    return NULL;
+}
+
+static int take_help(struct reading *reading, const char *name, char **words)
+{
+    (void)name, (void)words;
+    printf("Usage: mpiexec [options] program [arguments] [: [options] program [arguments]]...\n"
+           "Starts the ranks of an MPI job on this host and looks after them until they end.\n\n");
+    for (int i = 0; i < OPTIONS; i++)
+        if (table[i].usage)
+            printf("  %-22s %s\n", table[i].usage, table[i].help);
+    printf("\nPeal's knobs, as environment variables or as options:\n");
+    char own[64], usage[80];
+    for (const struct pl_knob *knob = pl_config_knobs(); knob->name; knob++) {
+        knob_option(knob, own, sizeof own);
+        snprintf(usage, sizeof usage, "--%s%s", find(own) ? "peal-" : "", own);
+        printf("  %-22s %s%s%s%s\n", usage, knob->meaning, *knob->value ? " [" : "", knob->value,
+               *knob->value ? "]" : "");
+    }
+    printf("\nThe exit code is that of the first rank that failed, 128 + n if signal n killed it, the code\n"
+           "of MPI_Abort, 124 after --timeout, 127 for a program not found. See mpiexec(1).\n");
+    reading->over = true;
+    return 0;
+}
+
+static int take_version(struct reading *reading, const char *name, char **words)
+{
+    (void)name, (void)words;
+    printf("mpiexec (Peal) %s\n", PEAL_VERSION);
+    reading->over = true;
+    return 0;
+}
+
+static int unknown(const char *word, const char *name)
+{
+    const char *nearest = "help";
+    int best = 99;
+    for (int i = 0; i < OPTIONS; i++)
+        for (int j = 0; j < 5 && table[i].names[j]; j++) {
+            int d = pl_config_distance(name, table[i].names[j]);
+            if (d < best)
+                best = d, nearest = table[i].names[j];
+        }
+    char own[64], copy[64];
+    for (const struct pl_knob *knob = pl_config_knobs(); knob->name; knob++) {
+        knob_option(knob, own, sizeof own);
+        int d = pl_config_distance(name, own);
+        if (d < best) {
+            best = d;
+            nearest = strcpy(copy, own);
+        }
+    }
+    if (best <= 3 && (size_t)best < strlen(name))
+        return pl_fail(PL_EARG, "unknown option %.80s: did you mean %s%s? (--help lists all)", word,
+                       strlen(nearest) > 2 ? "--" : "-", nearest);
+    return pl_fail(PL_EARG, "unknown option %.80s (--help lists all)", word);
+}
+
+/* Takes the option at argv[*at] and its words, and moves *at behind them. */
+static int take_option(struct reading *reading, char **argv, int *at)
+{
+    const char *word = argv[*at];
+    char name[64];
+    snprintf(name, sizeof name, "%s", word + (word[1] == '-' ? 2 : 1));
+    char *attached = strchr(name, '=') ? strchr(argv[*at], '=') + 1 : NULL;
+    if (attached)
+        *strchr(name, '=') = '\0';
+    const struct option *option = find(name);
+    const struct pl_knob *knob = option ? NULL : find_knob(name);
+    if (!option && !knob)
+        return unknown(word, name);
+    int words = option ? option->words : 1, given = 0;
+    if (attached && words != 1)
+        return pl_fail(PL_EARG, "%s: this option takes %s", word, words ? "two words" : "no value");
+    while (!attached && given < words && argv[*at + 1 + given])
+        given++;
+    if (!attached && given < words)
+        return pl_fail(PL_EARG, "%s: a value is missing behind it", word);
+    char **values = attached ? &attached : argv + *at + 1;
+    *at += 1 + given;
+    return option ? option->take(reading, word, values)
+                  : pl_settings_add(&reading->options->settings, knob->name, values[0]);
+}
+
+static int new_app(struct reading *reading)
+{
+    struct pl_options *options = reading->options;
+    size_t size = sizeof *options->apps * ((size_t)options->napps + 1);
+    struct pl_app *apps = realloc(options->apps, size);
+    if (!apps)
+        return pl_fail(PL_ENOMEM, "no memory for the command line");
+    options->apps = apps;
+    reading->app = &apps[options->napps++];
+    *reading->app = (struct pl_app){.ranks = 1};
+    return 0;
+}
+
+/* Reads one program with its options; *at is left at the ':' or the end. */
+static int read_app(struct reading *reading, char **argv, int *at)
+{
+    int error = new_app(reading);
+    while (!error && !reading->over && argv[*at] && argv[*at][0] == '-' && argv[*at][1]) {
+        if (!strcmp(argv[*at], "--")) {
+            ++*at;
+            break;
+        }
+        error = take_option(reading, argv, at);
+    }
+    if (error || reading->over)
+        return error;
+    if (!argv[*at] || !argv[*at][0] || !strcmp(argv[*at], ":"))
+        return pl_fail(PL_EARG, "no program to run (--help says how)");
+    reading->app->argv = argv + *at;
+    while (argv[*at] && strcmp(argv[*at], ":"))
+        ++*at;
+    return 0;
+}
+
+int pl_options_read(struct pl_options *options, int argc, char **argv)
+{
+    (void)argc;
+    *options = (struct pl_options){0};
+    struct reading reading = {.options = options};
+    int at = 1;
+    for (;;) {
+        int error = read_app(&reading, argv, &at);
+        if (error || reading.over)
+            return error ? error : 1;
+        if (reading.app->ranks > PL_RANKS_MAX - options->ranks)
+            return pl_fail(PL_EARG, "more than %d ranks in all", PL_RANKS_MAX);
+        options->ranks += reading.app->ranks;
+        if (!argv[at])
+            return 0;
+        argv[at++] = NULL;
+    }
+}
+
+static void free_settings(struct pl_settings *settings)
+{
+    for (int i = 0; i < settings->count; i++)
+        free(settings->words[i]);
+    free(settings->words);
+}
+
+void pl_options_finish(struct pl_options *options)
+{
+    for (int i = 0; i < options->napps; i++)
+        free_settings(&options->apps[i].settings);
+    free_settings(&options->settings);
+    free(options->apps);
+}
+
+int pl_settings_add(struct pl_settings *settings, const char *name, const char *value)
+{
+    char **words = realloc(settings->words, sizeof *words * ((size_t)settings->count + 1));
+    char *word = NULL;
+    if (words)
+        settings->words = words;
+    if (!words || asprintf(&word, "%s=%s", name, value) < 0)
+        return pl_fail(PL_ENOMEM, "no memory for the variable %.80s", name);
+    words[settings->count++] = word;
+    return 0;
+}

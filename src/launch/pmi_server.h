@@ -1,0 +1,62 @@
+/* mpiexec's side of PMI-1. */
+#ifndef PL_PMI_SERVER_H
+#define PL_PMI_SERVER_H
+
+#include "kvs.h"
+#include "loop.h"
+#include "pmi1_wire.h"
+
+#include <stdbool.h>
+
+struct pl_pmi_server;
+
+/* What the server tells its owner. */
+struct pl_pmi_calls {
+    void *owner;
+    void (*aborted)(void *owner, int rank, int code); /* the rank asks to end the job */
+    void (*broken)(void *owner, int rank,
+                   const char *reason);             /* it speaks nonsense; its connection is closed */
+    void (*stuck)(void *owner, int rank, int gone); /* it waits in a barrier that `gone` cannot reach */
+};
+
+/* One rank's connection. */
+struct pl_pmi_peer {
+    struct pl_watch watch;
+    struct pl_pmi_server *server;
+    int rank, appnum;
+    bool started, finalized; /* said init, finalize */
+    bool waiting;            /* in the barrier */
+    bool spawning;           /* between mcmd=spawn and endcmd */
+    char *unsent;
+    size_t unsent_fill;
+    struct pl_pmi1_reader reader;
+};
+
+struct pl_pmi_server {
+    struct pl_loop *loop;
+    struct pl_pmi_calls calls;
+    struct pl_pmi_peer *peers;
+    int size;
+    int waiting; /* ranks in the barrier */
+    int gone;    /* a rank that ended and can reach no barrier, or -1 */
+    struct pl_kvs kvs;
+    char space[64];
+    struct pl_pmi1_line line;
+};
+
+/* 0, PL_ENOMEM. */
+int pl_pmi_server_init(struct pl_pmi_server *server, struct pl_loop *loop, int size,
+                       const struct pl_pmi_calls *calls);
+void pl_pmi_server_finish(struct pl_pmi_server *server);
+
+/* Takes over our end of a rank's connection (non-blocking). 0, PL_ESYSTEM. */
+int pl_pmi_server_attach(struct pl_pmi_server *server, int rank, int appnum, int fd);
+
+/* The rank's process has ended: hears what it said last, closes, and tells
+ * whether it broke off: said init but not finalize. */
+bool pl_pmi_server_ended(struct pl_pmi_server *server, int rank);
+
+/* Calls `stuck` if a rank waits in the barrier while another has ended. */
+void pl_pmi_server_check(struct pl_pmi_server *server);
+
+#endif

@@ -1,0 +1,248 @@
+/* Interfaces, the filter on them, and the business card.
+ *
+ * The card is a list of addresses, best first, since a host seldom knows which
+ * of its addresses a peer can reach; the dialer tries them in turn. When every
+ * rank is on one host only loopback addresses are listed and listened on, so
+ * that a local job opens nothing to the outside. Link-local IPv6 addresses are
+ * left out: they mean nothing without the name of the peer's own interface.
+ *
+ * Packed, all numbers little-endian except the ports, which stay as the
+ * network has them:
+ *
+ *   'P' 'T' version count | nonce 16 | count x { family 4 or 6, port 2, address 4 or 16 }
+ */
+#include "tcp_address.h"
+
+#include "errors.h"
+#include "log.h"
+#include "transport.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CARD_VERSION 1
+#define CARD_FIXED   (4 + PL_TCP_NONCE)
+
+_Static_assert(CARD_FIXED + PL_TCP_ADDRESSES * 19 <= PL_CARD_MAX, "a full card must fit");
+
+/* The bytes of the address alone, and how many bits they have. */
+static const unsigned char *address_bits(const union pl_tcp_address *address, int *bits)
+{
+    bool v4 = address->any.sa_family == AF_INET;
+    *bits = v4 ? 32 : 128;
+    return v4 ? (const unsigned char *)&address->v4.sin_addr : address->v6.sin6_addr.s6_addr;
+}
+
+static bool same_prefix(const unsigned char *a, const unsigned char *b, int bits)
+{
+    int whole = bits / 8, rest = bits % 8;
+    if (memcmp(a, b, (size_t)whole))
+        return false;
+    return !rest || !((a[whole] ^ b[whole]) >> (8 - rest));
+}
+
+/* One item of the filter without its '^', against one address. 1, 0, or PL_EARG. */
+static int item_matches(const char *item, const char *interface, const union pl_tcp_address *address)
+{
+    if (!strcmp(item, interface))
+        return 1;
+    char number[64];
+    snprintf(number, sizeof number, "%s", item);
+    char *slash = strchr(number, '/');
+    if (slash)
+        *slash = 0;
+    unsigned char wanted[16];
+    int family = inet_pton(AF_INET, number, wanted) == 1    ? AF_INET
+                 : inet_pton(AF_INET6, number, wanted) == 1 ? AF_INET6
+                                                            : AF_UNSPEC;
+    if (family == AF_UNSPEC && slash)
+        return pl_fail(PL_EARG, "PEAL_NET: '%s' is neither an interface nor a subnet like 10.0.0.0/8", item);
+    if (family == AF_UNSPEC)
+        return 0;
+    long most = family == AF_INET ? 32 : 128, prefix = most;
+    if (slash) {
+        char *end;
+        prefix = strtol(slash + 1, &end, 10);
+        if (end == slash + 1 || *end || prefix < 0 || prefix > most)
+            return pl_fail(PL_EARG, "PEAL_NET: '%s': the prefix must be 0..%ld", item, most);
+    }
+    int bits;
+    const unsigned char *have = address_bits(address, &bits);
+    return family == address->any.sa_family && same_prefix(have, wanted, (int)prefix);
+}
+
+/* The whole filter against one address. 1, 0, or PL_EARG. */
+static int filter_passes(const char *filter, const char *interface, const union pl_tcp_address *address)
+{
+    char copy[256], *save = NULL;
+    snprintf(copy, sizeof copy, "%s", filter);
+    bool any_wanted = false, wanted = false;
+    for (char *item = strtok_r(copy, ", ", &save); item; item = strtok_r(NULL, ", ", &save)) {
+        bool leave_out = *item == '^';
+        int match = item_matches(item + leave_out, interface, address);
+        if (match < 0)
+            return match;
+        if (leave_out && match)
+            return 0;
+        any_wanted |= !leave_out;
+        wanted |= !leave_out && match;
+    }
+    return !any_wanted || wanted;
+}
+
+static bool usable(const struct ifaddrs *at, bool local)
+{
+    if (!at->ifa_addr || !(at->ifa_flags & IFF_UP) || !(at->ifa_flags & IFF_LOOPBACK) != !local)
+        return false;
+    if (at->ifa_addr->sa_family == AF_INET)
+        return true;
+    if (at->ifa_addr->sa_family != AF_INET6)
+        return false;
+    struct sockaddr_in6 v6;
+    memcpy(&v6, at->ifa_addr, sizeof v6);
+    return !IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr);
+}
+
+static int collect(const struct ifaddrs *all, bool local, const char *filter, struct pl_tcp_card *card)
+{
+    card->count = 0;
+    for (const struct ifaddrs *at = all; at; at = at->ifa_next) {
+        if (!usable(at, local))
+            continue;
+        union pl_tcp_address address = {.v6 = {0}};
+        memcpy(&address, at->ifa_addr,
+               at->ifa_addr->sa_family == AF_INET ? sizeof address.v4 : sizeof address.v6);
+        int pass = filter_passes(filter, at->ifa_name, &address);
+        if (pass < 0)
+            return pass;
+        if (!pass)
+            continue;
+        if (card->count == PL_TCP_ADDRESSES) {
+            pl_info("tcp: more than %d addresses, the rest is not used; PEAL_NET chooses", PL_TCP_ADDRESSES);
+            break;
+        }
+        card->address[card->count++] = address;
+    }
+    return 0;
+}
+
+int pl_tcp_addresses(bool local, const char *filter, struct pl_tcp_card *card)
+{
+    struct ifaddrs *all;
+    if (getifaddrs(&all))
+        return pl_fail_errno("tcp: cannot list the network interfaces (getifaddrs)");
+    int error = collect(all, local, filter, card);
+    if (!error && local && !card->count)
+        error = collect(all, local, "", card);
+    freeifaddrs(all);
+    if (error)
+        return error;
+    if (!card->count)
+        return pl_fail(PL_EUNSUPPORTED, "tcp: no usable network address%s%s%s",
+                       filter[0] ? " is let through by PEAL_NET=" : "", filter,
+                       local ? " (loopback is down)" : "");
+    return 0;
+}
+
+size_t pl_tcp_card_pack(const struct pl_tcp_card *card, void *bytes)
+{
+    unsigned char *out = bytes;
+    *out++ = 'P';
+    *out++ = 'T';
+    *out++ = CARD_VERSION;
+    *out++ = (unsigned char)card->count;
+    memcpy(out, card->nonce, PL_TCP_NONCE);
+    out += PL_TCP_NONCE;
+    for (int i = 0; i < card->count; i++) {
+        const union pl_tcp_address *a = &card->address[i];
+        int bits;
+        const unsigned char *number = address_bits(a, &bits);
+        *out++ = bits == 32 ? 4 : 6;
+        memcpy(out, bits == 32 ? &a->v4.sin_port : &a->v6.sin6_port, 2);
+        memcpy(out + 2, number, (size_t)bits / 8);
+        out += 2 + bits / 8;
+    }
+    return (size_t)(out - (unsigned char *)bytes);
+}
+
+int pl_tcp_card_unpack(const void *bytes, size_t length, struct pl_tcp_card *card)
+{
+    const unsigned char *in = bytes, *end = in + length;
+    struct pl_tcp_card read = {.count = 0};
+    if (length < CARD_FIXED || in[0] != 'P' || in[1] != 'T' || in[2] != CARD_VERSION || !in[3] ||
+        in[3] > PL_TCP_ADDRESSES)
+        return pl_fail(PL_EPROTOCOL, "tcp: this is not a card of a tcp port (%zu bytes)", length);
+    int count = in[3];
+    memcpy(read.nonce, in + 4, PL_TCP_NONCE);
+    in += CARD_FIXED;
+    for (; read.count < count; read.count++) {
+        union pl_tcp_address *a = &read.address[read.count];
+        size_t size = in < end && *in == 4 ? 4 : 16;
+        if (in == end || (*in != 4 && *in != 6) || (size_t)(end - in) < 3 + size)
+            return pl_fail(PL_EPROTOCOL, "tcp: address %d of a card is cut short or of no known family",
+                           read.count);
+        if (size == 4) {
+            a->v4.sin_family = AF_INET;
+            memcpy(&a->v4.sin_port, in + 1, 2);
+            memcpy(&a->v4.sin_addr, in + 3, 4);
+        } else {
+            a->v6.sin6_family = AF_INET6;
+            memcpy(&a->v6.sin6_port, in + 1, 2);
+            memcpy(&a->v6.sin6_addr, in + 3, 16);
+        }
+        in += 3 + size;
+    }
+    if (in != end)
+        return pl_fail(PL_EPROTOCOL, "tcp: %zu bytes too many in a card", (size_t)(end - in));
+    *card = read;
+    return 0;
+}
+
+static bool has_number(const struct pl_tcp_card *card, const union pl_tcp_address *address)
+{
+    int bits;
+    const unsigned char *number = address_bits(address, &bits);
+    for (int i = 0; i < card->count; i++) {
+        int own_bits;
+        const unsigned char *own = address_bits(&card->address[i], &own_bits);
+        if (own_bits == bits && same_prefix(own, number, bits))
+            return true;
+    }
+    return false;
+}
+
+void pl_tcp_card_prefer(struct pl_tcp_card *card, const struct pl_tcp_card *own)
+{
+    struct pl_tcp_card sorted = *card;
+    sorted.count = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < card->count; i++)
+            if (has_number(own, &card->address[i]) == pass)
+                sorted.address[sorted.count++] = card->address[i];
+    *card = sorted;
+}
+
+socklen_t pl_tcp_address_size(const union pl_tcp_address *address)
+{
+    return address->any.sa_family == AF_INET ? sizeof address->v4 : sizeof address->v6;
+}
+
+const char *pl_tcp_address_text(const union pl_tcp_address *address, char text[PL_TCP_TEXT])
+{
+    char number[INET6_ADDRSTRLEN] = "?";
+    if (address->any.sa_family == AF_INET) {
+        inet_ntop(AF_INET, &address->v4.sin_addr, number, sizeof number);
+        snprintf(text, PL_TCP_TEXT, "%s:%d", number, ntohs(address->v4.sin_port));
+    } else if (address->any.sa_family == AF_INET6) {
+        inet_ntop(AF_INET6, &address->v6.sin6_addr, number, sizeof number);
+        snprintf(text, PL_TCP_TEXT, "[%s]:%d", number, ntohs(address->v6.sin6_port));
+    } else {
+        snprintf(text, PL_TCP_TEXT, "an unknown address");
+    }
+    return text;
+}

@@ -1,0 +1,109 @@
+/* Mutual challenge and response.
+ *
+ *   dialer a                                   listener b
+ *     hello: a, b, card nonce, Na   -------->
+ *                                   <--------   answer: Nb, H(key, "listener" a b card Na Nb)
+ *     proof: H(key, "dialer" ...)   -------->
+ *                                   <--------   verdict
+ *
+ * H is keyed BLAKE2b (libsodium's crypto_generichash). Both numbers are fresh,
+ * so a recorded conversation is of no use; the role is part of what is hashed, so that
+ * a listener's answer cannot be handed back to it as a dialer's proof; the nonce of the
+ * card is in it too, so that a port number which a later job got again is not
+ * taken for the old one. The listener answers first: its answer shows a stranger
+ * only a hash under a key it does not have. What follows is neither encrypted
+ * nor sealed: this keeps strangers out, it does not stop one who sits on the wire.
+ *
+ * Rejected: sending the key itself (readable by whoever listens in our port's
+ * place), and TLS (two more round trips and a library for a thing not asked for).
+ */
+#include "tcp_auth.h"
+
+#include "errors.h"
+
+#include <endian.h>
+#include <sodium.h>
+#include <string.h>
+
+static const unsigned char magic[8] = "PEALtcp1";
+static const unsigned char yes[8] = "accepted";
+
+_Static_assert(sizeof(struct pl_tcp_hello) == 64, "the hello has no holes");
+_Static_assert(sizeof(struct pl_tcp_answer) == 64, "the answer has no holes");
+
+int pl_tcp_auth_init(void)
+{
+    if (sodium_init() < 0)
+        return pl_fail(PL_EUNSUPPORTED, "tcp: libsodium cannot start (no source of random numbers?)");
+    return 0;
+}
+
+void pl_tcp_nonce(void *bytes, size_t size)
+{
+    randombytes_buf(bytes, size);
+}
+
+static void prove(unsigned char out[PL_TCP_KEY], const char *role, const unsigned char *key,
+                  const struct pl_tcp_hello *hello, const unsigned char *listener_nonce)
+{
+    crypto_generichash_state state;
+    crypto_generichash_init(&state, key, PL_TCP_KEY, PL_TCP_KEY);
+    crypto_generichash_update(&state, (const unsigned char *)role, strlen(role));
+    crypto_generichash_update(&state, (const unsigned char *)hello, sizeof *hello);
+    crypto_generichash_update(&state, listener_nonce, PL_TCP_KEY);
+    crypto_generichash_final(&state, out, PL_TCP_KEY);
+}
+
+void pl_tcp_hello_make(struct pl_tcp_hello *hello, int dialer, int listener,
+                       const unsigned char port[PL_TCP_NONCE])
+{
+    memcpy(hello->magic, magic, sizeof magic);
+    hello->dialer = htole32((uint32_t)dialer);
+    hello->listener = htole32((uint32_t)listener);
+    memcpy(hello->port, port, PL_TCP_NONCE);
+    pl_tcp_nonce(hello->nonce, sizeof hello->nonce);
+}
+
+bool pl_tcp_hello_begins(const void *bytes, size_t have)
+{
+    return !memcmp(bytes, magic, have < sizeof magic ? have : sizeof magic);
+}
+
+void pl_tcp_answer_make(struct pl_tcp_answer *answer, const unsigned char *key,
+                        const struct pl_tcp_hello *hello)
+{
+    pl_tcp_nonce(answer->nonce, sizeof answer->nonce);
+    prove(answer->proof, "peal tcp listener", key, hello, answer->nonce);
+}
+
+bool pl_tcp_answer_holds(const struct pl_tcp_answer *answer, const unsigned char *key,
+                         const struct pl_tcp_hello *hello)
+{
+    unsigned char wanted[PL_TCP_KEY];
+    prove(wanted, "peal tcp listener", key, hello, answer->nonce);
+    return !sodium_memcmp(wanted, answer->proof, sizeof wanted);
+}
+
+void pl_tcp_proof_make(struct pl_tcp_proof *proof, const unsigned char *key, const struct pl_tcp_hello *hello,
+                       const struct pl_tcp_answer *answer)
+{
+    prove(proof->proof, "peal tcp dialer", key, hello, answer->nonce);
+}
+
+bool pl_tcp_proof_holds(const struct pl_tcp_proof *proof, const unsigned char *key,
+                        const struct pl_tcp_hello *hello, const struct pl_tcp_answer *answer)
+{
+    unsigned char wanted[PL_TCP_KEY];
+    prove(wanted, "peal tcp dialer", key, hello, answer->nonce);
+    return !sodium_memcmp(wanted, proof->proof, sizeof wanted);
+}
+
+void pl_tcp_verdict_make(struct pl_tcp_verdict *verdict)
+{
+    memcpy(verdict->accepted, yes, sizeof yes);
+}
+
+bool pl_tcp_verdict_holds(const struct pl_tcp_verdict *verdict)
+{
+    return !memcmp(verdict->accepted, yes, sizeof yes);
+}
