@@ -155,8 +155,12 @@ static int push(struct pl_shm_port *port, struct pl_shm_peer *peer)
         if (!node)
             break;
         struct pl_parcel *parcel = pl_container(node, struct pl_parcel, link);
-        if (!write_some(peer, parcel->operation, &parcel->header, &wrote))
+        if (!write_some(peer, parcel->operation, &parcel->header, &wrote)) {
+            if (peer->out.tail - peer->out.head > PL_RING_CELLS)
+                pl_shm_condemn(port, peer, PL_EPROTOCOL, "rank %d wrote garbage into shared memory",
+                               peer->endpoint.peer);
             break;
+        }
         struct pl_operation *operation = dequeue(port, peer);
         events++;
         operation->done(operation, 0);

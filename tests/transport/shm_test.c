@@ -1,0 +1,321 @@
+/* What only the shared-memory transport has: peers killed in the middle of a frame,
+ * garbage in a ring, a kernel that refuses process_vm_readv, sparse segments,
+ * the heap, and more senders than are looked at in each round. */
+#include "errors.h"
+#include "harness.h"
+#include "shm.h"
+#include "shm_ring.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static const struct flavour shm_flavour = {.transport = &pl_shm, .name = "shm"};
+
+static void run_party(int size, party_body *body)
+{
+    char text[2048];
+    int result = party_run(&shm_flavour, size, body, false, text, sizeof text);
+    if (result == 2)
+        cr_skip_test("shm cannot run here: %s", text);
+    cr_assert(result == 0, "%s", text);
+}
+
+/* ---- death ---- */
+
+static void die_in_midstream(struct party *p)
+{
+    enum { LONG = 32 << 20 };
+    p->tolerant = true;
+    party_barrier(p, true); /* all are connected */
+    if (p->rank == 1) {
+        for (int i = 0; i < 100; i++)
+            party_send(p, 0, 40, 0);
+        party_send(p, 0, LONG, 1);
+        CHECK(p, p->outstanding == 1, "the whole frame fitted");
+        party_die(p);
+    }
+    UNTIL(p, p->from[1].lost == 1);
+    CHECK(p, p->from[1].marks[0] == 100, "%d short frames", (int)p->from[1].marks[0]);
+    CHECK(p, p->from[1].marks[1] == 0 && p->from[1].broken == 1, "the long frame did not end in an error");
+    CHECK(p, party_send(p, 1, 8, 0) == PL_EPEER, "a send to the dead: %s", pl_fail_text());
+    CHECK(p, strstr(pl_fail_text(), "of rank 1 is gone"), "text: %s", pl_fail_text());
+}
+
+Test(shm, killed_in_midstream)
+{
+    run_party(2, die_in_midstream);
+}
+
+static void die_with_all_written(struct party *p)
+{
+    p->tolerant = true;
+    party_barrier(p, true); /* all are connected */
+    if (p->rank == 1) {
+        for (int i = 0; i < 200; i++)
+            party_send(p, 0, (size_t)i, 0);
+        party_die(p);
+    }
+    usleep(50000);
+    UNTIL(p, p->from[1].lost == 1);
+    CHECK(p, p->from[1].marks[0] == 200, "%d frames of 200", (int)p->from[1].marks[0]);
+}
+
+Test(shm, what_the_dead_wrote_arrives)
+{
+    run_party(2, die_with_all_written);
+}
+
+/* ---- garbage ---- */
+
+/* This process's mapping of a ring it writes to, found by its length. */
+static struct pl_ring *find_ring(void)
+{
+    char line[512];
+    struct pl_ring *ring = NULL;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (fgets(line, sizeof line, maps)) {
+        unsigned long from, to;
+        if (strstr(line, "/memfd:peal-segment") && sscanf(line, "%lx-%lx", &from, &to) == 2 &&
+            to - from == PL_RING_BYTES)
+            ring = (struct pl_ring *)from;
+    }
+    fclose(maps);
+    return ring;
+}
+
+static void scribble(struct party *p)
+{
+    p->tolerant = true;
+    if (p->rank == 1) {
+        party_send(p, 0, 8, 0);
+        struct pl_ring *ring = find_ring();
+        CHECK(p, ring, "no ring is mapped");
+        srand(7);
+        for (int i = 0; i < PL_RING_CELLS; i++)
+            ring->cells[i].word = (uint64_t)rand() << 33 ^ (uint64_t)rand() << 8 ^ 9;
+        party_barrier(p, false);
+        party_barrier(p, false);
+        return;
+    }
+    party_barrier(p, false);
+    if (p->rank == 0)
+        UNTIL(p, p->from[1].lost == 1);
+    if (p->rank == 2)
+        party_send(p, 0, 100000, 2);
+    if (p->rank == 0) {
+        UNTIL(p, p->from[2].marks[2] == 1);
+        CHECK(p, party_send(p, 1, 8, 0) == PL_EPROTOCOL, "text: %s", pl_fail_text());
+    }
+    UNTIL(p, p->outstanding == 0);
+    party_barrier(p, false);
+}
+
+Test(shm, garbage_in_a_ring)
+{
+    run_party(3, scribble);
+}
+
+/* ---- a kernel that refuses ---- */
+
+static bool refuse_process_vm(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_writev, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof code / sizeof *code, code};
+    return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+static void refused(struct party *p)
+{
+    CHECK(p, refuse_process_vm(), "no filter could be set: %s", strerror(errno));
+    int other = 1 - p->rank;
+    char byte;
+    struct pl_memory_key key = {{0, 0}};
+    struct pl_operation operation = {.length = 0};
+    CHECK(p, !p->transport->reaches(p->to[other]), "memory is reached all the same");
+    CHECK(p, p->transport->get(p->to[other], &byte, (uintptr_t)&byte, &key, 1, &operation) == PL_EUNSUPPORTED,
+          "get: %s", pl_fail_text());
+    party_send(p, other, 3000000, 0);
+    party_settle(p);
+}
+
+Test(shm, process_vm_refused)
+{
+    run_party(2, refused);
+}
+
+/* ---- ports of one process ---- */
+
+struct counter {
+    uint64_t frames, bytes;
+};
+
+static void count_arrived(void *context, int peer, const struct pl_header *header, size_t length,
+                          const void *payload, struct pl_landing *landing)
+{
+    struct counter *counter = context;
+    counter->frames++;
+    counter->bytes += length;
+    if (length && !payload)
+        *landing = (struct pl_landing){NULL, 0, NULL};
+}
+
+static void count_landed(void *context, int peer, const struct pl_landing *landing, size_t length, int status)
+{
+}
+
+static void count_lost(void *context, int peer, int error, const char *cause)
+{
+}
+
+static void count_describe(void *context, char *text, size_t size)
+{
+}
+
+static const struct pl_upcalls counting = {count_arrived, count_landed, count_lost, count_describe};
+
+static struct pl_port *open_port(int rank, int size, struct counter *counter)
+{
+    static struct pl_config config = {.timeout = 1};
+    struct pl_port_params params = {.rank = rank,
+                                    .size = size,
+                                    .local_size = size,
+                                    .config = &config,
+                                    .upcalls = &counting,
+                                    .context = counter};
+    struct pl_port *port = NULL;
+    int error = pl_shm.open(&params, &port);
+    cr_assert(error == 0, "%s", pl_fail_text());
+    return port;
+}
+
+/* Bytes that this process's memfds of that name really take. */
+static size_t memory_of(const char *name)
+{
+    size_t bytes = 0;
+    for (int fd = 0; fd < 1024; fd++) {
+        char path[64], target[128];
+        struct stat status;
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        ssize_t length = readlink(path, target, sizeof target - 1);
+        target[length < 0 ? 0 : length] = 0;
+        if (strstr(target, name) && !fstat(fd, &status))
+            bytes += (size_t)status.st_blocks * 512;
+    }
+    return bytes;
+}
+
+Test(shm, thousands_of_ranks_cost_nothing)
+{
+    struct counter counter = {0, 0};
+    struct pl_port *low = open_port(3, 20000, &counter), *high = open_port(19999, 20000, &counter);
+    cr_assert_leq(memory_of("peal-segment"), 64 << 10);
+    unsigned char card[PL_CARD_MAX];
+    size_t length;
+    struct pl_endpoint *to;
+    struct pl_operation operation = {.payload = "peal", .length = 4};
+    cr_assert_eq(pl_shm.address(high, card, &length), 0);
+    cr_assert_eq(pl_shm.connect(low, 19999, card, length, &to), 0, "%s", pl_fail_text());
+    cr_assert_eq(pl_shm.send(to, &operation), 0, "%s", pl_fail_text());
+    while (pl_shm.progress(high) == 0)
+        ;
+    cr_assert_eq(counter.frames, 1);
+    cr_assert_leq(memory_of("peal-segment"), 128 << 10);
+    pl_shm.close(low);
+    pl_shm.close(high);
+    cr_assert_eq(memory_of("peal-"), 0);
+}
+
+Test(shm, more_senders_than_a_round_looks_at)
+{
+    enum { SENDERS = 100, FRAMES = 50 };
+    struct counter counter = {0, 0}, unused = {0, 0};
+    struct pl_port *receiver = open_port(0, SENDERS + 1, &counter), *senders[SENDERS];
+    struct pl_endpoint *to[SENDERS];
+    unsigned char card[PL_CARD_MAX];
+    size_t length;
+    cr_assert_eq(pl_shm.address(receiver, card, &length), 0);
+    for (int i = 0; i < SENDERS; i++) {
+        senders[i] = open_port(i + 1, SENDERS + 1, &unused);
+        cr_assert_eq(pl_shm.connect(senders[i], 0, card, length, &to[i]), 0, "%s", pl_fail_text());
+    }
+    for (int k = 0; k < FRAMES; k++) {
+        for (int i = 0; i < SENDERS; i++) {
+            struct pl_operation operation = {.payload = card, .length = (size_t)(i % 64)};
+            cr_assert_eq(pl_shm.send(to[i], &operation), 0);
+        }
+        pl_shm.progress(receiver);
+    }
+    for (int rounds = 0; counter.frames < SENDERS * FRAMES && rounds < 100000; rounds++)
+        pl_shm.progress(receiver);
+    cr_assert_eq(counter.frames, SENDERS * FRAMES);
+    for (int i = 0; i < SENDERS; i++)
+        pl_shm.close(senders[i]);
+    pl_shm.close(receiver);
+}
+
+/* ---- the heap ---- */
+
+Test(shm, heap)
+{
+    enum { PIECES = 200, BIG = 32 << 20 };
+    struct counter counter = {0, 0};
+    struct pl_port *port = open_port(0, 1, &counter);
+    struct {
+        unsigned char *at;
+        size_t length;
+        uint64_t seed;
+    } piece[PIECES] = {{NULL, 0, 0}};
+    srand(11);
+    for (int step = 0; step < 5000; step++) {
+        int i = rand() % PIECES;
+        if (piece[i].at) {
+            cr_assert_eq(pattern_check(piece[i].at, piece[i].length, piece[i].seed), -1);
+            cr_assert(pl_shm.free(port, piece[i].at));
+        }
+        piece[i].length = (size_t)rand() % (rand() % 8 ? 300 : 20000);
+        piece[i].seed = (uint64_t)step;
+        piece[i].at = pl_shm.alloc(port, piece[i].length);
+        cr_assert(piece[i].at && (uintptr_t)piece[i].at % 64 == 0, "%s", pl_fail_text());
+        pattern_fill(piece[i].at, piece[i].length, piece[i].seed);
+    }
+    for (int i = 0; i < PIECES; i++)
+        cr_assert(!piece[i].at || pl_shm.free(port, piece[i].at));
+    size_t before = memory_of("peal-heap");
+    void *big = pl_shm.alloc(port, BIG);
+    cr_assert(big && memory_of("peal-heap") >= BIG);
+    cr_assert(pl_shm.free(port, big) && !pl_shm.free(port, big) && !pl_shm.free(port, &counter));
+    cr_assert_leq(memory_of("peal-heap"), before);
+    cr_assert_null(pl_shm.alloc(port, SIZE_MAX - 5));
+    cr_assert_null(pl_shm.alloc(port, (size_t)1 << 50));
+    cr_assert(strstr(pl_fail_text(), "shared memory"), "%s", pl_fail_text());
+    pl_shm.close(port);
+    cr_assert_eq(memory_of("peal-"), 0);
+}
+
+Test(shm, nothing_has_a_name)
+{
+    struct counter counter = {0, 0};
+    struct pl_port *port = open_port(0, 2, &counter);
+    cr_assert_not_null(pl_shm.alloc(port, 100000));
+    char line[512];
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (fgets(line, sizeof line, maps))
+        cr_assert(!strstr(line, "peal-") || strstr(line, "/memfd:"), "%s", line);
+    fclose(maps);
+    pl_shm.close(port);
+}
