@@ -129,14 +129,16 @@ static void settle(struct pl_job *job, int64_t now)
         job->over_at = pl_now();
     }
     int64_t quiet_since = job->output.active > job->over_at ? job->output.active : job->over_at;
-    if (job->swept && !pl_output_waits(&job->output) && now - quiet_since >= MILLISECONDS(OUTPUT_GRACE_MS))
+    bool quiet = now - quiet_since >= MILLISECONDS(OUTPUT_GRACE_MS);
+    if (job->swept && !pl_output_waits(&job->output) && quiet)
         pl_output_close(&job->output);
+    job->given_up = job->swept && job->impatient && quiet;
 }
 
 static bool over(const struct pl_job *job)
 {
     return !job->alive && job->swept &&
-           (job->impatient || (!job->output.open && !pl_output_waits(&job->output)));
+           (job->given_up || (!job->output.open && !pl_output_waits(&job->output)));
 }
 
 static int64_t sooner(int64_t a, int64_t b)

@@ -47,7 +47,8 @@ struct pl_job {
     int64_t act_at; /* when to use more force, 0: never */
     int64_t timeout_at;
     int64_t over_at; /* when the last rank ended, 0: not yet */
-    bool impatient;  /* the user asked twice: what cannot be written is dropped */
+    bool impatient;  /* the user asked twice: output that nobody takes is dropped */
+    bool given_up;   /* it was */
     bool swept;      /* what the ranks left behind was killed */
 };
 

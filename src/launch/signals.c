@@ -20,7 +20,7 @@ static const int watched[] = {SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2
 
 static void ask_to_end(struct pl_job *job, int number)
 {
-    if (job->over_at || job->phase == PL_KILLED)
+    if (job->over_at || job->phase != PL_RUNNING)
         job->impatient = true;
     if (job->phase != PL_RUNNING) {
         if (job->phase == PL_SIGNALLED)
