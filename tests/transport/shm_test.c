@@ -64,7 +64,8 @@ static void die_with_all_written(struct party *p)
             party_send(p, 0, (size_t)i, 0);
         party_die(p);
     }
-    usleep(50000);
+    usleep(100000);
+    p->transport->sleep(p->port, 0, NULL, 0); /* sees the death before anything was read */
     UNTIL(p, p->from[1].lost == 1);
     CHECK(p, p->from[1].marks[0] == 200, "%d frames of 200", (int)p->from[1].marks[0]);
 }
@@ -162,6 +163,7 @@ Test(shm, process_vm_refused)
 
 struct counter {
     uint64_t frames, bytes;
+    int lost;
 };
 
 static void count_arrived(void *context, int peer, const struct pl_header *header, size_t length,
@@ -180,6 +182,7 @@ static void count_landed(void *context, int peer, const struct pl_landing *landi
 
 static void count_lost(void *context, int peer, int error, const char *cause)
 {
+    ((struct counter *)context)->lost = error;
 }
 
 static void count_describe(void *context, char *text, size_t size)
@@ -221,7 +224,7 @@ static size_t memory_of(const char *name)
 
 Test(shm, thousands_of_ranks_cost_nothing)
 {
-    struct counter counter = {0, 0};
+    struct counter counter = {0, 0, 0};
     struct pl_port *low = open_port(3, 20000, &counter), *high = open_port(19999, 20000, &counter);
     cr_assert_leq(memory_of("peal-segment"), 64 << 10);
     unsigned char card[PL_CARD_MAX];
@@ -243,7 +246,7 @@ Test(shm, thousands_of_ranks_cost_nothing)
 Test(shm, more_senders_than_a_round_looks_at)
 {
     enum { SENDERS = 100, FRAMES = 50 };
-    struct counter counter = {0, 0}, unused = {0, 0};
+    struct counter counter = {0, 0, 0}, unused = {0, 0, 0};
     struct pl_port *receiver = open_port(0, SENDERS + 1, &counter), *senders[SENDERS];
     struct pl_endpoint *to[SENDERS];
     unsigned char card[PL_CARD_MAX];
@@ -268,12 +271,67 @@ Test(shm, more_senders_than_a_round_looks_at)
     pl_shm.close(receiver);
 }
 
+/* Plausible records, each wrong in one way, behind one good one (so the next has number 1). */
+static void write_wrong(struct pl_ring *ring, int way)
+{
+    const uint64_t words[] = {
+        PL_WORD(PL_RECORD_FRAME, PL_RECORD_MAX + 1, 1), /* too long */
+        PL_WORD(PL_RECORD_FRAME, 8, 2),                 /* not its turn */
+        PL_WORD(PL_RECORD_SKIP + 1, 8, 1),              /* no such kind */
+        PL_WORD(PL_RECORD_MORE, 8, 1),                  /* more of nothing */
+        PL_WORD(PL_RECORD_FIRST, 100, 1),               /* longer than its own total */
+    };
+    for (uint32_t i = 0; i < PL_RING_CELLS; i++) {
+        memset(ring->cells[i].data, 0, PL_CELL_INLINE);
+        ring->cells[i].word = words[way];
+    }
+}
+
+/* Good records up to the last cell, in which one begins that is longer than what is left. */
+static void write_over_the_end(struct pl_ring *ring)
+{
+    uint32_t next = pl_ring_start(1) + 1;
+    for (uint32_t i = next; i < PL_RING_CELLS; i++)
+        ring->cells[i].word =
+            PL_WORD(PL_RECORD_FRAME, i + 1 == PL_RING_CELLS ? PL_RECORD_MAX : 8, 1 + i - next);
+}
+
+Test(shm, records_that_are_wrong_in_one_way)
+{
+    enum { WAYS = 5 };
+    for (int way = 0; way <= WAYS; way++) {
+        struct counter counter = {0, 0, 0}, unused = {0, 0, 0};
+        struct pl_port *receiver = open_port(0, 2, &counter), *sender = open_port(1, 2, &unused);
+        unsigned char card[PL_CARD_MAX];
+        size_t length;
+        struct pl_endpoint *to;
+        struct pl_operation operation = {.payload = "peal", .length = 4};
+        cr_assert_eq(pl_shm.address(receiver, card, &length), 0);
+        cr_assert_eq(pl_shm.connect(sender, 0, card, length, &to), 0, "%s", pl_fail_text());
+        cr_assert_eq(pl_shm.send(to, &operation), 0, "%s", pl_fail_text());
+        while (!counter.frames)
+            pl_shm.progress(receiver);
+        struct pl_ring *ring = find_ring();
+        cr_assert_not_null(ring);
+        if (way < WAYS)
+            write_wrong(ring, way);
+        else
+            write_over_the_end(ring);
+        for (int rounds = 0; !counter.lost && rounds < 1000; rounds++)
+            pl_shm.progress(receiver);
+        cr_assert_eq(counter.lost, PL_EPROTOCOL, "way %d ended in %d", way, counter.lost);
+        cr_assert_leq(counter.bytes, 4 + 8 * PL_RING_CELLS);
+        pl_shm.close(sender);
+        pl_shm.close(receiver);
+    }
+}
+
 /* ---- the heap ---- */
 
 Test(shm, heap)
 {
     enum { PIECES = 200, BIG = 32 << 20 };
-    struct counter counter = {0, 0};
+    struct counter counter = {0, 0, 0};
     struct pl_port *port = open_port(0, 1, &counter);
     struct {
         unsigned char *at;
@@ -309,7 +367,7 @@ Test(shm, heap)
 
 Test(shm, nothing_has_a_name)
 {
-    struct counter counter = {0, 0};
+    struct counter counter = {0, 0, 0};
     struct pl_port *port = open_port(0, 2, &counter);
     cr_assert_not_null(pl_shm.alloc(port, 100000));
     char line[512];
