@@ -82,6 +82,19 @@ int pl_return(struct pl_mpi *mpi, struct pl_comm *comm, int error)
     return class;
 }
 
+const char *pl_callback_begin(struct pl_mpi *mpi)
+{
+    const char *call = mpi->rank->call;
+    pl_leave(mpi->rank);
+    return call;
+}
+
+void pl_callback_end(struct pl_mpi *mpi, const char *call)
+{
+    pl_enter(mpi->rank);
+    mpi->rank->call = call;
+}
+
 int pl_check_count(MPI_Count count)
 {
     return count >= 0 ? 0 : pl_bad(MPI_ERR_COUNT, "count %lld is negative", (long long)count);
