@@ -91,7 +91,9 @@ int pl_check_buffer(const void *buffer, MPI_Count count, const struct pl_datatyp
 {
     if (buffer == MPI_IN_PLACE)
         return pl_bad(MPI_ERR_BUFFER, "MPI_IN_PLACE is not allowed for this buffer");
-    if (!buffer && count && type->size)
+    if (!type->committed)
+        return pl_bad(MPI_ERR_TYPE, "the datatype is not committed: call MPI_Type_commit first");
+    if (!buffer && count && type->size && (type->contiguous || type->predefined))
         return pl_bad(MPI_ERR_BUFFER, "the buffer is NULL but the count is %lld", (long long)count);
     return 0;
 }

@@ -60,6 +60,7 @@ void pl_mpi_request_begin_run(struct pl_mpi_request *request)
     base->rank = request->mpi->rank;
     base->complete = base->cancelled = base->matched = false;
     base->is_send = true;
+    base->type = NULL;
     base->cookie = 0;
     base->error = 0;
     base->text = NULL;

@@ -15,13 +15,15 @@
 #include <stdint.h>
 
 struct pl_comm;
+struct pl_datatype;
 struct pl_rank;
 
 #define PL_ANY_SOURCE (-1)
 #define PL_ANY_TAG    (-2)
 #define PL_PROC_NULL  (-3)
 
-enum pl_channel { PL_CHANNEL_USER, PL_CHANNEL_COLLECTIVE }; /* the two contexts of a communicator */
+/* The contexts of a communicator. */
+enum pl_channel { PL_CHANNEL_USER, PL_CHANNEL_COLLECTIVE, PL_CHANNEL_PARTITIONED, PL_CHANNELS };
 enum pl_mode { PL_MODE_STANDARD, PL_MODE_SYNCHRONOUS };
 
 struct pl_request {
@@ -43,7 +45,7 @@ struct pl_request {
     /* p2p's own from here on */
     struct pl_comm *comm;
     void *buffer;
-    size_t capacity;    /* receive: bytes of buffer */
+    size_t capacity;    /* receive: bytes of data in buffer; send: bytes the receiver asked for */
     uint64_t context;   /* matching key: communicator and channel */
     uint64_t sequence;  /* order of posting */
     uint32_t signature; /* collective contract; 0: none */
@@ -53,6 +55,10 @@ struct pl_request {
     uint32_t remote_cookie;
     struct pl_memory_key key;
     bool registered;
+    const struct pl_datatype *type; /* held: how the data lies in buffer; NULL: plain bytes */
+    unsigned char *staging;         /* typed: packed bytes on their way, or NULL */
+    size_t moved;                   /* bytes that went in segments so far */
+    size_t segment;                 /* bytes of one, at most */
     struct pl_operation operation;
 };
 
@@ -63,9 +69,19 @@ void pl_send_start(struct pl_request *request, struct pl_comm *comm, enum pl_cha
                    enum pl_mode mode, const void *buffer, size_t length, int destination, int tag,
                    uint32_t signature);
 
+/* The same with the data of a datatype at `buffer`: `length` bytes of it are packed, in segments where the
+ * message is long. The type is held until the request is complete. */
+void pl_send_start_typed(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel,
+                         enum pl_mode mode, const void *buffer, size_t length, int destination, int tag,
+                         uint32_t signature, const struct pl_datatype *type);
+
 /* Starts a receive of at most `capacity` bytes. */
 void pl_recv_start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel, void *buffer,
                    size_t capacity, int source, int tag, uint32_t signature);
+
+void pl_recv_start_typed(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel,
+                         void *buffer, size_t capacity, int source, int tag, uint32_t signature,
+                         const struct pl_datatype *type);
 
 /* Runs progress until the request is complete; spins, yields, then sleeps.
  * Returns its error, whose text is then pl_fail_text(). Does not finish it. */
@@ -86,7 +102,7 @@ int pl_message_tag(const struct pl_message *message);
 size_t pl_message_length(const struct pl_message *message);
 /* Receives a taken message. The message is p2p's again. */
 void pl_message_recv(struct pl_request *request, struct pl_comm *comm, struct pl_message *message,
-                     void *buffer, size_t capacity);
+                     void *buffer, size_t capacity, const struct pl_datatype *type); /* NULL: plain bytes */
 
 /* Cancels a receive that is not matched yet: it completes as cancelled. Returns whether it did. */
 bool pl_request_cancel(struct pl_request *request);
