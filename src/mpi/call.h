@@ -50,6 +50,7 @@ struct pl_mpi {
     struct pl_errhandler fatal, abort, returns;
     struct pl_group *empty;
     struct pl_list free_requests;
+    char *type_names[256]; /* that the program gave to predefined datatypes */
 };
 
 /* Begins a call that needs MPI to be up; ends the program with a clear line when it is not. */

@@ -32,7 +32,8 @@ static void set_uneven(struct pl_data *data, const void *buf, size_t count, cons
     data->buffer = (void *)((uintptr_t)buf + (data->type ? 0 : (uintptr_t)offset));
 }
 
-static inline int set_data(struct pl_data *data, const void *buf, MPI_Count count, const struct pl_datatype *type)
+static inline int set_data(struct pl_data *data, const void *buf, MPI_Count count,
+                           const struct pl_datatype *type)
 {
     data->buffer = (void *)(uintptr_t)buf;
     data->type = NULL;
@@ -44,7 +45,8 @@ static inline int set_data(struct pl_data *data, const void *buf, MPI_Count coun
     return 0;
 }
 
-int pl_data_of(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datatype datatype, struct pl_data *data)
+int pl_data_of(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datatype datatype,
+               struct pl_data *data)
 {
     const struct pl_datatype *type;
     int error = pl_check_count(count);
@@ -55,8 +57,8 @@ int pl_data_of(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datatyp
     return error ? error : set_data(data, buf, count, type);
 }
 
-int pl_message_check(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datatype datatype, int peer, int tag,
-                     MPI_Comm comm, bool receive, struct pl_message_args *args)
+int pl_message_check(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datatype datatype, int peer,
+                     int tag, MPI_Comm comm, bool receive, struct pl_message_args *args)
 {
     const struct pl_datatype *type;
     args->comm = NULL;

@@ -34,7 +34,8 @@ void pl_recv_fetch(struct pl_request *request, const struct pl_envelope *envelop
 void pl_recv_message(struct pl_request *request, struct pl_message *message);
 
 /* What a message lying at `payload` brings to a receive, from byte `position` of it on. */
-static inline void pl_recv_put(struct pl_request *request, size_t position, const void *payload, size_t length)
+static inline void pl_recv_put(struct pl_request *request, size_t position, const void *payload,
+                               size_t length)
 {
     if (__builtin_expect(request->type != NULL, 0))
         pl_unpack(request->type, position, request->buffer, payload, length);
@@ -56,7 +57,7 @@ void pl_request_copy(struct pl_request *receive, struct pl_request *send, size_t
 void pl_typed_send(struct pl_request *request, const struct pl_envelope *cts, size_t length);
 /* Reads `length` bytes from the sender's memory in segments; `done` follows, with 0 or an error. */
 void pl_typed_get(struct pl_request *request, const struct pl_rts *rts, size_t length,
-                          void (*done)(struct pl_request *request, int status));
+                  void (*done)(struct pl_request *request, int status));
 
 /* The upcalls that p2p hands to every port. */
 extern const struct pl_upcalls pl_p2p_upcalls;

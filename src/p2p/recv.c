@@ -242,7 +242,8 @@ void pl_recv_start_typed(struct pl_request *request, struct pl_comm *comm, enum 
 struct pl_message *pl_message_find(struct pl_comm *comm, enum pl_channel channel, int source, int tag,
                                    bool take)
 {
-    struct pl_message *message = pl_match_find(comm->owner, comm->context * PL_CONTEXTS + channel, source, tag);
+    struct pl_message *message =
+        pl_match_find(comm->owner, comm->context * PL_CONTEXTS + channel, source, tag);
     if (message && take)
         pl_match_remove(message);
     return message;

@@ -126,7 +126,8 @@ int pl_poll(struct pl_rank *rank);
  * rank's lock away meanwhile. */
 int pl_idle(struct pl_rank *rank, unsigned idle);
 
-/* Whether that call would sleep. Who waits for something that no frame brings says so first, and is woken by pl_peer_wake. */
+/* Whether that call would sleep. Who waits for something that no frame brings says so first, and is woken by
+ * pl_peer_wake. */
 bool pl_idle_sleeps(const struct pl_rank *rank, unsigned idle);
 
 #endif

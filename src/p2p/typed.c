@@ -178,7 +178,7 @@ static void segment_read(struct pl_operation *operation, int status)
 }
 
 void pl_typed_get(struct pl_request *request, const struct pl_rts *rts, size_t length,
-                          void (*done)(struct pl_request *request, int status))
+                  void (*done)(struct pl_request *request, int status))
 {
     struct fetch *fetch = pl_typed_stage(request, sizeof *fetch + smaller(length, PL_SEGMENT));
     if (!fetch) {
