@@ -16,11 +16,11 @@
  */
 #include "collectives.h"
 
-#include "board.h"
 #include "choose.h"
 #include "direct.h"
 #include "errors.h"
 #include "rank.h"
+#include "tiny.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,56 +51,9 @@ struct state {          /* comm->collectives */
     struct pl_forced forced;
     struct pl_direct direct;
     struct pl_run *kept;
-    struct pl_board *board; /* NULL: not made yet, or there is none */
-    bool board_tried;
-    void *board_memory; /* of the rank that gave it */
+    struct pl_tiny tiny;
     struct entry entry[SETS][2];
 };
-
-/* What a rank keeps for all its communicators (rank->collectives_state). */
-struct pl_collectives {
-    bool warned;
-    struct retired *retired;
-};
-
-/* Memory of a board that this rank has left and others perhaps not yet. */
-struct retired {
-    struct retired *next;
-    void *memory;
-    int size;
-};
-
-/* Gives back the boards' memory that nobody looks at any more. At the `end` what others still look at is
- * left to them: it goes with the last mapping of it. */
-static void sweep(struct pl_rank *rank, bool end)
-{
-    struct pl_collectives *own = rank->collectives_state;
-    for (struct retired **link = &own->retired, *item; (item = *link);) {
-        bool empty = pl_board_empty(item->memory, item->size);
-        if (!empty && !end) {
-            link = &item->next;
-            continue;
-        }
-        if (empty)
-            rank->ports[0]->transport->free(rank->ports[0], item->memory);
-        *link = item->next;
-        free(item);
-    }
-}
-
-static void retire_board(struct pl_comm *comm, struct state *state)
-{
-    struct pl_rank *rank = comm->owner;
-    struct pl_collectives *own = rank->collectives_state;
-    pl_board_destroy(state->board);
-    struct retired *item = state->board_memory ? malloc(sizeof *item) : NULL;
-    if (item) {
-        *item = (struct retired){own->retired, state->board_memory, comm->size};
-        own->retired = item;
-    }
-    if (own->retired)
-        sweep(rank, false);
-}
 
 static void state_free(struct pl_comm *comm)
 {
@@ -113,7 +66,7 @@ static void state_free(struct pl_comm *comm)
         state->kept = run->next;
         free(run);
     }
-    retire_board(comm, state);
+    pl_tiny_close(&state->tiny, comm);
     free(state);
     comm->collectives = NULL;
 }
@@ -146,7 +99,6 @@ static struct state *state_create(struct pl_comm *comm)
     own->warned = true;
     pl_forced_read(&state->forced, rank->config.algorithm, first);
     pl_forced_read(&state->forced, comm->algorithm, comm->rank == 0);
-    rank->explain = pl_coll_explain;
     comm->collectives = state;
     comm->collectives_free = state_free;
     return state;
@@ -233,9 +185,9 @@ static int key_of(const struct pl_coll_call *call, struct key *key)
     *key = (struct key){.collective = call->collective, .in_place = call->in_place, .root = call->root};
     if (!type)
         return 0;
-    if (!type->contiguous && !(sums && type->lb == 0 && type->extent >= (ptrdiff_t)type->size))
-        return pl_fail(PL_EUNSUPPORTED, "%s of the non-contiguous type %s: it must be packed first",
-                       pl_collective_name(call->collective), type->name ? type->name : "(derived)");
+    if (!type->contiguous && !(sums && type->predefined))
+        return pl_fail(PL_EUNSUPPORTED, "%s of type %s, which has gaps: it must be packed first",
+                       pl_collective_name(call->collective), type->name);
     key->element = sums ? (size_t)type->extent : type->size;
     key->count = key->element ? call->count : 0;
     if (!sums && key->element) { /* bytes alone matter, so that all types share their schedules */
@@ -362,83 +314,29 @@ static int run_blocking(const struct pl_coll_call *call)
     return pl_run_end(run);
 }
 
-/* All ranks of the communicator make the board together: the first gives the memory. */
-static int make_board(struct pl_comm *comm, struct state *state)
-{
-    struct pl_rank *rank = comm->owner;
-    struct pl_port *port = rank->ports[0];
-    size_t bytes = pl_board_bytes(comm->size);
-    void *memory = comm->rank ? NULL : port->transport->alloc(port, bytes);
-    if (memory)
-        memset(memory, 0, bytes);
-    state->board_memory = memory;
-    uint64_t address = (uintptr_t)memory;
-    const struct pl_datatype *type = pl_datatype_predefined(PL_HANDLE_BYTE);
-    struct pl_coll_call tell = {
-        .collective = PL_BCAST, .out = &address, .count = sizeof address, .type = type, .comm = comm};
-    int error = run_blocking(&tell);
-    if (error)
-        return error;
-    if (comm->rank && address) {
-        struct pl_endpoint *giver = pl_peer_endpoint(rank, comm->group->peers[0]);
-        memory = giver ? giver->transport->map(giver, address, bytes) : NULL;
-    }
-    struct pl_board *board = memory ? pl_board_create(comm, memory) : NULL;
-    unsigned char mine = board != NULL, all;
-    struct pl_coll_call agree = {.collective = PL_ALLREDUCE,
-                                 .in = &mine,
-                                 .out = &all,
-                                 .count = 1,
-                                 .type = type,
-                                 .op = pl_op_predefined(PL_HANDLE_BAND),
-                                 .comm = comm};
-    error = run_blocking(&agree);
-    if (!error && all)
-        state->board = board;
-    else
-        pl_board_destroy(board);
-    return error;
-}
-
-/* Whether the board may serve the call: all ranks must come to the same answer. */
-static bool tiny(const struct pl_coll_call *call, const struct state *state)
-{
-    const struct pl_comm *comm = call->comm;
-    enum pl_collective what = call->collective;
-    if (what != PL_ALLREDUCE && what != PL_BARRIER && what != PL_BCAST && what != PL_REDUCE)
-        return false;
-    if (comm->size < 2 || comm->size > PL_BOARD_RANKS || comm->hosts > 1 || comm->owner->fabric ||
-        state->forced.algorithm[what] || (state->board_tried && !state->board))
-        return false;
-    return !call->type || (call->type->contiguous && call->count * call->type->size <= PL_BOARD_BYTES);
-}
-
 int pl_coll_blocking(const struct pl_coll_call *call)
 {
     struct pl_comm *comm = call->comm;
     struct state *state = comm->collectives ? comm->collectives : state_create(comm);
     if (!state)
         return PL_ENOMEM;
-    if (!tiny(call, state))
+    if (state->forced.algorithm[call->collective] || !pl_tiny_wanted(&state->tiny, call))
         return run_blocking(call);
-    if (!state->board_tried) {
-        state->board_tried = true;
-        int error = make_board(comm, state);
-        if (error)
-            return error;
-    }
-    if (!state->board)
+    int error = pl_tiny_open(&state->tiny, comm, run_blocking);
+    if (error)
+        return error;
+    if (!state->tiny.board)
         return run_blocking(call);
     struct key key;
-    int error = key_of(call, &key);
-    return error ? error : pl_board_call(state->board, call, signature_of(call, &key));
+    error = key_of(call, &key);
+    return error ? error : pl_board_call(state->tiny.board, call, signature_of(call, &key));
 }
 
 void pl_collectives_finish(struct pl_rank *rank)
 {
     if (!rank->collectives_state)
         return;
-    sweep(rank, true);
+    pl_tiny_finish(rank);
     free(rank->collectives_state);
     rank->collectives_state = NULL;
 }

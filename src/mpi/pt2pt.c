@@ -18,10 +18,11 @@ static int check_tag(int tag, bool any)
 
 static int check_rank(const struct pl_comm *comm, int rank, bool any)
 {
-    if ((rank >= 0 && rank < comm->size) || rank == MPI_PROC_NULL || (any && rank == MPI_ANY_SOURCE))
+    int size = comm->target->size;
+    if ((rank >= 0 && rank < size) || rank == MPI_PROC_NULL || (any && rank == MPI_ANY_SOURCE))
         return 0;
     return pl_bad(MPI_ERR_RANK, "there is no rank %d in %s, which has %d ranks (0..%d)", rank, comm->name,
-                  comm->size, comm->size - 1);
+                  size, size - 1);
 }
 
 /* Data with gaps, or beside its address. */
@@ -37,9 +38,9 @@ static inline int set_data(struct pl_data *data, const void *buf, MPI_Count coun
 {
     data->buffer = (void *)(uintptr_t)buf;
     data->type = NULL;
-    if (__builtin_mul_overflow((size_t)count, type->size, &data->length))
-        return pl_bad(MPI_ERR_COUNT, "%lld elements of %zu bytes are more than any memory", (long long)count,
-                      type->size);
+    int error = pl_check_length(count, type, &data->length);
+    if (error)
+        return error;
     if (__builtin_expect(!type->contiguous, 0))
         set_uneven(data, buf, (size_t)count, type);
     return 0;

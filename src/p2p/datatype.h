@@ -96,10 +96,8 @@ struct pl_datatype {
         struct pl_datatype *type); /* the last reference is gone: frees recipe, attributes, name */
 };
 
-enum {
-    PL_HANDLE_BYTE = 0x247,
-    PL_HANDLE_BAND = 0x028
-}; /* MPI_BYTE and MPI_BAND, for the library's own calls */
+/* MPI_BYTE and MPI_BAND, for the library's own calls. */
+enum { PL_HANDLE_BYTE = 0x247, PL_HANDLE_BAND = 0x028 };
 
 /* The predefined type with this handle value (mpi-abi's 0x200..0x2ff), or NULL: no such type here. */
 const struct pl_datatype *pl_datatype_predefined(uintptr_t handle);

@@ -7,7 +7,12 @@
 
 #include <string.h>
 
-enum { PL_CONTEXTS = 4 }; /* channels of a communicator in the context of an envelope, rounded up */
+
+/* The context in the envelopes of one channel of a communicator. */
+static inline uint64_t pl_context_of(const struct pl_comm *comm, enum pl_channel channel)
+{
+    return comm->context << PL_CHANNEL_BITS | channel;
+}
 
 /* Completes the request once; with an error, the text is pl_fail_text(). */
 void pl_request_complete(struct pl_request *request, int error);

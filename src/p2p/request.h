@@ -22,8 +22,10 @@ struct pl_rank;
 #define PL_ANY_TAG    (-2)
 #define PL_PROC_NULL  (-3)
 
-/* The contexts of a communicator. */
-enum pl_channel { PL_CHANNEL_USER, PL_CHANNEL_COLLECTIVE, PL_CHANNEL_PARTITIONED, PL_CHANNELS };
+/* The contexts of a communicator: the program's messages, those of collectives, and those by which ranks
+ * agree on a new communicator, and partitioned ones. */
+enum pl_channel { PL_CHANNEL_USER, PL_CHANNEL_COLLECTIVE, PL_CHANNEL_AGREE, PL_CHANNEL_PARTITIONED };
+enum { PL_CHANNEL_BITS = 2 };
 enum pl_mode { PL_MODE_STANDARD, PL_MODE_SYNCHRONOUS };
 
 struct pl_request {
