@@ -99,7 +99,6 @@ static struct state *state_create(struct pl_comm *comm)
     own->warned = true;
     pl_forced_read(&state->forced, rank->config.algorithm, first);
     pl_forced_read(&state->forced, comm->algorithm, comm->rank == 0);
-    rank->explain = pl_coll_explain;
     comm->collectives = state;
     comm->collectives_free = state_free;
     return state;
@@ -186,10 +185,12 @@ static int key_of(const struct pl_coll_call *call, struct key *key)
     *key = (struct key){.collective = call->collective, .in_place = call->in_place, .root = call->root};
     if (!type)
         return 0;
-    if (!type->contiguous && !(sums && type->lb == 0 && type->extent >= (ptrdiff_t)type->size))
-        return pl_fail(PL_EUNSUPPORTED, "%s of the non-contiguous type %s: it must be packed first",
+    if (type->lb != 0 || type->extent < (ptrdiff_t)type->size)
+        return pl_fail(PL_EUNSUPPORTED,
+                       "%s of type %s, whose elements overlap or begin elsewhere: it must be "
+                       "packed first",
                        pl_collective_name(call->collective), type->name ? type->name : "(derived)");
-    key->element = sums ? (size_t)type->extent : type->size;
+    key->element = pl_datatype_bytes(type);
     key->count = key->element ? call->count : 0;
     if (!sums && key->element) { /* bytes alone matter, so that all types share their schedules */
         key->count *= key->element;

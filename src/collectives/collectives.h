@@ -12,9 +12,8 @@
  * (scatter, gather, allgather, reduce_scatter, alltoall), whichever of the two types of the MPI call is
  * significant here; the bytes are what counts.
  * Data lies as MPI has it, with the buffers of struct pl_coll_args: bcast's is `out` on every rank; buffers
- * that are not significant may be NULL. In place: `in` (scatter: `out`) is ignored. type: contiguous;
- * reductions also take any type with lb 0, and move its gaps along. What else there is must be packed by the
- * caller: PL_EUNSUPPORTED. */
+ * that are not significant may be NULL. In place: `in` (scatter: `out`) is ignored. type: any with lb 0;
+ * gaps are moved along. What else there is must be packed by the caller: PL_EUNSUPPORTED. */
 struct pl_coll_call {
     enum pl_collective collective;
     const void *in;
@@ -37,7 +36,7 @@ int pl_coll_start(const struct pl_coll_call *call, void (*completed)(struct pl_r
                   struct pl_run **run);
 
 /* Says how the signatures of two ranks' messages differ: "bcast there, allreduce of float with
- * MPI_SUM here". For pl_rank.explain, where the first collective call puts it. */
+ * MPI_SUM here". For pl_rank.explain, set at the start. */
 void pl_coll_explain(struct pl_rank *rank, uint32_t mine, uint32_t theirs, char *text, size_t size);
 
 /* Frees what the rank keeps for all its communicators, which are gone. */

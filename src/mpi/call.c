@@ -109,6 +109,24 @@ int pl_check_buffer(const void *buffer, MPI_Count count, const struct pl_datatyp
     return 0;
 }
 
+int pl_check_length(MPI_Count count, const struct pl_datatype *type, size_t *length)
+{
+    if (!__builtin_mul_overflow((size_t)count, pl_datatype_bytes(type), length) && *length <= PTRDIFF_MAX)
+        return 0;
+    return pl_bad(MPI_ERR_COUNT, "%lld elements of %zu bytes are more than memory can have", (long long)count,
+                  pl_datatype_bytes(type));
+}
+
+int pl_check_op(const struct pl_op *op, const struct pl_datatype *type)
+{
+    if (op->kind == PL_OP_REPLACE || op->kind == PL_OP_NO_OP)
+        return pl_bad(MPI_ERR_OP, "%s is for accumulating into windows, not for reductions", op->name);
+    if (pl_op_defined(op, type))
+        return 0;
+    return pl_bad(MPI_ERR_OP, "%s is not defined for %s", op->name,
+                  type->name[0] ? type->name : "a derived datatype");
+}
+
 int pl_check_root(const struct pl_comm *comm, int root)
 {
     if (root >= 0 && root < comm->size)

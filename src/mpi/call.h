@@ -94,6 +94,10 @@ int pl_group_compare(const struct pl_group *a, const struct pl_group *b);
 /* Checks that recur. */
 int pl_check_count(MPI_Count count);
 int pl_check_buffer(const void *buffer, MPI_Count count, const struct pl_datatype *type);
+/* The bytes that `count` elements take in a message; MPI_ERR_COUNT when no memory has that many. */
+int pl_check_length(MPI_Count count, const struct pl_datatype *type, size_t *length);
+/* An operator that reductions may use and that is defined for the type. */
+int pl_check_op(const struct pl_op *op, const struct pl_datatype *type);
 int pl_check_root(const struct pl_comm *comm, int root);
 /* An output argument that may not be NULL. */
 int pl_check_pointer(const void *pointer, const char *name);

@@ -158,7 +158,7 @@ static int check(struct pl_mpi *mpi, void *buf, MPI_Count count, MPI_Datatype da
     if (!error)
         error = message_of(mpi, handle, message);
     if (!error)
-        *length = (size_t)count * type->size;
+        error = pl_check_length(count, type, length);
     return error;
 }
 

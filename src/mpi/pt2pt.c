@@ -45,7 +45,7 @@ static int check(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datat
     if (!error)
         error = pl_check_buffer(buf, count, args->type);
     if (!error)
-        args->length = (size_t)count * args->type->size;
+        error = pl_check_length(count, args->type, &args->length);
     return error;
 }
 

@@ -62,6 +62,7 @@ struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
         pl_mpi_destroy(mpi);
         return NULL;
     }
+    rank->explain = pl_coll_explain;
     rank->mpi_state = mpi;
     return mpi;
 }
