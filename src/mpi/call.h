@@ -49,7 +49,8 @@ struct pl_mpi {
     char *texts[PL_ERROR_CLASSES]; /* of the latest error of each class */
     struct pl_errhandler fatal, abort, returns;
     struct pl_group *empty;
-    struct pl_list free_requests;
+    struct pl_list free_requests; /* to be used again */
+    struct pl_list given_up;      /* under way, their handles freed */
 };
 
 /* Begins a call that needs MPI to be up; ends the program with a clear line when it is not. */

@@ -48,6 +48,7 @@ struct pl_rank {
     struct pl_cookies cookies;                  /* requests that frames name */
     int lost;                                   /* peers known to be lost */
     uint32_t contexts;                          /* contexts led so far */
+    struct pl_list orphans;                     /* requests given to p2p for good */
 
     struct pl_comm *world, *self;
 

@@ -104,7 +104,6 @@ static void leave_things(void)
     MPI_Info info;
     MPI_Errhandler handler;
     MPI_Request requests[6];
-    void *memory;
     MPI_Comm_dup(MPI_COMM_WORLD, &comm);
     MPI_Barrier(comm);
     MPI_Type_contiguous(3, MPI_INT, &type);
@@ -113,7 +112,6 @@ static void leave_things(void)
     MPI_Info_create(&info);
     MPI_Info_set(info, "a", "b");
     MPI_Comm_create_errhandler((MPI_Comm_errhandler_function *)leave_things, &handler);
-    MPI_Alloc_mem(1000, MPI_INFO_NULL, &memory);
     /* receives that nothing comes for, kept and freed; messages that nobody takes; a send freed while it
      * waits */
     MPI_Irecv(&in[0], 1, MPI_INT, (rank + 1) % size, 1, MPI_COMM_WORLD, &requests[0]);
