@@ -21,6 +21,8 @@ static void recycle(struct pl_mpi_request *request)
     request->type = NULL;
     pl_comm_release(request->comm);
     request->comm = NULL;
+    if (request->freed)
+        pl_list_remove(&request->link);
     pl_list_append(&request->mpi->free_requests, &request->link);
 }
 
@@ -413,6 +415,7 @@ int PMPI_Request_free(MPI_Request *handle)
         } else {
             pl_handle_drop(&mpi->handles[PL_CLASS_REQUEST], request->handle);
             request->freed = true;
+            pl_list_append(&mpi->given_up, &request->link);
         }
         *handle = MPI_REQUEST_NULL;
     }

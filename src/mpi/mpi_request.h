@@ -9,7 +9,7 @@ struct pl_run;
 
 struct pl_mpi_request {
     struct pl_request base; /* a send or receive; of a collective only complete, error and text are used */
-    struct pl_list link;    /* when free */
+    struct pl_list link;    /* when free or given up */
     struct pl_mpi *mpi;
     struct pl_comm *comm; /* held */
     uintptr_t handle;
