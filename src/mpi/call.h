@@ -39,6 +39,19 @@ struct pl_errhandler {
     int references;
 };
 
+/* What a Fortran layer said of its LOGICALs (abi.c), by size: 1, 2, 4, 8, 16 bytes. */
+enum { PL_LOGICAL_SIZES = 5 };
+
+struct pl_fortran_booleans {
+    bool set;
+    unsigned char logical_true[16], logical_false[16];
+};
+
+struct pl_fortran {
+    bool info_set;
+    struct pl_fortran_booleans booleans[PL_LOGICAL_SIZES];
+};
+
 /* What the MPI functions of one rank share. */
 struct pl_mpi {
     struct pl_rank *rank;
@@ -50,6 +63,7 @@ struct pl_mpi {
     struct pl_errhandler fatal, abort, returns;
     struct pl_group *empty;
     struct pl_list free_requests;
+    struct pl_fortran fortran;
 };
 
 /* Begins a call that needs MPI to be up; ends the program with a clear line when it is not. */
