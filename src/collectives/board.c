@@ -57,11 +57,11 @@ struct head {
 struct pl_board {
     struct pl_comm *comm;
     struct head *head;
-    struct row *rows;         /* [size] */
+    struct row *rows;              /* [size] */
     _Atomic unsigned char *asleep; /* [size] */
-    uint32_t next;            /* number of the next call */
-    uint32_t begun;           /* every rank is known to have begun the calls before this one */
-    unsigned char *scratch;   /* [size * PL_BOARD_BYTES] operands of a reduction */
+    uint32_t next;                 /* number of the next call */
+    uint32_t begun;                /* every rank is known to have begun the calls before this one */
+    unsigned char *scratch;        /* [size * PL_BOARD_BYTES] operands of a reduction */
 };
 
 size_t pl_board_bytes(int size)
@@ -221,7 +221,8 @@ static int tree_reduce(const struct pl_coll_call *call, unsigned char *operand, 
     return error;
 }
 
-static int reduce_all(struct pl_board *board, const struct pl_coll_call *call, size_t length, uint32_t signature)
+static int reduce_all(struct pl_board *board, const struct pl_coll_call *call, size_t length,
+                      uint32_t signature)
 {
     int size = board->comm->size;
     for (int rank = 0; rank < size; rank++) {

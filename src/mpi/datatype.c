@@ -78,8 +78,9 @@ int PMPI_Type_contiguous_c(MPI_Count count, MPI_Datatype oldtype, MPI_Datatype *
         error = pl_datatype_of(mpi, oldtype, &old);
     if (!error)
         error = pl_check_pointer(newtype, "newtype");
-    if (!error && !old->contiguous)
-        error = pl_fail(PL_EUNSUPPORTED, "elements of %s have gaps, which is not supported yet", old->name);
+    size_t bytes;
+    if (!error)
+        error = pl_check_length(count, old, &bytes);
     if (error)
         return pl_return(mpi, NULL, error);
     struct pl_datatype *made = malloc(sizeof *made);
@@ -89,9 +90,9 @@ int PMPI_Type_contiguous_c(MPI_Count count, MPI_Datatype oldtype, MPI_Datatype *
         return pl_return(mpi, NULL, pl_fail(PL_ENOMEM, "no memory for a datatype"));
     }
     *made = (struct pl_datatype){.size = old->size * (size_t)count,
-                                 .extent = (ptrdiff_t)(old->size * (size_t)count),
+                                 .extent = (ptrdiff_t)bytes,
                                  .basic = old->basic,
-                                 .contiguous = true,
+                                 .contiguous = old->contiguous,
                                  .handle = handle,
                                  .name = ""};
     *newtype = (MPI_Datatype)handle;

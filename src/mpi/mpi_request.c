@@ -298,7 +298,7 @@ int PMPI_Testall(int count, MPI_Request handles[], int *flag, MPI_Status statuse
 }
 PL_WEAK(Testall)
 
-static int one_of(const char *name, int count, MPI_Request handles[], int *index, int *flag,
+static int one_of(const char *name, bool block, int count, MPI_Request handles[], int *index, int *flag,
                   MPI_Status *status)
 {
     struct pl_mpi *mpi = pl_call(name);
@@ -307,8 +307,10 @@ static int one_of(const char *name, int count, MPI_Request handles[], int *index
     int error = resolve(mpi, count, handles, &active), first = MPI_UNDEFINED;
     if (!error)
         error = pl_check_pointer(index, "index");
+    if (!error && !block)
+        error = pl_check_pointer(flag, "flag");
     if (!error) {
-        enum progress seen = await_one(mpi, active, count, !flag, &first);
+        enum progress seen = await_one(mpi, active, count, block, &first);
         if (flag)
             *flag = seen != NONE_COMPLETE;
         *index = seen == SOME_COMPLETE ? first : MPI_UNDEFINED;
@@ -328,14 +330,13 @@ static int one_of(const char *name, int count, MPI_Request handles[], int *index
 
 int PMPI_Waitany(int count, MPI_Request handles[], int *index, MPI_Status *status)
 {
-    return one_of("MPI_Waitany", count, handles, index, NULL, status);
+    return one_of("MPI_Waitany", true, count, handles, index, NULL, status);
 }
 PL_WEAK(Waitany)
 
 int PMPI_Testany(int count, MPI_Request handles[], int *index, int *flag, MPI_Status *status)
 {
-    int ignored;
-    return one_of("MPI_Testany", count, handles, index, flag ? flag : &ignored, status);
+    return one_of("MPI_Testany", false, count, handles, index, flag, status);
 }
 PL_WEAK(Testany)
 

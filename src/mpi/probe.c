@@ -7,9 +7,9 @@ static int find(struct pl_mpi *mpi, int source, int tag, MPI_Comm comm, bool tak
     *c = NULL;
     int error = pl_comm_of(mpi, comm, c);
     if (!error &&
-        (source >= (*c)->size || (source < 0 && source != MPI_ANY_SOURCE && source != MPI_PROC_NULL)))
+        (source >= (*c)->target->size || (source < 0 && source != MPI_ANY_SOURCE && source != MPI_PROC_NULL)))
         error = pl_bad(MPI_ERR_RANK, "there is no rank %d in %s, which has %d ranks (0..%d)", source,
-                       (*c)->name, (*c)->size, (*c)->size - 1);
+                       (*c)->name, (*c)->target->size, (*c)->target->size - 1);
     if (!error && tag < 0 && tag != MPI_ANY_TAG)
         error = pl_bad(MPI_ERR_TAG, "tag %d is negative and not MPI_ANY_TAG", tag);
     *message = NULL;
@@ -158,7 +158,7 @@ static int check(struct pl_mpi *mpi, void *buf, MPI_Count count, MPI_Datatype da
     if (!error)
         error = message_of(mpi, handle, message);
     if (!error)
-        *length = (size_t)count * type->size;
+        error = pl_check_length(count, type, length);
     return error;
 }
 

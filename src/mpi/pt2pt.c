@@ -22,10 +22,11 @@ static int check_tag(int tag, bool any)
 
 static int check_rank(const struct pl_comm *comm, int rank, bool any)
 {
-    if ((rank >= 0 && rank < comm->size) || rank == MPI_PROC_NULL || (any && rank == MPI_ANY_SOURCE))
+    int size = comm->target->size;
+    if ((rank >= 0 && rank < size) || rank == MPI_PROC_NULL || (any && rank == MPI_ANY_SOURCE))
         return 0;
     return pl_bad(MPI_ERR_RANK, "there is no rank %d in %s, which has %d ranks (0..%d)", rank, comm->name,
-                  comm->size, comm->size - 1);
+                  size, size - 1);
 }
 
 static int check(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datatype datatype, int rank,
@@ -44,7 +45,7 @@ static int check(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datat
     if (!error)
         error = pl_check_buffer(buf, count, args->type);
     if (!error)
-        args->length = (size_t)count * args->type->size;
+        error = pl_check_length(count, args->type, &args->length);
     return error;
 }
 

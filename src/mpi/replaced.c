@@ -1,6 +1,7 @@
 /* Names of MPI-1 that later versions replaced and MPI 3.0 or 4.0 removed. HPL and many
  * an older program call them, and each is its successor with another name or with one
- * argument less, so they stay. mpi.h marks them deprecated. */
+ * argument less, so they stay. mpi.h marks them deprecated. (Those of
+ * attributes are beside their successors, in comm_attribute.c.) */
 #include "call.h"
 
 /* Addresses and datatypes */
@@ -56,38 +57,6 @@ int PMPI_Type_ub(MPI_Datatype datatype, MPI_Aint *displacement)
     return error;
 }
 PL_WEAK(Type_ub)
-
-/* Attributes of communicators. The callbacks have the types of their successors. */
-
-int PMPI_Keyval_create(MPI_Copy_function *copy, MPI_Delete_function *drop, int *keyval, void *extra_state)
-{
-    return PMPI_Comm_create_keyval(copy, drop, keyval, extra_state);
-}
-PL_WEAK(Keyval_create)
-
-int PMPI_Keyval_free(int *keyval)
-{
-    return PMPI_Comm_free_keyval(keyval);
-}
-PL_WEAK(Keyval_free)
-
-int PMPI_Attr_put(MPI_Comm comm, int keyval, void *value)
-{
-    return PMPI_Comm_set_attr(comm, keyval, value);
-}
-PL_WEAK(Attr_put)
-
-int PMPI_Attr_get(MPI_Comm comm, int keyval, void *value, int *flag)
-{
-    return PMPI_Comm_get_attr(comm, keyval, value, flag);
-}
-PL_WEAK(Attr_get)
-
-int PMPI_Attr_delete(MPI_Comm comm, int keyval)
-{
-    return PMPI_Comm_delete_attr(comm, keyval);
-}
-PL_WEAK(Attr_delete)
 
 /* Error handlers of communicators */
 

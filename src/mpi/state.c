@@ -3,10 +3,13 @@
  */
 #include "state.h"
 
+#include "agree.h"
+#include "attribute.h"
 #include "collectives.h"
 #include "info.h"
 #include "mpi_request.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +33,16 @@ static struct pl_comm *make_comm(struct pl_rank *rank, bool whole, const char *n
     return comm;
 }
 
+static void set_predefined(struct pl_mpi *mpi)
+{
+    mpi->predefined.tag_ub = INT_MAX;
+    mpi->predefined.io = MPI_ANY_SOURCE;
+    mpi->predefined.host = MPI_PROC_NULL;
+    mpi->predefined.wtime_is_global = mpi->rank->hosts <= 1;
+    mpi->predefined.last_used_code = MPI_ERR_LASTCODE;
+    mpi->predefined.appnum = mpi->predefined.universe_size = -2;
+}
+
 struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
 {
     struct pl_mpi *mpi = calloc(1, sizeof *mpi);
@@ -41,6 +54,7 @@ struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
     mpi->abort = (struct pl_errhandler){.predefined = MPI_ERRORS_ABORT};
     mpi->returns = (struct pl_errhandler){.predefined = MPI_ERRORS_RETURN};
     pl_list_init(&mpi->free_requests);
+    set_predefined(mpi);
     mpi->empty = pl_group_create(0);
     rank->world = make_comm(rank, true, "MPI_COMM_WORLD", MPI_COMM_WORLD);
     rank->self = make_comm(rank, false, "MPI_COMM_SELF", MPI_COMM_SELF);
@@ -48,6 +62,7 @@ struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
         pl_mpi_destroy(mpi);
         return NULL;
     }
+    rank->explain = pl_coll_explain;
     rank->mpi_state = mpi;
     return mpi;
 }
@@ -56,13 +71,12 @@ static void free_comms(struct pl_mpi *mpi)
 {
     struct pl_comm *comm;
     while ((comm = pl_handle_any(&mpi->handles[PL_CLASS_COMM]))) {
-        pl_handle_drop(&mpi->handles[PL_CLASS_COMM], comm->handle);
-        pl_errhandler_release(mpi, comm->errhandler);
-        pl_comm_release(comm);
+        pl_comm_unmake(mpi, comm);
     }
     struct pl_comm *predefined[] = {mpi->rank->world, mpi->rank->self};
     for (int i = 0; i < 2; i++)
         if (predefined[i]) {
+            pl_attributes_drop(mpi, &predefined[i]->attributes);
             pl_errhandler_release(mpi, predefined[i]->errhandler);
             pl_comm_release(predefined[i]);
         }
@@ -117,6 +131,7 @@ void pl_mpi_destroy(struct pl_mpi *mpi)
     free_class(mpi, PL_CLASS_OP, free);
     free_class(mpi, PL_CLASS_MESSAGE, free);
     free_class(mpi, PL_CLASS_ERRHANDLER, free);
+    free_class(mpi, PL_CLASS_KEYVAL, free);
     for (int i = 0; i < PL_CLASSES; i++)
         pl_handles_finish(&mpi->handles[i]);
     for (int i = 0; i < PL_ERROR_CLASSES; i++)

@@ -57,10 +57,11 @@ static int elements(const char *name, const MPI_Status *status, MPI_Datatype dat
         error = pl_datatype_of(mpi, datatype, &type);
     if (!error) {
         uint64_t length = status_length(status);
-        if (!type->size)
+        size_t each = pl_datatype_bytes(type);
+        if (!each)
             *count = length ? MPI_UNDEFINED : 0;
         else
-            *count = length % type->size ? MPI_UNDEFINED : (MPI_Count)(length / type->size);
+            *count = length % each ? MPI_UNDEFINED : (MPI_Count)(length / each);
     }
     return pl_return(mpi, NULL, error);
 }

@@ -4,6 +4,12 @@
 
 #include "match.h"
 
+/* The context in the envelopes of one channel of a communicator. */
+static inline uint64_t pl_context_of(const struct pl_comm *comm, enum pl_channel channel)
+{
+    return comm->context << PL_CHANNEL_BITS | channel;
+}
+
 /* Completes the request once; with an error, the text is pl_fail_text(). */
 void pl_request_complete(struct pl_request *request, int error);
 /* Completes a receive whose `length` bytes (as the sender sent them) have landed as far as they fit. */

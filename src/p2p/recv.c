@@ -167,7 +167,7 @@ static bool hopeless(struct pl_request *request)
     struct pl_rank *rank = request->rank;
     if (!rank->lost)
         return false;
-    const struct pl_group *group = request->comm->group;
+    const struct pl_group *group = request->comm->target;
     int first = request->source == PL_ANY_SOURCE ? 0 : request->source;
     int last = request->source == PL_ANY_SOURCE ? group->size - 1 : request->source;
     for (int i = first; i <= last; i++) {
@@ -184,7 +184,7 @@ void pl_recv_start(struct pl_request *request, struct pl_comm *comm, enum pl_cha
                    size_t capacity, int source, int tag, uint32_t signature)
 {
     init(request, comm, buffer, capacity);
-    request->context = comm->context * 2 + channel;
+    request->context = pl_context_of(comm, channel);
     request->signature = signature;
     request->source = source;
     request->tag = tag;
@@ -205,7 +205,7 @@ void pl_recv_start(struct pl_request *request, struct pl_comm *comm, enum pl_cha
 struct pl_message *pl_message_find(struct pl_comm *comm, enum pl_channel channel, int source, int tag,
                                    bool take)
 {
-    struct pl_message *message = pl_match_find(comm->owner, comm->context * 2 + channel, source, tag);
+    struct pl_message *message = pl_match_find(comm->owner, pl_context_of(comm, channel), source, tag);
     if (message && take)
         pl_match_remove(message);
     return message;

@@ -21,7 +21,10 @@ struct pl_rank;
 #define PL_ANY_TAG    (-2)
 #define PL_PROC_NULL  (-3)
 
-enum pl_channel { PL_CHANNEL_USER, PL_CHANNEL_COLLECTIVE }; /* the two contexts of a communicator */
+/* The contexts of a communicator: the program's messages, those of collectives, and those by which ranks
+ * agree on a new communicator. */
+enum pl_channel { PL_CHANNEL_USER, PL_CHANNEL_COLLECTIVE, PL_CHANNEL_AGREE };
+enum { PL_CHANNEL_BITS = 2 };
 enum pl_mode { PL_MODE_STANDARD, PL_MODE_SYNCHRONOUS };
 
 struct pl_request {
@@ -110,7 +113,8 @@ int pl_poll(struct pl_rank *rank);
  * rank's lock away meanwhile. */
 int pl_idle(struct pl_rank *rank, unsigned idle);
 
-/* Whether that call would sleep. Who waits for something that no frame brings says so first, and is woken by pl_peer_wake. */
+/* Whether that call would sleep. Who waits for something that no frame brings says so first, and is woken by
+ * pl_peer_wake. */
 bool pl_idle_sleeps(const struct pl_rank *rank, unsigned idle);
 
 #endif

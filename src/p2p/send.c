@@ -133,7 +133,7 @@ void pl_send_start(struct pl_request *request, struct pl_comm *comm, enum pl_cha
     request->text = NULL;
     request->buffer = (void *)(uintptr_t)buffer;
     request->length = length;
-    request->context = comm->context * 2 + channel;
+    request->context = pl_context_of(comm, channel);
     request->signature = signature;
     request->source = PL_PROC_NULL;
     request->tag = tag;
@@ -142,7 +142,7 @@ void pl_send_start(struct pl_request *request, struct pl_comm *comm, enum pl_cha
         pl_request_complete(request, 0);
         return;
     }
-    request->peer = comm->group->peers[destination];
+    request->peer = comm->target->peers[destination];
     if (request->peer == request->rank->rank) {
         request->parts = 1 + (mode == PL_MODE_SYNCHRONOUS || length > LOCAL_EAGER);
         pl_send_local(request);

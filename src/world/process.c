@@ -151,6 +151,18 @@ static int meet_launcher(struct pl_rank *rank)
     return needs_key(rank) ? share_key(rank) : 0;
 }
 
+void pl_world_job(struct pl_rank *rank, int *appnum, int *universe_size)
+{
+    const struct process *process = rank->fabric ? NULL : rank->world_state;
+    *appnum = *universe_size = -1;
+    if (!process || !process->launcher)
+        return;
+    if (pl_pmi1_appnum(process->launcher, appnum))
+        *appnum = -1;
+    if (pl_pmi1_universe_size(process->launcher, universe_size))
+        *universe_size = -1;
+}
+
 int pl_process_start(struct pl_rank **started)
 {
     struct pl_rank *rank = calloc(1, sizeof *rank);

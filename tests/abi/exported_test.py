@@ -21,7 +21,7 @@ def declared_in(headers):
             text = re.sub(r"/\*.*?\*/|^#.*?$", "", file.read(), flags=re.S | re.M)
         names.update(re.findall(r"\b(P?MPIX?_\w+)\((?!\*)[^;{}]*\);", text))
         names.update(re.findall(r"extern __typeof__\(MPI_\w+\) (PMPI_\w+);", text))
-    return {name for name in names if not name.endswith("_function")}
+    return {name for name in names if not re.search(r"_function(_c)?$", name)}
 
 
 def exported_by(library):

@@ -37,15 +37,18 @@ ends_with()
     [ "$(echo "$out" | tail -n 1)" = "$text" ]
 }
 
+# Builds and installs. A build directory from before the project's options changed is not used again:
+# it would keep the old ones.
 install_to()
 {
     local prefix=$1
     rm -rf "$prefix"
-    if [ -f "$work/build/build.ninja" ]; then
-        "$meson" configure "$work/build" --prefix "$prefix"
+    if [ "$work/configured" -ot "$source/meson.build" ] || [ "$work/configured" -ot "$source/meson_options.txt" ]; then
+        rm -rf "$work/build" "$work/configured"
+        "$meson" setup "$work/build" "$source" --prefix "$prefix" -Dtests=disabled -Doptimization=1 &&
+            touch "$work/configured"
     else
-        rm -rf "$work/build"
-        "$meson" setup "$work/build" "$source" --prefix "$prefix" -Dtests=disabled -Doptimization=1
+        "$meson" configure "$work/build" --prefix "$prefix"
     fi && ninja -C "$work/build" && "$meson" install -C "$work/build" --no-rebuild
 }
 
