@@ -88,12 +88,8 @@ static void free_requests(struct pl_mpi *mpi)
 {
     struct pl_handles *handles = &mpi->handles[PL_CLASS_REQUEST];
     struct pl_mpi_request *request;
-    while ((request = pl_handle_any(handles))) {
-        pl_handle_drop(handles, request->handle);
-        pl_request_finish(&request->base);
-        pl_comm_release(request->comm);
-        free(request);
-    }
+    while ((request = pl_handle_any(handles)))
+        pl_mpi_request_destroy(request);
     pl_list_each(node, &mpi->free_requests)
     {
         pl_list_remove(node);
