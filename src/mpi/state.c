@@ -104,8 +104,14 @@ static void free_requests(struct pl_mpi *mpi)
 {
     struct pl_handles *handles = &mpi->handles[PL_CLASS_REQUEST];
     struct pl_mpi_request *request;
-    while ((request = pl_handle_any(handles)))
-        pl_mpi_request_destroy(request);
+    while ((request = pl_handle_any(handles))) {
+        if (request->base.complete) {
+            pl_mpi_request_destroy(request);
+            continue;
+        }
+        pl_handle_drop(handles, request->handle);
+        end_request(request);
+    }
     pl_list_each(node, &mpi->given_up)
     {
         pl_list_remove(node);

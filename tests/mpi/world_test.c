@@ -69,6 +69,7 @@ static void run_chapter(const char *chapter, bool deterministic)
     }
 
 CHAPTER(pt2pt)
+CHAPTER(datatypes)
 CHAPTER(order)
 CHAPTER(requests)
 CHAPTER(probe)
