@@ -62,11 +62,13 @@ struct pl_mpi {
     struct pl_info *environment; /* MPI_INFO_ENV; made when first asked for */
     struct pl_tools *tools;      /* MPI_T's; NULL before it is used */
     struct pl_group *empty;
-    struct pl_list free_requests;
+    char *type_names[256]; /* that the program gave to predefined datatypes */
     struct { /* values of the predefined attributes, whose addresses programs get */
         int tag_ub, io, host, wtime_is_global, last_used_code;
         int appnum, universe_size; /* -1: not known; -2: not asked for yet */
     } predefined;
+    struct pl_list free_requests; /* to be used again */
+    struct pl_list given_up;      /* under way, their handles freed */
 };
 
 /* Begins a call that needs MPI to be up; ends the program with a clear line when it is not. */

@@ -17,8 +17,12 @@ static void recycle(struct pl_mpi_request *request)
     if (request->run)
         request->run->owner = NULL; /* given up: it finishes itself when it can */
     request->run = NULL;
+    pl_datatype_release(request->type);
+    request->type = NULL;
     pl_comm_release(request->comm);
     request->comm = NULL;
+    if (request->freed)
+        pl_list_remove(&request->link);
     pl_list_append(&request->mpi->free_requests, &request->link);
 }
 
@@ -60,6 +64,7 @@ void pl_mpi_request_begin_run(struct pl_mpi_request *request)
     base->rank = request->mpi->rank;
     base->complete = base->cancelled = base->matched = false;
     base->is_send = true;
+    base->type = NULL;
     base->cookie = 0;
     base->error = 0;
     base->text = NULL;
@@ -410,6 +415,7 @@ int PMPI_Request_free(MPI_Request *handle)
         } else {
             pl_handle_drop(&mpi->handles[PL_CLASS_REQUEST], request->handle);
             request->freed = true;
+            pl_list_append(&mpi->given_up, &request->link);
         }
         *handle = MPI_REQUEST_NULL;
     }

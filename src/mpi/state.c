@@ -9,6 +9,7 @@
 #include "error_user.h"
 #include "info.h"
 #include "mpi_request.h"
+#include "recipe.h"
 #include "tools.h"
 
 #include <limits.h>
@@ -73,6 +74,7 @@ struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
         return NULL;
     mpi->main_thread = pthread_self();
     set_predefined(mpi);
+    pl_list_init(&mpi->given_up);
     mpi->empty = pl_group_create(0);
     rank->world = make_comm(rank, true, "MPI_COMM_WORLD", MPI_COMM_WORLD);
     rank->self = make_comm(rank, false, "MPI_COMM_SELF", MPI_COMM_SELF);
@@ -101,15 +103,33 @@ static void free_comms(struct pl_mpi *mpi)
     mpi->rank->world = mpi->rank->self = NULL;
 }
 
+/* A request that the program never completed. A transport may still have it: then p2p keeps its memory. */
+static void end_request(struct pl_mpi_request *request)
+{
+    struct pl_comm *comm = request->comm;
+    if (request->run)
+        request->run->owner = NULL;
+    if (request->base.complete || request->collective) {
+        pl_request_finish(&request->base);
+        free(request);
+    } else {
+        pl_request_orphan(&request->base, request);
+    }
+    pl_comm_release(comm);
+}
+
 static void free_requests(struct pl_mpi *mpi)
 {
     struct pl_handles *handles = &mpi->handles[PL_CLASS_REQUEST];
     struct pl_mpi_request *request;
     while ((request = pl_handle_any(handles))) {
         pl_handle_drop(handles, request->handle);
-        pl_request_finish(&request->base);
-        pl_comm_release(request->comm);
-        free(request);
+        end_request(request);
+    }
+    pl_list_each(node, &mpi->given_up)
+    {
+        pl_list_remove(node);
+        end_request(pl_container(node, struct pl_mpi_request, link));
     }
     pl_list_each(node, &mpi->free_requests)
     {
@@ -137,6 +157,11 @@ static void release_info(void *object)
     pl_info_destroy(object);
 }
 
+static void release_datatype(void *object)
+{
+    pl_datatype_forget(object);
+}
+
 static void free_and_close(struct pl_mpi *mpi, enum pl_class class, void (*release)(void *object))
 {
     free_class(mpi, class, release);
@@ -150,12 +175,16 @@ void pl_mpi_end(struct pl_mpi *mpi)
     free_requests(mpi);
     free_comms(mpi);
     free_and_close(mpi, PL_CLASS_GROUP, release_group);
-    free_and_close(mpi, PL_CLASS_DATATYPE, free);
+    free_and_close(mpi, PL_CLASS_DATATYPE, release_datatype);
     free_and_close(mpi, PL_CLASS_OP, free);
     free_and_close(mpi, PL_CLASS_MESSAGE, free);
     free_and_close(mpi, PL_CLASS_KEYVAL, free);
     free_and_close(mpi, PL_CLASS_COMM, free);
     free_and_close(mpi, PL_CLASS_REQUEST, free);
+    for (int i = 0; i < 256; i++) {
+        free(mpi->type_names[i]);
+        mpi->type_names[i] = NULL;
+    }
     pl_group_release(mpi->empty);
     mpi->empty = NULL;
     pl_collectives_finish(mpi->rank);
