@@ -18,5 +18,6 @@ const struct test_chapter test_chapters[] = {
     {"memory", memory_cases},
     {"init", init_cases},
     {"threads", thread_cases},
+    {"bits", bits_cases},
     {0},
 };
