@@ -6,6 +6,7 @@
 
 #include "exchange.h"
 #include "mpi_request.h"
+#include "staging.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -145,8 +146,10 @@ static int begin(struct pl_mpi *mpi, enum pl_collective collective, pl_prepare *
     return error ? error : prepare(mpi, a, call);
 }
 
+/* What preparing made, but not what a request has taken over. */
 static void free_lists(const struct pl_coll_call *call)
 {
+    pl_staging_destroy(call->staging);
     free((void *)(uintptr_t)call->in_blocks);
     free((void *)(uintptr_t)call->out_blocks);
     free((void *)(uintptr_t)call->source);
@@ -164,8 +167,12 @@ static void run_completed(struct pl_run *run)
         request->base.error = run->error;
         request->base.text = run->text;
         run->text = NULL;
+        if (!run->error)
+            pl_staging_end(request->staging);
         request->base.complete = true;
     }
+    if (!request)
+        pl_staging_destroy(run->burden);
     if (!kept)
         pl_run_finish(run);
     if (request)
@@ -190,6 +197,7 @@ static int start_again(struct pl_mpi_request *request)
     if (!request->run)
         return pl_bad(MPI_ERR_REQUEST, "this persistent collective was given up after an error");
     pl_mpi_request_begin_run(request);
+    pl_staging_begin(request->staging);
     pl_run_start(request->run);
     return 0;
 }
@@ -204,6 +212,8 @@ static int make_request(struct pl_mpi *mpi, enum pl_form form, struct pl_coll_ca
     if (!request)
         return PL_ENOMEM;
     keep_copies(request, call);
+    request->staging = call->staging;
+    call->staging = NULL;
     pl_mpi_request_begin_run(request);
     uintptr_t value = request->handle;
     struct pl_run *run;
@@ -211,6 +221,7 @@ static int make_request(struct pl_mpi *mpi, enum pl_form form, struct pl_coll_ca
         pl_mpi_request_persist(request, start_again);
         error = pl_coll_init(call, run_completed, request, &run);
     } else {
+        pl_staging_begin(request->staging);
         error = pl_coll_start(call, run_completed, request, &run);
     }
     if (error) {
@@ -223,6 +234,15 @@ static int make_request(struct pl_mpi *mpi, enum pl_form form, struct pl_coll_ca
     return 0;
 }
 
+static int make_now(const struct pl_coll_call *call)
+{
+    pl_staging_begin(call->staging);
+    int error = pl_coll_blocking(call);
+    if (!error)
+        pl_staging_end(call->staging);
+    return error;
+}
+
 int pl_collective(const char *name, enum pl_form form, enum pl_collective collective, pl_prepare *prepare,
                   const struct pl_arguments *a, MPI_Request *request)
 {
@@ -230,7 +250,7 @@ int pl_collective(const char *name, enum pl_form form, enum pl_collective collec
     struct pl_coll_call call;
     int error = begin(mpi, collective, prepare, a, &call);
     if (!error)
-        error = form == PL_BLOCKING ? pl_coll_blocking(&call) : make_request(mpi, form, &call, request);
+        error = form == PL_BLOCKING ? make_now(&call) : make_request(mpi, form, &call, request);
     if (call.uneven)
         free_lists(&call);
     return pl_return(mpi, call.comm, error);

@@ -82,12 +82,11 @@ struct pl_side {
     bool same;                 /* all are the one block at the beginning */
 };
 
-/* The blocks of a side, malloc'd, and where their offset 0 is: displacements may be negative, offsets not. */
-int pl_side_blocks(struct pl_mpi *mpi, const struct pl_side *side, int n, struct pl_block **blocks,
-                   const void **base);
-/* `count` elements as the call's own vector, in bytes. */
-int pl_side_own(struct pl_mpi *mpi, const void *buffer, MPI_Count count, MPI_Datatype type,
-                struct pl_coll_call *call);
+/* The side becomes the call's `in` or `out` with its list of n blocks; call->in_place is set before. */
+int pl_side_in(struct pl_mpi *mpi, const struct pl_side *side, int n, struct pl_coll_call *call);
+int pl_side_out(struct pl_mpi *mpi, const struct pl_side *side, int n, struct pl_coll_call *call);
+/* The side, of one block, becomes the call's own vector, in bytes: `out` or in. */
+int pl_side_own(struct pl_mpi *mpi, const struct pl_side *side, bool out, struct pl_coll_call *call);
 /* Error when a rank's block to itself is not as long as the one from itself. */
 int pl_side_self(size_t sent, size_t received);
 

@@ -24,7 +24,6 @@ static void turn_pairs(int *source, struct pl_block *block, int n)
     }
 }
 
-/* The engine knows nobody as any negative number. */
 static void blank_nobodies(const int *list, struct pl_block *block, int n)
 {
     for (int i = 0; i < n; i++)
@@ -32,12 +31,22 @@ static void blank_nobodies(const int *list, struct pl_block *block, int n)
             block[i] = (struct pl_block){0, 0};
 }
 
+/* The lists as the engine wants them: nothing for nobody, and the edges between two ranks in one order. */
+static void arrange(struct pl_coll_call *call, int *source)
+{
+    struct pl_block *in = (struct pl_block *)(uintptr_t)call->in_blocks,
+                    *out = (struct pl_block *)(uintptr_t)call->out_blocks;
+    const struct pl_topology *topology = call->comm->topology;
+    blank_nobodies(call->destination, in, call->destinations);
+    blank_nobodies(call->source, out, call->sources);
+    if (topology->kind == MPI_CART)
+        turn_pairs(source, out, call->sources);
+}
+
 static int sides(struct pl_mpi *mpi, const struct pl_side *in, const struct pl_side *out,
                  struct pl_coll_call *call)
 {
     int *source, *destination;
-    struct pl_block *blocks;
-    const void *base;
     call->uneven = true;
     call->type = pl_datatype_predefined(PL_HANDLE_BYTE);
     int error = pl_topology_neighbors(call->comm, &call->sources, &source, &call->destinations, &destination);
@@ -45,20 +54,12 @@ static int sides(struct pl_mpi *mpi, const struct pl_side *in, const struct pl_s
         return error;
     call->source = source;
     call->destination = destination;
-    error = pl_side_blocks(mpi, in, call->destinations, &blocks, &call->in);
-    if (error)
-        return error;
-    call->in_blocks = blocks;
-    blank_nobodies(destination, blocks, call->destinations);
-    error = pl_side_blocks(mpi, out, call->sources, &blocks, &base);
-    if (error)
-        return error;
-    call->out_blocks = blocks;
-    call->out = (void *)(uintptr_t)base;
-    blank_nobodies(source, blocks, call->sources);
-    if (((const struct pl_topology *)call->comm->topology)->kind == MPI_CART)
-        turn_pairs(source, blocks, call->sources);
-    return 0;
+    error = pl_side_in(mpi, in, call->destinations, call);
+    if (!error)
+        error = pl_side_out(mpi, out, call->sources, call);
+    if (!error)
+        arrange(call, source);
+    return error;
 }
 
 static int prepare(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call, bool same)

@@ -7,24 +7,14 @@
 #include <string.h>
 
 /* In place the list of what is sent is that of what is received. */
-static int send_side(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
+static int same_blocks(struct pl_coll_call *call)
 {
-    int n = call->comm->size;
-    struct pl_block *blocks;
-    int error;
-    if (call->in_place) {
-        size_t bytes = (size_t)n * sizeof *blocks;
-        blocks = malloc(bytes);
-        error = blocks ? 0 : pl_fail(PL_ENOMEM, "no memory for %d blocks", n);
-        if (!error)
-            memcpy(blocks, call->out_blocks, bytes);
-    } else {
-        struct pl_side side = {a->in, 0, a->in_counts, a->in_displs, a->in_type, a->in_types, false};
-        error = pl_side_blocks(mpi, &side, n, &blocks, &call->in);
-    }
-    if (!error)
-        call->in_blocks = blocks;
-    return error;
+    size_t bytes = (size_t)call->comm->size * sizeof *call->in_blocks;
+    struct pl_block *blocks = malloc(bytes);
+    if (!blocks)
+        return pl_fail(PL_ENOMEM, "no memory for %d blocks", call->comm->size);
+    call->in_blocks = memcpy(blocks, call->out_blocks, bytes);
+    return 0;
 }
 
 static int check_lists(struct pl_numbers counts, struct pl_numbers displs, const char *which)
@@ -36,23 +26,21 @@ static int check_lists(struct pl_numbers counts, struct pl_numbers displs, const
 
 static int prepare_alltoallv(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
-    struct pl_side side = {a->out, 0, a->out_counts, a->out_displs, a->out_type, a->out_types, false};
-    struct pl_block *blocks;
-    const void *base;
-    int rank = call->comm->rank;
+    struct pl_side in = {a->in, 0, a->in_counts, a->in_displs, a->in_type, a->in_types, false},
+                   out = {a->out, 0, a->out_counts, a->out_displs, a->out_type, a->out_types, false};
+    int n = call->comm->size, rank = call->comm->rank;
     call->uneven = true;
     call->in_place = a->in == MPI_IN_PLACE;
     call->type = pl_datatype_predefined(PL_HANDLE_BYTE);
     int error = check_lists(a->out_counts, a->out_displs, "received");
-    if (!error && !call->in_place)
+    if (!error)
+        error = pl_side_out(mpi, &out, n, call);
+    if (!error && call->in_place)
+        return same_blocks(call);
+    if (!error)
         error = check_lists(a->in_counts, a->in_displs, "sent");
     if (!error)
-        error = pl_side_blocks(mpi, &side, call->comm->size, &blocks, &base);
-    if (error)
-        return error;
-    call->out_blocks = blocks;
-    call->out = (void *)(uintptr_t)base;
-    error = send_side(mpi, a, call);
+        error = pl_side_in(mpi, &in, n, call);
     return error ? error : pl_side_self(call->in_blocks[rank].length, call->out_blocks[rank].length);
 }
 

@@ -7,6 +7,7 @@
 #include "mpi_request.h"
 
 #include "run.h"
+#include "staging.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,16 +17,21 @@ static void let_run_go(struct pl_mpi_request *request)
 {
     struct pl_run *run = request->run;
     request->run = NULL;
-    if (run && run->complete)
+    if (run && run->complete) {
         pl_run_finish(run);
-    else if (run)
+    } else if (run) {
         run->owner = NULL;
+        run->burden = request->staging; /* it still writes there */
+        request->staging = NULL;
+    }
 }
 
 static void recycle(struct pl_mpi_request *request)
 {
     pl_request_finish(&request->base);
     let_run_go(request);
+    pl_staging_destroy(request->staging);
+    request->staging = NULL;
     pl_datatype_release(request->type);
     request->type = NULL;
     pl_comm_release(request->comm);

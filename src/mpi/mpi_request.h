@@ -6,6 +6,7 @@
 #include "request.h"
 
 struct pl_run;
+struct pl_staging;
 
 struct pl_mpi_request {
     struct pl_request base; /* a send or receive; of a collective only complete, error and text are used */
@@ -14,10 +15,11 @@ struct pl_mpi_request {
     struct pl_comm *comm; /* held */
     uintptr_t handle;
     bool collective;
-    struct pl_run *run;      /* a collective under way */
+    struct pl_run *run;             /* a collective under way */
     const struct pl_datatype *type; /* a collective's, held: the program may free its own */
     struct pl_op op;                /* the same, copied */
-    bool freed; /* MPI_Request_free was called: it goes when it completes */
+    struct pl_staging *staging;     /* a collective's data with gaps, or NULL */
+    bool freed;                     /* MPI_Request_free was called: it goes when it completes */
     /* Persistent requests; NULL: it is not one. Starts the operation (again); 0, or an error: then nothing
      * was started. A persistent request is inactive until started, and again once waited for: complete,
      * counted as MPI_REQUEST_NULL by everything that waits. */

@@ -17,5 +17,6 @@ const struct test_chapter test_chapters[] = {
     {"memory", memory_cases},
     {"init", init_cases},
     {"threads", thread_cases},
+    {"uneven", uneven_cases},
     {0},
 };
