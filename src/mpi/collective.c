@@ -186,6 +186,8 @@ static void run_completed(struct pl_run *run)
         run->text = NULL;
         request->base.complete = true;
     }
+    if (!request)
+        pl_staging_destroy(run->burden);
     if (!kept)
         pl_run_finish(run);
     if (request)

@@ -21,7 +21,8 @@ static void let_run_go(struct pl_mpi_request *request)
         pl_run_finish(run);
     else if (run) {
         run->owner = NULL;
-        request->staging = NULL; /* the run still moves its bytes */
+        run->burden = request->staging; /* whose bytes it still moves */
+        request->staging = NULL;
     }
 }
 

@@ -20,5 +20,6 @@ const struct test_chapter test_chapters[] = {
     {"init", init_cases},
     {"threads", thread_cases},
     {"bits", bits_cases},
+    {"uneven", uneven_cases},
     {0},
 };

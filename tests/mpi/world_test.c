@@ -85,6 +85,7 @@ CHAPTER(info)
 CHAPTER(memory)
 CHAPTER(init)
 CHAPTER(threads)
+CHAPTER(uneven)
 
 /* The knob is read when a world starts. */
 Test(bits, reproducible, .timeout = 120)
@@ -172,3 +173,4 @@ Test(ends, deadlock, .timeout = 30)
     ends(deadlock_body, -1, MPI_ERR_OTHER, 1,
          "rank 2 waits in MPI_Recv for a message from rank 0 with tag 6");
 }
+
