@@ -227,6 +227,7 @@ static int make_run(const struct pl_coll_call *call, struct state *state, const 
     run->signature = signature_of(call, key);
     run->holds_comm = false;
     run->completed = NULL;
+    run->burden = NULL;
     *made = run;
     return 0;
 }

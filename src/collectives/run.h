@@ -23,6 +23,7 @@ struct pl_run {
     char *text;                            /* malloc'd text of the error, or NULL */
     void (*completed)(struct pl_run *run); /* called once, as the last thing; may finish the run */
     void *owner;
+    void *burden; /* the caller's too: what outlives an owner that gave the run up */
 
     /* the engine's own from here on */
     struct pl_comm *comm;

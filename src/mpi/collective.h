@@ -4,34 +4,9 @@
 
 #include "call.h"
 #include "collectives.h"
+#include "numbers.h"
 
 enum pl_form { PL_BLOCKING, PL_NONBLOCKING, PL_PERSISTENT };
-
-/* An array of counts or displacements: int, or MPI_Count or MPI_Aint, which are one type here. */
-struct pl_numbers {
-    const int *narrow;
-    const int64_t *wide;
-};
-
-static inline struct pl_numbers pl_narrow(const int *numbers)
-{
-    return (struct pl_numbers){.narrow = numbers};
-}
-
-static inline struct pl_numbers pl_wide(const int64_t *numbers)
-{
-    return (struct pl_numbers){.wide = numbers};
-}
-
-static inline bool pl_given(struct pl_numbers numbers)
-{
-    return numbers.narrow || numbers.wide;
-}
-
-static inline int64_t pl_number(struct pl_numbers numbers, int i)
-{
-    return numbers.wide ? numbers.wide[i] : numbers.narrow[i];
-}
 
 /* The arguments of any of them; what a call does not have is zero. */
 struct pl_arguments {
@@ -44,6 +19,7 @@ struct pl_arguments {
     MPI_Comm comm;
     struct pl_numbers in_counts, in_displs, out_counts, out_displs;
     const MPI_Datatype *in_types, *out_types;
+    bool in_same; /* neighbours: all get the one block that goes in */
 };
 
 /* Checks the arguments and writes them down; call->comm, collective, in, out and root are there already. The

@@ -89,7 +89,8 @@ static int allgather(const char *name, enum pl_form form, const void *sendbuf, M
                              .out = recvbuf,
                              .out_count = recvcount,
                              .out_type = recvtype,
-                             .comm = comm};
+                             .comm = comm,
+                             .in_same = true};
     return pl_collective(name, form, PL_NEIGHBOR, prepare_allgather, &a, request);
 }
 
@@ -155,7 +156,8 @@ static int allgatherv(const char *name, enum pl_form form, const void *sendbuf, 
                              .out_counts = recvcounts,
                              .out_displs = displs,
                              .out_type = recvtype,
-                             .comm = comm};
+                             .comm = comm,
+                             .in_same = true};
     return pl_collective(name, form, PL_NEIGHBOR, prepare_allgather, &a, request);
 }
 

@@ -10,19 +10,21 @@ static int vector_blocks(const struct pl_arguments *a, struct pl_coll_call *call
     struct pl_block *blocks = NULL;
     if (!error && !(blocks = malloc((size_t)n * sizeof *blocks)))
         error = pl_fail(PL_ENOMEM, "no memory for %d blocks", n);
+    size_t offset = 0;
     *total = 0;
     for (int i = 0; i < n && !error; i++) {
         MPI_Count count = pl_number(a->out_counts, i);
-        size_t offset, length;
+        size_t length;
         error = pl_check_count(count);
         if (!error && __builtin_add_overflow(*total, count, total))
             error = pl_bad(MPI_ERR_COUNT, "the counts add up to more than memory can have");
         if (!error)
-            error = pl_check_length(*total, call->type, &offset);
-        if (!error)
-            error = pl_check_length(count, call->type, &length);
-        if (!error)
-            blocks[i] = (struct pl_block){offset - length, length};
+            error = pl_check_length(*total, call->type, &length);
+        if (!error) { /* numbers are summed where they lie: gaps are moved along */
+            length = (size_t)count * (size_t)call->type->extent;
+            blocks[i] = (struct pl_block){offset, length};
+            offset += length;
+        }
     }
     if (error)
         free(blocks);

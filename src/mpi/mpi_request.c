@@ -7,6 +7,7 @@
 #include "mpi_request.h"
 
 #include "run.h"
+#include "staging.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,14 +19,19 @@ static void let_run_go(struct pl_mpi_request *request)
     request->run = NULL;
     if (run && run->complete)
         pl_run_finish(run);
-    else if (run)
+    else if (run) {
         run->owner = NULL;
+        run->burden = request->staging; /* whose bytes it still moves */
+        request->staging = NULL;
+    }
 }
 
-static void recycle(struct pl_mpi_request *request)
+void pl_mpi_request_recycle(struct pl_mpi_request *request)
 {
     pl_request_finish(&request->base);
     let_run_go(request);
+    pl_staging_destroy(request->staging);
+    request->staging = NULL;
     pl_datatype_release(request->type);
     request->type = NULL;
     pl_comm_release(request->comm);
@@ -39,7 +45,7 @@ static void completed(struct pl_request *base)
 {
     struct pl_mpi_request *request = pl_container(base, struct pl_mpi_request, base);
     if (request->freed)
-        recycle(request);
+        pl_mpi_request_recycle(request);
 }
 
 struct pl_mpi_request *pl_mpi_request_create(struct pl_mpi *mpi, struct pl_comm *comm)
@@ -91,7 +97,7 @@ void pl_mpi_request_persist(struct pl_mpi_request *request, int (*start)(struct 
 void pl_mpi_request_destroy(struct pl_mpi_request *request)
 {
     pl_handle_drop(&request->mpi->handles[PL_CLASS_REQUEST], request->handle);
-    recycle(request);
+    pl_mpi_request_recycle(request);
 }
 
 int pl_mpi_request_of(struct pl_mpi *mpi, MPI_Request handle, struct pl_mpi_request **request)

@@ -33,7 +33,8 @@ struct piece {
 
 struct side {
     bool staged, read, write;
-    size_t npieces, written; /* of the pieces, the first so many are written back */
+    size_t npieces;
+    size_t back; /* a reduction: bytes that are written back; else 0: all */
     struct piece *pieces;
     char *packed;
     MPI_Count *counts, *displs; /* [npieces], of the call on bytes */
@@ -42,8 +43,8 @@ struct side {
 
 struct pl_staging {
     struct side in, out;
-    MPI_Datatype packed_type;        /* of a reduction, until the call is prepared */
-    const struct pl_datatype *held;  /* the same, until the end */
+    MPI_Datatype packed_type;       /* of a reduction, until the call is prepared */
+    const struct pl_datatype *held; /* the same, until the end */
 };
 
 /* What a call has on one side: how many blocks, and what is done with them. */
@@ -68,7 +69,7 @@ static bool is_leaf(const struct pl_comm *comm, int root)
     return !comm->remote || root >= 0;
 }
 
-static int neighbors(struct pl_comm *comm, bool same, struct role *in, struct role *out)
+static int neighbors(const struct pl_comm *comm, bool same, struct role *in, struct role *out)
 {
     int sources, destinations, *source, *destination;
     int error = pl_topology_neighbors(comm, &sources, &source, &destinations, &destination);
@@ -89,7 +90,7 @@ static int roles_of(const struct pl_comm *comm, enum pl_collective collective, c
     bool in_place = a->in == MPI_IN_PLACE;
     *in = *out = (struct role){0, false, false};
     if (collective == PL_NEIGHBOR)
-        return neighbors((struct pl_comm *)(uintptr_t)comm, a->in_same, in, out);
+        return neighbors(comm, a->in_same, in, out);
     if (collective == PL_BCAST && takes_part(comm, a->root))
         *out = (struct role){1, root, !root};
     if (collective == PL_GATHER) {
@@ -123,8 +124,8 @@ struct view {
 
 static struct view view_in(struct pl_arguments *a)
 {
-    return (struct view){(void **)(uintptr_t)&a->in, &a->in_count, &a->in_type,
-                         &a->in_counts,              &a->in_displs, &a->in_types};
+    return (struct view){
+        (void **)(uintptr_t)&a->in, &a->in_count, &a->in_type, &a->in_counts, &a->in_displs, &a->in_types};
 }
 
 static struct view view_out(struct pl_arguments *a)
@@ -191,7 +192,7 @@ static int collect(struct pl_mpi *mpi, const struct view *v, const struct role *
             return pl_bad(MPI_ERR_COUNT, "block %zu of a buffer has a wrong count, type or displacement", i);
         }
         pl_datatype_hold(piece->type);
-        side->npieces = side->written = i + 1;
+        side->npieces = i + 1;
         if (piece->length && !piece->type->committed)
             return pl_bad(MPI_ERR_TYPE, "the datatype is not committed: call MPI_Type_commit first");
         piece->at = total;
@@ -244,8 +245,8 @@ static int stage_moves(struct pl_mpi *mpi, const struct pl_comm *comm, enum pl_c
     if (!error)
         error = stage_side(mpi, &to, &out, &staging->out);
     if (!error && alias && (staging->in.staged || staging->out.staged))
-        error = pl_bad(MPI_ERR_BUFFER,
-                       "the send buffer and the receive buffer are the same: use MPI_IN_PLACE");
+        error =
+            pl_bad(MPI_ERR_BUFFER, "the send buffer and the receive buffer are the same: use MPI_IN_PLACE");
     return error;
 }
 
@@ -298,7 +299,7 @@ static int stage_elements(void **buffer, MPI_Count count, const struct pl_dataty
         return no_memory();
     pl_datatype_hold(type);
     side->pieces[0] = (struct piece){*buffer, type, 0, length};
-    side->npieces = side->written = 1;
+    side->npieces = 1;
     side->staged = true;
     *buffer = side->packed;
     return 0;
@@ -329,8 +330,9 @@ static int stage_reduction(struct pl_mpi *mpi, const struct pl_comm *comm, enum 
     staging->out.write = true;
     staging->out.read = a->in == MPI_IN_PLACE || collective == PL_EXSCAN; /* the first rank's stays */
     if (collective == PL_REDUCE_SCATTER && a->in == MPI_IN_PLACE && out)
-        staging->out.pieces[0].length = /* what comes back is the rank's own */
-            (size_t)(pl_given(a->out_counts) ? pl_number(a->out_counts, comm->rank) : a->out_count) * type->size;
+        staging->out.back = /* the rank's own */
+            (size_t)(pl_given(a->out_counts) ? pl_number(a->out_counts, comm->rank) : a->out_count) *
+            type->size;
     a->in = from;
     a->out_type = staging->packed_type;
     return 0;
@@ -388,9 +390,10 @@ void pl_staging_pack(struct pl_staging *staging)
 void pl_staging_unpack(struct pl_staging *staging)
 {
     struct side *side = staging ? &staging->out : NULL;
-    for (size_t i = 0; side && i < side->written && side->write; i++) {
+    for (size_t i = 0; side && i < side->npieces && side->write; i++) {
         const struct piece *piece = &side->pieces[i];
-        pl_unpack(piece->type, 0, piece->address, side->packed + piece->at, piece->length);
+        pl_unpack(piece->type, 0, piece->address, side->packed + piece->at,
+                  side->back ? side->back : piece->length);
     }
 }
 

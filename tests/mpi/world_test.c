@@ -70,6 +70,7 @@ static void run_chapter(const char *chapter, bool deterministic)
 
 CHAPTER(pt2pt)
 CHAPTER(datatypes)
+CHAPTER(gaps)
 CHAPTER(order)
 CHAPTER(requests)
 CHAPTER(probe)
@@ -89,6 +90,7 @@ CHAPTER(info)
 CHAPTER(memory)
 CHAPTER(init)
 CHAPTER(threads)
+CHAPTER(uneven)
 
 /* The knob is read when a world starts. */
 Test(bits, reproducible, .timeout = 120)
@@ -176,3 +178,4 @@ Test(ends, deadlock, .timeout = 30)
     ends(deadlock_body, -1, MPI_ERR_OTHER, 1,
          "rank 2 waits in MPI_Recv for a message from rank 0 with tag 6");
 }
+
