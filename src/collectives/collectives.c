@@ -158,12 +158,10 @@ static int key_of(const struct pl_coll_call *call, struct pl_key *key)
         set_lists(call, key);
     if (!type)
         return 0;
-    if (type->lb != 0 || type->extent < (ptrdiff_t)type->size)
-        return pl_fail(PL_EUNSUPPORTED,
-                       "%s of type %s, whose elements overlap or begin elsewhere: it must be "
-                       "packed first",
-                       pl_collective_name(call->collective), type->name ? type->name : "(derived)");
-    key->element = pl_datatype_bytes(type);
+    if (!type->contiguous && !(sums && type->predefined))
+        return pl_fail(PL_EUNSUPPORTED, "%s of type %s, which has gaps: it must be packed first",
+                       pl_collective_name(call->collective), type->name);
+    key->element = sums ? (size_t)type->extent : type->size;
     key->count = key->element ? call->count : 0;
     if (!sums && key->element) { /* bytes alone matter, so that all types share their schedules */
         key->count *= key->element;

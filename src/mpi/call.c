@@ -104,17 +104,19 @@ int pl_check_buffer(const void *buffer, MPI_Count count, const struct pl_datatyp
 {
     if (buffer == MPI_IN_PLACE)
         return pl_bad(MPI_ERR_BUFFER, "MPI_IN_PLACE is not allowed for this buffer");
-    if (!buffer && count && type->size)
+    if (!type->committed)
+        return pl_bad(MPI_ERR_TYPE, "the datatype is not committed: call MPI_Type_commit first");
+    if (!buffer && count && type->size && (type->contiguous || type->predefined))
         return pl_bad(MPI_ERR_BUFFER, "the buffer is NULL but the count is %lld", (long long)count);
     return 0;
 }
 
 int pl_check_length(MPI_Count count, const struct pl_datatype *type, size_t *length)
 {
-    if (!__builtin_mul_overflow((size_t)count, pl_datatype_bytes(type), length) && *length <= PTRDIFF_MAX)
+    if (!__builtin_mul_overflow((size_t)count, type->size, length) && *length <= PTRDIFF_MAX)
         return 0;
     return pl_bad(MPI_ERR_COUNT, "%lld elements of %zu bytes are more than memory can have", (long long)count,
-                  pl_datatype_bytes(type));
+                  type->size);
 }
 
 int pl_check_op(const struct pl_op *op, const struct pl_datatype *type)

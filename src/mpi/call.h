@@ -64,6 +64,7 @@ struct pl_mpi {
     struct pl_group *empty;
     struct pl_list free_requests;
     struct pl_fortran fortran;
+    char *type_names[256]; /* that the program gave to predefined datatypes */
     struct { /* values of the predefined attributes, whose addresses programs get */
         int tag_ub, io, host, wtime_is_global, last_used_code;
         int appnum, universe_size; /* -1: not known; -2: not asked for yet */

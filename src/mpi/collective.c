@@ -182,12 +182,12 @@ static void run_completed(struct pl_run *run)
         request->base.completed(&request->base);
 }
 
-/* Type and operator may be freed by the program while the call is under way: the request keeps copies. */
+/* Type and operator may be freed by the program while the call is under way: the request keeps them. */
 static void keep_copies(struct pl_mpi_request *request, struct pl_coll_call *call)
 {
     if (call->type) {
-        request->type = *call->type;
-        call->type = &request->type;
+        pl_datatype_hold(call->type);
+        request->type = call->type;
     }
     if (call->op) {
         request->op = *call->op;

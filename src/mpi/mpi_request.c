@@ -17,6 +17,8 @@ static void recycle(struct pl_mpi_request *request)
     if (request->run)
         request->run->owner = NULL; /* given up: it finishes itself when it can */
     request->run = NULL;
+    pl_datatype_release(request->type);
+    request->type = NULL;
     pl_comm_release(request->comm);
     request->comm = NULL;
     pl_list_append(&request->mpi->free_requests, &request->link);
@@ -60,6 +62,7 @@ void pl_mpi_request_begin_run(struct pl_mpi_request *request)
     base->rank = request->mpi->rank;
     base->complete = base->cancelled = base->matched = false;
     base->is_send = true;
+    base->type = NULL;
     base->cookie = 0;
     base->error = 0;
     base->text = NULL;

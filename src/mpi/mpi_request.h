@@ -15,8 +15,8 @@ struct pl_mpi_request {
     uintptr_t handle;
     bool collective;
     struct pl_run *run;      /* a collective under way */
-    struct pl_datatype type; /* a collective's, copied: the program may free its own */
-    struct pl_op op;
+    const struct pl_datatype *type; /* a collective's, held: the program may free its own */
+    struct pl_op op;                /* the same, copied */
     bool freed; /* MPI_Request_free was called: it goes when it completes */
 };
 

@@ -8,6 +8,7 @@
 #include "collectives.h"
 #include "info.h"
 #include "mpi_request.h"
+#include "recipe.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -119,6 +120,11 @@ static void release_info(void *object)
     pl_info_destroy(object);
 }
 
+static void release_datatype(void *object)
+{
+    pl_datatype_forget(object);
+}
+
 void pl_mpi_destroy(struct pl_mpi *mpi)
 {
     if (!mpi)
@@ -127,7 +133,7 @@ void pl_mpi_destroy(struct pl_mpi *mpi)
     free_comms(mpi);
     free_class(mpi, PL_CLASS_GROUP, release_group);
     free_class(mpi, PL_CLASS_INFO, release_info);
-    free_class(mpi, PL_CLASS_DATATYPE, free);
+    free_class(mpi, PL_CLASS_DATATYPE, release_datatype);
     free_class(mpi, PL_CLASS_OP, free);
     free_class(mpi, PL_CLASS_MESSAGE, free);
     free_class(mpi, PL_CLASS_ERRHANDLER, free);
@@ -136,6 +142,8 @@ void pl_mpi_destroy(struct pl_mpi *mpi)
         pl_handles_finish(&mpi->handles[i]);
     for (int i = 0; i < PL_ERROR_CLASSES; i++)
         free(mpi->texts[i]);
+    for (int i = 0; i < 256; i++)
+        free(mpi->type_names[i]);
     pl_group_release(mpi->empty);
     pl_collectives_finish(mpi->rank);
     mpi->rank->mpi_state = NULL;

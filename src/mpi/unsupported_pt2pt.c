@@ -88,8 +88,3 @@ UNSUPPORTED(Request_get_status_some, int incount, const MPI_Request requests[], 
 UNSUPPORTED(Grequest_start, MPI_Grequest_query_function *query_fn, MPI_Grequest_free_function *free_fn,
             MPI_Grequest_cancel_function *cancel_fn, void *extra_state, MPI_Request *request)
 UNSUPPORTED(Grequest_complete, MPI_Request request)
-UNSUPPORTED(Get_elements_x, const MPI_Status *status, MPI_Datatype datatype, MPI_Count *count)
-UNSUPPORTED(Status_set_elements, MPI_Status *status, MPI_Datatype datatype, int count)
-UNSUPPORTED(Status_set_elements_c, MPI_Status *status, MPI_Datatype datatype, MPI_Count count)
-UNSUPPORTED(Status_set_elements_x, MPI_Status *status, MPI_Datatype datatype, MPI_Count count)
-UNSUPPORTED(Status_set_cancelled, MPI_Status *status, int flag)
