@@ -33,6 +33,7 @@ struct pl_run {
     char *base[3];  /* IN, OUT, TMP */
     char **peer;    /* [2 * size] IN and OUT of peers that the schedule reaches into; else NULL */
     int tag;        /* of the call; the ordinal of a message is added */
+    int local_tag;  /* intercommunicators: of its messages on comm->local */
     uint32_t signature;
     uint32_t left;        /* steps not complete */
     uint32_t outstanding; /* requests under way */

@@ -67,8 +67,6 @@ UNSUPPORTED_ON(comm, Recv_init, void *buf, int count, MPI_Datatype datatype, int
                MPI_Comm comm, MPI_Request *request)
 UNSUPPORTED_ON(comm, Recv_init_c, void *buf, MPI_Count count, MPI_Datatype datatype, int source, int tag,
                MPI_Comm comm, MPI_Request *request)
-UNSUPPORTED(Start, MPI_Request *request)
-UNSUPPORTED(Startall, int count, MPI_Request array_of_requests[])
 UNSUPPORTED_ON(comm, Psend_init, const void *buf, int partitions, MPI_Count count, MPI_Datatype datatype,
                int dest, int tag, MPI_Comm comm, MPI_Info info, MPI_Request *request)
 UNSUPPORTED_ON(comm, Precv_init, void *buf, int partitions, MPI_Count count, MPI_Datatype datatype, int dest,

@@ -3,6 +3,7 @@
 
 const struct test_chapter test_chapters[] = {
     {"pt2pt", pt2pt_cases},
+    {"datatypes", datatype_cases},
     {"order", order_cases},
     {"requests", request_cases},
     {"probe", probe_cases},
@@ -12,10 +13,16 @@ const struct test_chapter test_chapters[] = {
     {"ops", op_cases},
     {"comm", comm_cases},
     {"group", group_cases},
+    {"attributes", attribute_cases},
+    {"create", create_cases},
+    {"environment", environment_cases},
     {"errors", error_cases},
+    {"intercomm", intercomm_cases},
+    {"topologies", topology_cases},
     {"info", info_cases},
     {"memory", memory_cases},
     {"init", init_cases},
     {"threads", thread_cases},
+    {"bits", bits_cases},
     {0},
 };
