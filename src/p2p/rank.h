@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PL_PORTS_MAX = 8, PL_MATCH_BUCKETS = 256 };
+enum { PL_PORTS_MAX = 16, PL_MATCH_BUCKETS = 256 };
 
 /* Who a process is, whichever world looks at it; travels between worlds. */
 struct pl_identity {
@@ -52,7 +52,7 @@ struct pl_rank {
     int nports;
     bool cooperative;       /* one rank runs at a time (deterministic world) */
     bool spin;              /* every rank of the host has a core */
-    struct pl_peer **peers; /* [npeers], each NULL until looked at */
+    struct pl_peer **peers; /* [npeers], each NULL until looked at; from `size` on, of other worlds */
     int npeers;
 
     struct pl_bucket buckets[PL_MATCH_BUCKETS]; /* by context and source */
@@ -65,6 +65,8 @@ struct pl_rank {
     uint32_t contexts;                          /* contexts led so far */
     uint64_t world_id;                          /* the same on all ranks of a world, and on no others' */
     struct pl_list orphans;                     /* requests given to p2p for good */
+
+    struct pl_list bridges;                     /* to other worlds */
 
     struct pl_comm *world, *self;
 
