@@ -183,7 +183,8 @@ static void run_loop(struct pl_job *job)
 static int prepare(struct pl_job *job)
 {
     int ranks = job->options->ranks;
-    struct pl_pmi_calls calls = {.owner = job, .aborted = aborted, .broken = broken, .stuck = stuck, .spawn = pl_job_spawn};
+    struct pl_pmi_calls calls = {
+        .owner = job, .aborted = aborted, .broken = broken, .stuck = stuck, .spawn = pl_job_spawn};
     gethostname(job->host, sizeof job->host - 1);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (job->options->timeout > 0)

@@ -63,10 +63,10 @@ struct pl_mpi {
     struct pl_list doors;        /* open ports (port.c) */
     int ports_opened;
     struct pl_comm *parent; /* of a spawned world, while it has its handle; else NULL */
-    struct pl_tools *tools;      /* MPI_T's; NULL before it is used */
+    struct pl_tools *tools; /* MPI_T's; NULL before it is used */
     struct pl_group *empty;
     char *type_names[256]; /* that the program gave to predefined datatypes */
-    struct { /* values of the predefined attributes, whose addresses programs get */
+    struct {               /* values of the predefined attributes, whose addresses programs get */
         int tag_ub, io, host, wtime_is_global, last_used_code;
         int appnum, universe_size; /* -1: not known; -2: not asked for yet */
     } predefined;

@@ -14,10 +14,10 @@ struct pl_mpi_request {
     struct pl_comm *comm; /* held */
     uintptr_t handle;
     bool collective;
-    struct pl_run *run;      /* a collective under way */
+    struct pl_run *run;             /* a collective under way */
     const struct pl_datatype *type; /* a collective's, held: the program may free its own */
     struct pl_op op;                /* the same, copied */
-    bool freed; /* MPI_Request_free was called: it goes when it completes */
+    bool freed;                     /* MPI_Request_free was called: it goes when it completes */
 };
 
 /* A fresh request with a handle, for an operation on comm; NULL: no memory (text set). */

@@ -28,7 +28,7 @@
 enum { HELLO_TAG = -14, MEET_TAG = -15, KEY = 32, CALLERS = 60000 };
 
 struct door {
-    struct pl_list link; /* in mpi->doors */
+    struct pl_list link;      /* in mpi->doors */
     struct pl_bridge *bridge; /* NULL: for this world only */
     char name[MPI_MAX_PORT_NAME];
 };
@@ -92,8 +92,8 @@ int pl_port_open(struct pl_mpi *mpi, char *name)
     struct door *door = calloc(1, sizeof *door);
     if (!door)
         return pl_fail(PL_ENOMEM, "no memory for a port");
-    snprintf(door->name, sizeof door->name, "peal:%llx:%d:%d:", (unsigned long long)rank->world_id, rank->rank,
-             ++mpi->ports_opened);
+    snprintf(door->name, sizeof door->name, "peal:%llx:%d:%d:", (unsigned long long)rank->world_id,
+             rank->rank, ++mpi->ports_opened);
     int error = rank->fabric ? 0 : open_to_strangers(rank, door);
     if (error) {
         pl_bridge_close(door->bridge);
@@ -195,7 +195,8 @@ static int reach(struct pl_rank *rank, const struct address *a, struct hello *he
 {
     if (a->who.world == rank->world_id) {
         *peer = a->who.rank;
-        return *peer < rank->size ? 0 : pl_bad(MPI_ERR_PORT, "the port is of rank %d, which is not there", *peer);
+        return *peer < rank->size ? 0
+                                  : pl_bad(MPI_ERR_PORT, "the port is of rank %d, which is not there", *peer);
     }
     if (!a->open)
         return pl_bad(MPI_ERR_PORT, "the port serves its own in-process world alone");
@@ -225,8 +226,8 @@ static int say_hello(struct pl_mpi *mpi, const char *name, struct pl_bridge **wa
     if (!error) {
         struct pl_request request;
         request.completed = NULL;
-        pl_send_start(&request, calling, PL_CHANNEL_AGREE, PL_MODE_STANDARD, &hello, sizeof hello, 0, HELLO_TAG,
-                      0);
+        pl_send_start(&request, calling, PL_CHANNEL_AGREE, PL_MODE_STANDARD, &hello, sizeof hello, 0,
+                      HELLO_TAG, 0);
         error = pl_request_wait(&request);
         if (error)
             error = pl_bad(MPI_ERR_PORT, "nobody is at the port: %.300s", request.text ? request.text : "");
@@ -323,8 +324,8 @@ static int swap_cards(const struct meeting *m, const struct card *mine, struct c
     int error = all ? pl_exchange_allgather(m->comm, mine, all, sizeof *mine)
                     : pl_fail(PL_ENOMEM, "no memory for the cards of %d ranks", m->comm->size);
     if (!error)
-        error = swap_all(m, all, sizeof *all * (size_t)m->comm->size, theirs,
-                         sizeof *theirs * (size_t)m->theirs);
+        error =
+            swap_all(m, all, sizeof *all * (size_t)m->comm->size, theirs, sizeof *theirs * (size_t)m->theirs);
     for (int i = 0; i < m->comm->size && !error; i++)
         if (!all[i].length)
             error = pl_fail(PL_EUNREACHABLE, "rank %d of %s could not open a port to the other world", i,
@@ -381,7 +382,8 @@ static int join(struct meeting *m, bool accepting, int root_error, struct pl_com
     return failed;
 }
 
-int pl_port_accept(struct pl_mpi *mpi, const char *name, int root, struct pl_comm *comm, struct pl_comm **made)
+int pl_port_accept(struct pl_mpi *mpi, const char *name, int root, struct pl_comm *comm,
+                   struct pl_comm **made)
 {
     struct meeting m = {.mpi = mpi, .comm = comm, .root = root, .other = 1};
     int error = comm->rank == root ? await_hello(mpi, name, &m.pair) : 0;
@@ -390,7 +392,8 @@ int pl_port_accept(struct pl_mpi *mpi, const char *name, int root, struct pl_com
     return error;
 }
 
-int pl_port_connect(struct pl_mpi *mpi, const char *name, int root, struct pl_comm *comm, struct pl_comm **made)
+int pl_port_connect(struct pl_mpi *mpi, const char *name, int root, struct pl_comm *comm,
+                    struct pl_comm **made)
 {
     struct meeting m = {.mpi = mpi, .comm = comm, .root = root, .other = 0};
     struct pl_bridge *way = NULL;

@@ -11,8 +11,10 @@ int pl_port_close(struct pl_mpi *mpi, const char *name);
 void pl_ports_close(struct pl_mpi *mpi);
 
 /* Collective over comm; the name matters at root. The new intercommunicator. */
-int pl_port_accept(struct pl_mpi *mpi, const char *name, int root, struct pl_comm *comm, struct pl_comm **made);
-int pl_port_connect(struct pl_mpi *mpi, const char *name, int root, struct pl_comm *comm, struct pl_comm **made);
+int pl_port_accept(struct pl_mpi *mpi, const char *name, int root, struct pl_comm *comm,
+                   struct pl_comm **made);
+int pl_port_connect(struct pl_mpi *mpi, const char *name, int root, struct pl_comm *comm,
+                    struct pl_comm **made);
 
 /* Connects a world that MPI_Comm_spawn started to its parent; nothing otherwise. */
 int pl_spawn_greet_parent(struct pl_mpi *mpi);

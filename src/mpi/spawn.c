@@ -68,8 +68,8 @@ static bool runs(const char *directory, int length, const char *command, char *f
     return n < (int)size && !access(found, X_OK);
 }
 
-/* The program's path: by "path" of the info, else as it stands or by PATH. A wrong one is known before anything
- * has started. */
+/* The program's path: by "path" of the info, else as it stands or by PATH. A wrong one is known before
+ * anything has started. */
 static int locate(const struct program *p, char *found, size_t size)
 {
     char in_wdir[4096];
@@ -144,8 +144,8 @@ static int launch(struct pl_mpi *mpi, const struct program *programs, int count,
     return error;
 }
 
-static int spawn(struct pl_mpi *mpi, const struct program *programs, int count, int root, struct pl_comm *comm,
-                 MPI_Comm *intercomm)
+static int spawn(struct pl_mpi *mpi, const struct program *programs, int count, int root,
+                 struct pl_comm *comm, MPI_Comm *intercomm)
 {
     char port[MPI_MAX_PORT_NAME] = "", text[PL_ERROR_TEXT] = "the root could not spawn";
     struct pl_comm *made;
@@ -190,7 +190,8 @@ static int check_program(const struct program *p)
     return 0;
 }
 
-/* Common to both calls. At the root `programs` are filled in; the rest of the arguments is the same everywhere. */
+/* Common to both calls. At the root `programs` are filled in; the rest of the arguments is the same
+ * everywhere. */
 static int finish(struct pl_mpi *mpi, struct pl_comm *c, int error, const struct program *programs, int count,
                   int root, MPI_Comm *intercomm, int errcodes[])
 {
@@ -238,7 +239,8 @@ int PMPI_Comm_spawn_multiple(int count, char *array_of_commands[], char **array_
     int error = check_comm(mpi, comm, root, &c);
     bool at_root = !error && c->rank == root;
     if (at_root && (count < 1 || !array_of_commands || !array_of_maxprocs))
-        error = pl_bad(MPI_ERR_ARG, "the arrays of programs are NULL or their length, %d, not positive", count);
+        error =
+            pl_bad(MPI_ERR_ARG, "the arrays of programs are NULL or their length, %d, not positive", count);
     if (!error && at_root && !(programs = calloc((size_t)count, sizeof *programs)))
         error = pl_fail(PL_ENOMEM, "no memory to spawn %d programs", count);
     for (int i = 0; i < count && !error && at_root; i++) {

@@ -11,7 +11,8 @@
 
 struct pl_bridge;
 
-/* Opens a bridge in which this rank is `number`. Whoever else calls becomes a nameless peer. 0 or an error. */
+/* Opens a bridge in which this rank is `number`. Whoever else calls becomes a nameless peer. 0 or an error.
+ */
 int pl_bridge_open(struct pl_rank *rank, int number, const unsigned char key[32], struct pl_bridge **bridge);
 /* This rank's card in it, at most PL_CARD_MAX bytes. */
 int pl_bridge_card(struct pl_bridge *bridge, void *card, size_t *length);

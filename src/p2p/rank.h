@@ -59,14 +59,14 @@ struct pl_rank {
     struct pl_list posted_any;                  /* receives from any source */
     struct pl_list unexpected_all;              /* in order of arrival */
     struct pl_counters counters;
-    uint64_t posts;                             /* receives posted so far */
-    struct pl_cookies cookies;                  /* requests that frames name */
-    int lost;                                   /* peers known to be lost */
-    uint32_t contexts;                          /* contexts led so far */
-    uint64_t world_id;                          /* the same on all ranks of a world, and on no others' */
-    struct pl_list orphans;                     /* requests given to p2p for good */
+    uint64_t posts;            /* receives posted so far */
+    struct pl_cookies cookies; /* requests that frames name */
+    int lost;                  /* peers known to be lost */
+    uint32_t contexts;         /* contexts led so far */
+    uint64_t world_id;         /* the same on all ranks of a world, and on no others' */
+    struct pl_list orphans;    /* requests given to p2p for good */
 
-    struct pl_list bridges;                     /* to other worlds */
+    struct pl_list bridges; /* to other worlds */
 
     struct pl_comm *world, *self;
 

@@ -266,8 +266,9 @@ int pl_world_spawn(struct pl_rank *rank, char *const *words, int count)
     if (!process)
         return pl_fail(PL_EUNSUPPORTED, "an in-process world cannot spawn processes");
     if (!process->launcher)
-        return pl_fail(PL_EUNSUPPORTED,
-                       "processes are spawned through mpiexec: start this program by it, with -n 1 if need be");
+        return pl_fail(
+            PL_EUNSUPPORTED,
+            "processes are spawned through mpiexec: start this program by it, with -n 1 if need be");
     return pl_pmi1_spawn(process->launcher, words, count);
 }
 
