@@ -42,6 +42,19 @@ struct pl_errhandler {
     int references;
 };
 
+/* What a Fortran layer said of its LOGICALs (abi.c), by size: 1, 2, 4, 8, 16 bytes. */
+enum { PL_LOGICAL_SIZES = 5 };
+
+struct pl_fortran_booleans {
+    bool set;
+    unsigned char logical_true[16], logical_false[16];
+};
+
+struct pl_fortran {
+    bool info_set;
+    struct pl_fortran_booleans booleans[PL_LOGICAL_SIZES];
+};
+
 struct pl_user_error;
 
 /* What the MPI functions of one rank share. It is made by the first call that needs it, which may
@@ -66,7 +79,8 @@ struct pl_mpi {
     struct pl_tools *tools; /* MPI_T's; NULL before it is used */
     struct pl_group *empty;
     char *type_names[256]; /* that the program gave to predefined datatypes */
-    struct {               /* values of the predefined attributes, whose addresses programs get */
+    struct pl_fortran fortran;
+    struct { /* values of the predefined attributes, whose addresses programs get */
         int tag_ub, io, host, wtime_is_global, last_used_code;
         int appnum, universe_size; /* -1: not known; -2: not asked for yet */
     } predefined;

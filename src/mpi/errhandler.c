@@ -134,24 +134,6 @@ int PMPI_Comm_call_errhandler(MPI_Comm comm, int code)
 }
 PL_WEAK(Comm_call_errhandler)
 
-int PMPI_Errhandler_create(MPI_Comm_errhandler_function *function, MPI_Errhandler *errhandler)
-{
-    return PMPI_Comm_create_errhandler(function, errhandler);
-}
-PL_WEAK(Errhandler_create)
-
-int PMPI_Errhandler_set(MPI_Comm comm, MPI_Errhandler errhandler)
-{
-    return PMPI_Comm_set_errhandler(comm, errhandler);
-}
-PL_WEAK(Errhandler_set)
-
-int PMPI_Errhandler_get(MPI_Comm comm, MPI_Errhandler *errhandler)
-{
-    return PMPI_Comm_get_errhandler(comm, errhandler);
-}
-PL_WEAK(Errhandler_get)
-
 /* The object lives on while something uses it. */
 int PMPI_Errhandler_free(MPI_Errhandler *errhandler)
 {

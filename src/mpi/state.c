@@ -108,15 +108,12 @@ static void free_comms(struct pl_mpi *mpi)
 /* A request that the program never completed. A transport may still have it: then p2p keeps its memory. */
 static void end_request(struct pl_mpi_request *request)
 {
-    struct pl_comm *comm = request->comm;
-    if (request->run)
-        request->run->owner = NULL;
     if (request->base.complete || request->collective) {
-        pl_request_finish(&request->base);
-        free(request);
-    } else {
-        pl_request_orphan(&request->base, request);
+        pl_mpi_request_recycle(request);
+        return;
     }
+    struct pl_comm *comm = request->comm;
+    pl_request_orphan(&request->base, request);
     pl_comm_release(comm);
 }
 
@@ -125,13 +122,19 @@ static void free_requests(struct pl_mpi *mpi)
     struct pl_handles *handles = &mpi->handles[PL_CLASS_REQUEST];
     struct pl_mpi_request *request;
     while ((request = pl_handle_any(handles))) {
+        if (request->base.complete) {
+            pl_mpi_request_destroy(request);
+            continue;
+        }
         pl_handle_drop(handles, request->handle);
         end_request(request);
     }
     pl_list_each(node, &mpi->given_up)
     {
+        struct pl_mpi_request *given_up = pl_container(node, struct pl_mpi_request, link);
         pl_list_remove(node);
-        end_request(pl_container(node, struct pl_mpi_request, link));
+        given_up->freed = false;
+        end_request(given_up);
     }
     pl_list_each(node, &mpi->free_requests)
     {

@@ -3,6 +3,8 @@
 
 const struct test_chapter test_chapters[] = {
     {"pt2pt", pt2pt_cases},
+    {"datatypes", datatype_cases},
+    {"gaps", gap_cases},
     {"order", order_cases},
     {"requests", request_cases},
     {"probe", probe_cases},
@@ -24,5 +26,6 @@ const struct test_chapter test_chapters[] = {
     {"init", init_cases},
     {"threads", thread_cases},
     {"bits", bits_cases},
+    {"uneven", uneven_cases},
     {0},
 };
