@@ -73,7 +73,10 @@ struct pl_mpi {
     struct pl_user_error *user_errors;     /* [user_error_count]; codes from MPI_ERR_LASTCODE + 1 on */
     int user_error_count;
     struct pl_info *environment; /* MPI_INFO_ENV; made when first asked for */
-    struct pl_tools *tools;      /* MPI_T's; NULL before it is used */
+    struct pl_list doors;        /* open ports (port.c) */
+    int ports_opened;
+    struct pl_comm *parent; /* of a spawned world, while it has its handle; else NULL */
+    struct pl_tools *tools; /* MPI_T's; NULL before it is used */
     struct pl_group *empty;
     char *type_names[256]; /* that the program gave to predefined datatypes */
     struct pl_fortran fortran;

@@ -1,6 +1,7 @@
 /* Start and end, the environment (MPI 5.0, chapters 9 and 11). */
 #include "attribute.h"
 #include "exchange.h"
+#include "port.h"
 #include "state.h"
 #include "world.h"
 
@@ -47,6 +48,8 @@ int pl_mpi_start(struct pl_mpi *mpi, int level)
     int error = fresh ? pl_process_start(&rank) : 0;
     if (!error && fresh && !pl_mpi_create(rank))
         error = pl_fail(PL_ENOMEM, "no memory for MPI's own objects");
+    if (!error && fresh)
+        error = pl_spawn_greet_parent(mpi);
     if (error)
         return error;
     if (fresh)

@@ -9,6 +9,7 @@
 #include "error_user.h"
 #include "info.h"
 #include "mpi_request.h"
+#include "port.h"
 #include "recipe.h"
 #include "tools.h"
 
@@ -75,6 +76,7 @@ struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
     mpi->main_thread = pthread_self();
     set_predefined(mpi);
     pl_list_init(&mpi->given_up);
+    pl_list_init(&mpi->doors);
     mpi->empty = pl_group_create(0);
     rank->world = make_comm(rank, true, "MPI_COMM_WORLD", MPI_COMM_WORLD);
     rank->self = make_comm(rank, false, "MPI_COMM_SELF", MPI_COMM_SELF);
@@ -175,6 +177,7 @@ void pl_mpi_end(struct pl_mpi *mpi)
 {
     if (!mpi)
         return;
+    pl_ports_close(mpi);
     free_requests(mpi);
     free_comms(mpi);
     free_and_close(mpi, PL_CLASS_GROUP, release_group);

@@ -5,6 +5,7 @@
  * process's, for threads that never were told one. Everything else hangs off the
  * struct they point to.
  */
+#include "bridge.h"
 #include "protocol.h"
 
 #include "errors.h"
@@ -104,6 +105,7 @@ int pl_rank_open(struct pl_rank *rank)
 {
     pl_match_init(rank);
     pl_list_init(&rank->orphans);
+    pl_list_init(&rank->bridges);
     pl_rank_lock_init(rank);
     rank->npeers = rank->size;
     rank->peers = calloc((size_t)rank->size, sizeof *rank->peers);
@@ -129,6 +131,8 @@ static void free_orphans(struct pl_rank *rank)
 
 void pl_rank_close(struct pl_rank *rank)
 {
+    for (struct pl_list *node; rank->bridges.next && (node = pl_list_first(&rank->bridges));)
+        pl_bridge_close(pl_bridge_of(node));
     for (int i = 0; i < rank->nports; i++)
         rank->ports[i]->transport->close(rank->ports[i]);
     rank->nports = 0;

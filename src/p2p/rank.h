@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PL_PORTS_MAX = 8, PL_MATCH_BUCKETS = 256 };
+enum { PL_PORTS_MAX = 16, PL_MATCH_BUCKETS = 256 };
 
 /* Who a process is, whichever world looks at it; travels between worlds. */
 struct pl_identity {
@@ -52,19 +52,21 @@ struct pl_rank {
     int nports;
     bool cooperative;       /* one rank runs at a time (deterministic world) */
     bool spin;              /* every rank of the host has a core */
-    struct pl_peer **peers; /* [npeers], each NULL until looked at */
+    struct pl_peer **peers; /* [npeers], each NULL until looked at; from `size` on, of other worlds */
     int npeers;
 
     struct pl_bucket buckets[PL_MATCH_BUCKETS]; /* by context and source */
     struct pl_list posted_any;                  /* receives from any source */
     struct pl_list unexpected_all;              /* in order of arrival */
     struct pl_counters counters;
-    uint64_t posts;                             /* receives posted so far */
-    struct pl_cookies cookies;                  /* requests that frames name */
-    int lost;                                   /* peers known to be lost */
-    uint32_t contexts;                          /* contexts led so far */
-    uint64_t world_id;                          /* the same on all ranks of a world, and on no others' */
-    struct pl_list orphans;                     /* requests given to p2p for good */
+    uint64_t posts;            /* receives posted so far */
+    struct pl_cookies cookies; /* requests that frames name */
+    int lost;                  /* peers known to be lost */
+    uint32_t contexts;         /* contexts led so far */
+    uint64_t world_id;         /* the same on all ranks of a world, and on no others' */
+    struct pl_list orphans;    /* requests given to p2p for good */
+
+    struct pl_list bridges; /* to other worlds */
 
     struct pl_comm *world, *self;
 

@@ -11,6 +11,7 @@
 #include "errors.h"
 #include "log.h"
 #include "mapping.h"
+#include "names.h"
 #include "pmi1.h"
 
 #include <sodium.h>
@@ -28,6 +29,7 @@ struct process {
     struct pl_pmi1 *launcher; /* NULL: a world of one */
     struct pl_mapping mapping;
     bool mapped;
+    struct pl_names names; /* without a launcher */
 };
 
 static int host_of(struct pl_rank *rank, int peer)
@@ -198,6 +200,78 @@ void pl_world_job(struct pl_rank *rank, int *appnum, int *universe_size)
         *universe_size = -1;
 }
 
+/* The launcher that keeps the rank's names, or NULL; then *names is who does. */
+static struct pl_pmi1 *keeper(struct pl_rank *rank, struct pl_names **names)
+{
+    struct process *process = rank->fabric ? NULL : rank->world_state;
+    *names = process ? &process->names : pl_inprocess_names(rank);
+    return process ? process->launcher : NULL;
+}
+
+/* Services and ports may be any text; the launcher takes words. A service becomes its hash. */
+static void service_word(char *word, size_t size, const char *service)
+{
+    unsigned char hash[32];
+    crypto_generichash(hash, sizeof hash, (const unsigned char *)service, strlen(service), NULL, 0);
+    sodium_bin2hex(word, size, hash, sizeof hash);
+}
+
+int pl_world_publish(struct pl_rank *rank, const char *service, const char *port)
+{
+    enum { PORT_MAX = 1024 };
+    struct pl_names *names;
+    struct pl_pmi1 *launcher = keeper(rank, &names);
+    char word[65], hex[2 * PORT_MAX + 1];
+    if (!launcher)
+        return pl_names_put(names, service, port);
+    if (strlen(port) >= PORT_MAX)
+        return pl_fail(PL_EARG, "the port name has %zu bytes", strlen(port));
+    service_word(word, sizeof word, service);
+    sodium_bin2hex(hex, sizeof hex, (const unsigned char *)port, strlen(port));
+    return pl_pmi1_publish(launcher, word, hex);
+}
+
+int pl_world_unpublish(struct pl_rank *rank, const char *service)
+{
+    struct pl_names *names;
+    struct pl_pmi1 *launcher = keeper(rank, &names);
+    char word[65];
+    if (!launcher)
+        return pl_names_drop(names, service);
+    service_word(word, sizeof word, service);
+    return pl_pmi1_unpublish(launcher, word);
+}
+
+int pl_world_lookup(struct pl_rank *rank, const char *service, char *port, size_t size)
+{
+    struct pl_names *names;
+    struct pl_pmi1 *launcher = keeper(rank, &names);
+    char word[65], hex[PL_PMI1_LINE_MAX];
+    size_t length;
+    if (!launcher)
+        return pl_names_get(names, service, port, size);
+    service_word(word, sizeof word, service);
+    int error = pl_pmi1_lookup(launcher, word, hex, sizeof hex);
+    if (error)
+        return error;
+    if (sodium_hex2bin((unsigned char *)port, size - 1, hex, strlen(hex), NULL, &length, NULL))
+        return pl_fail(PL_EPROTOCOL, "what the launcher has for the service is no port");
+    port[length] = 0;
+    return 0;
+}
+
+int pl_world_spawn(struct pl_rank *rank, char *const *words, int count)
+{
+    const struct process *process = rank->fabric ? NULL : rank->world_state;
+    if (!process)
+        return pl_fail(PL_EUNSUPPORTED, "an in-process world cannot spawn processes");
+    if (!process->launcher)
+        return pl_fail(
+            PL_EUNSUPPORTED,
+            "processes are spawned through mpiexec: start this program by it, with -n 1 if need be");
+    return pl_pmi1_spawn(process->launcher, words, count);
+}
+
 struct pl_rank *pl_process_early(void)
 {
     struct pl_rank *rank = calloc(1, sizeof *rank);
@@ -222,6 +296,7 @@ int pl_process_start(struct pl_rank **started)
     pl_config_read(&rank->config, environ);
     gethostname(rank->hostname, sizeof rank->hostname - 1);
     rank->world_state = process;
+    pl_names_init(&process->names);
     rank->host_of = host_of;
     rank->card_of = card_of;
     rank->abort = abort_process;
@@ -257,4 +332,5 @@ void pl_process_end(struct pl_rank *rank)
         pl_pmi1_finalize(process->launcher);
     pl_pmi1_close(process->launcher);
     process->launcher = NULL;
+    pl_names_finish(&process->names);
 }

@@ -16,6 +16,7 @@ const struct test_chapter test_chapters[] = {
     {"group", group_cases},
     {"attributes", attribute_cases},
     {"create", create_cases},
+    {"dynamic", dynamic_cases},
     {"environment", environment_cases},
     {"errors", error_cases},
     {"intercomm", intercomm_cases},
