@@ -31,7 +31,8 @@ struct pl_price_params {
     struct pl_network network;
     /* How many ranks to run, 0 for all: a divisor of the size, and a multiple of per_host. Then the schedules
      * of ranks r, r + replicas, r + 2 replicas, ... must be alike (pl_price_alike), and ranks 0 .. replicas -
-     * 1 stand for them: exact, at the cost of these few. */
+     * 1 stand for them, at the cost of these few: exact where ranks share no link. Those of a host, who do,
+     * queue in the same order on all hosts then. */
     int replicas;
     size_t most_steps; /* 0: no limit; else PL_EUNSUPPORTED when the schedules have more */
     void (*trace)(void *context, const struct pl_priced *step); /* may be NULL */

@@ -1,13 +1,13 @@
 /* Pricing on more ranks than can be simulated one by one. Four ways, the first that can be afforded:
  *
- *   alike    all ranks (or hosts) do the same with peers equally far away: one stands for all. Exact.
- *            Rings, dissemination, pairwise exchange; doubling and halving on powers of two
- *   scaled   so on 4,096 ranks with blocks as long, times what the closed form grows by from there:
- *            a ring on 100,000 ranks, where writing down one rank's schedule takes minutes
- *   all      every rank's schedule is run, up to a few million steps. Exact.
- *            Trees on 100,000 ranks, which have log2 n steps a rank
- *   closed   the closed form of the algorithm, with how far it is from the real schedule on fewer ranks.
- *            What has as many steps as ranks, and ranks that differ: a chain, a root that talks to all
+ *   alike    all ranks (or hosts) do the same with peers equally far away: one stands for all. Exact,
+ *            but for the order in which the ranks of a host queue for their link. Rings, dissemination,
+ * pairwise exchange; doubling and halving on powers of two scaled   so on 4,096 ranks with blocks as long,
+ * times what the closed form grows by from there: a ring on 100,000 ranks, where writing down one rank's
+ * schedule takes minutes all      every rank's schedule is run, up to a few million steps. Exact. Trees on
+ * 100,000 ranks, which have log2 n steps a rank closed   the closed form of the algorithm, with how far it is
+ * from the real schedule on fewer ranks. What has as many steps as ranks, and ranks that differ: a chain, a
+ * root that talks to all
  *
  * The first two want blocks of equal length, so lengths are rounded up to what the ranks divide: the slowest
  * rank has the longer block in any case.
