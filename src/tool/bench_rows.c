@@ -104,8 +104,6 @@ static void call_row(struct pl_bench *bench, const struct pl_call *call, const s
         measure_way(bench, &running, way, &row);
     if (!bench->rank)
         pl_report_row(&bench->report, &row);
-    else
-        bench->report.wrong += (row.way[0].wrong > 0) + (row.way[1].there && row.way[1].wrong > 0);
 }
 
 static void call_sizes(struct pl_bench *bench, const struct pl_call *call, const struct pl_number *number,
@@ -181,8 +179,6 @@ static void pairs_row(struct pl_bench *bench, const struct pl_pairs *test, const
         bench->check ? of_all_ranks(pl_pairs_wrong(test, &running.point, running.partner)) : -1;
     if (!bench->rank)
         pl_report_row(&bench->report, &row);
-    else
-        bench->report.wrong += row.way[0].wrong > 0;
 }
 
 void pl_bench_pairs(struct pl_bench *bench, const struct pl_pairs *test)
