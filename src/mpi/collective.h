@@ -44,6 +44,7 @@ struct pl_arguments {
     MPI_Comm comm;
     struct pl_numbers in_counts, in_displs, out_counts, out_displs;
     const MPI_Datatype *in_types, *out_types;
+    bool in_listed, out_listed; /* a v or w side: counts and displacements are to be given */
 };
 
 /* Checks the arguments and writes them down; call->comm, collective, in, out and root are there already. The
@@ -79,8 +80,22 @@ struct pl_side {
         displs;        /* [n] in extents, with `types` in bytes; not given: one block after the other */
     MPI_Datatype type; /* of all blocks ... */
     const MPI_Datatype *types; /* ... or of each */
+    bool listed;               /* counts and displs must be given, if there is a block at all */
     bool same;                 /* all are the one block at the beginning */
 };
+
+/* The sides as the arguments say. */
+static inline struct pl_side pl_in_side(const struct pl_arguments *a)
+{
+    return (struct pl_side){a->in,      a->in_count, a->in_counts, a->in_displs,
+                            a->in_type, a->in_types, a->in_listed, false};
+}
+
+static inline struct pl_side pl_out_side(const struct pl_arguments *a)
+{
+    return (struct pl_side){a->out,      a->out_count, a->out_counts, a->out_displs,
+                            a->out_type, a->out_types, a->out_listed, false};
+}
 
 /* The side becomes the call's `in` or `out` with its list of n blocks; call->in_place is set before. */
 int pl_side_in(struct pl_mpi *mpi, const struct pl_side *side, int n, struct pl_coll_call *call);

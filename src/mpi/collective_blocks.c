@@ -48,10 +48,10 @@ static int place_of(struct pl_mpi *mpi, const struct pl_side *side, int i, ptrdi
 static int check_side(const struct pl_side *side, int n)
 {
     int error = 0;
-    if (n && side->types && !pl_given(side->counts))
-        error = pl_check_pointer(NULL, "counts");
-    if (n && !error && side->types && !pl_given(side->displs))
-        error = pl_check_pointer(NULL, "displacements");
+    if (n && side->listed && !(pl_given(side->counts) && pl_given(side->displs)))
+        error = pl_bad(MPI_ERR_ARG, "counts or displacements are NULL");
+    if (!error && n && side->listed && !side->types && !side->type)
+        error = pl_bad(MPI_ERR_ARG, "the datatypes are NULL");
     if (!error && side->buffer == MPI_IN_PLACE)
         error = pl_bad(MPI_ERR_BUFFER, "MPI_IN_PLACE is not allowed for this buffer");
     return error;

@@ -22,26 +22,25 @@ static int set_root(struct pl_coll_call *call, int root)
 
 static int in_side(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
-    struct pl_side side = {a->in, a->in_count, a->in_counts, a->in_displs, a->in_type, a->in_types, false};
+    struct pl_side side = pl_in_side(a);
     return pl_side_in(mpi, &side, call->comm->remote->size, call);
 }
 
 static int out_side(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
-    struct pl_side side = {a->out,      a->out_count, a->out_counts, a->out_displs,
-                           a->out_type, a->out_types, false};
+    struct pl_side side = pl_out_side(a);
     return pl_side_out(mpi, &side, call->comm->remote->size, call);
 }
 
 static int own_in(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
-    struct pl_side side = {.buffer = a->in, .count = a->in_count, .type = a->in_type};
+    struct pl_side side = pl_in_side(a);
     return pl_side_own(mpi, &side, false, call);
 }
 
 static int own_out(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
-    struct pl_side side = {.buffer = a->out, .count = a->out_count, .type = a->out_type};
+    struct pl_side side = pl_out_side(a);
     return pl_side_own(mpi, &side, true, call);
 }
 
@@ -133,8 +132,7 @@ int pl_prepare_inter(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl
     case PL_ALLREDUCE:
         return pl_prepare_allreduce(mpi, a, call);
     case PL_REDUCE_SCATTER:
-        return pl_given(a->out_counts) ? pl_prepare_reduce_scatter(mpi, a, call)
-                                       : pl_prepare_allreduce(mpi, a, call);
+        return a->out_listed ? pl_prepare_reduce_scatter(mpi, a, call) : pl_prepare_allreduce(mpi, a, call);
     case PL_NEIGHBOR:
         return pl_bad(MPI_ERR_TOPOLOGY, "%s is an intercommunicator, which has no topology",
                       call->comm->name);

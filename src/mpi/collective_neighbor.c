@@ -43,9 +43,9 @@ static void arrange(struct pl_coll_call *call, int *source)
         turn_pairs(source, out, call->sources);
 }
 
-static int sides(struct pl_mpi *mpi, const struct pl_side *in, const struct pl_side *out,
-                 struct pl_coll_call *call)
+static int prepare(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call, bool same)
 {
+    struct pl_side in = pl_in_side(a), out = pl_out_side(a);
     int *source, *destination;
     call->uneven = true;
     call->type = pl_datatype_predefined(PL_HANDLE_BYTE);
@@ -54,20 +54,13 @@ static int sides(struct pl_mpi *mpi, const struct pl_side *in, const struct pl_s
         return error;
     call->source = source;
     call->destination = destination;
-    error = pl_side_in(mpi, in, call->destinations, call);
+    in.same = same;
+    error = pl_side_in(mpi, &in, call->destinations, call);
     if (!error)
-        error = pl_side_out(mpi, out, call->sources, call);
+        error = pl_side_out(mpi, &out, call->sources, call);
     if (!error)
         arrange(call, source);
     return error;
-}
-
-static int prepare(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call, bool same)
-{
-    struct pl_side in = {a->in, a->in_count, a->in_counts, a->in_displs, a->in_type, a->in_types, same},
-                   out = {a->out,      a->out_count, a->out_counts, a->out_displs,
-                          a->out_type, a->out_types, false};
-    return sides(mpi, &in, &out, call);
 }
 
 static int prepare_allgather(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
@@ -155,6 +148,7 @@ static int allgatherv(const char *name, enum pl_form form, const void *sendbuf, 
                              .out = recvbuf,
                              .out_counts = recvcounts,
                              .out_displs = displs,
+                             .out_listed = true,
                              .out_type = recvtype,
                              .comm = comm};
     return pl_collective(name, form, PL_NEIGHBOR, prepare_allgather, &a, request);
@@ -285,10 +279,12 @@ static int alltoallv(const char *name, enum pl_form form, const void *sendbuf, s
     struct pl_arguments a = {.in = sendbuf,
                              .in_counts = sendcounts,
                              .in_displs = sdispls,
+                             .in_listed = true,
                              .in_type = sendtype,
                              .out = recvbuf,
                              .out_counts = recvcounts,
                              .out_displs = rdispls,
+                             .out_listed = true,
                              .out_type = recvtype,
                              .comm = comm};
     return pl_collective(name, form, PL_NEIGHBOR, prepare_alltoall, &a, request);
@@ -364,10 +360,12 @@ static int alltoallw(const char *name, enum pl_form form, const void *sendbuf, s
     struct pl_arguments a = {.in = sendbuf,
                              .in_counts = sendcounts,
                              .in_displs = sdispls,
+                             .in_listed = true,
                              .in_types = sendtypes,
                              .out = recvbuf,
                              .out_counts = recvcounts,
                              .out_displs = rdispls,
+                             .out_listed = true,
                              .out_types = recvtypes,
                              .comm = comm};
     return pl_collective(name, form, PL_NEIGHBOR, prepare_alltoall, &a, request);

@@ -3,19 +3,11 @@
  */
 #include "collective.h"
 
-static int check_lists(struct pl_numbers counts, struct pl_numbers displs)
-{
-    if (pl_given(counts) && pl_given(displs))
-        return 0;
-    return pl_bad(MPI_ERR_ARG, "the counts or displacements are NULL");
-}
-
 /* The side that has a block for each rank, as the root, or everybody, lists it. */
 static int gather_side(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
-    struct pl_side side = {a->out, 0, a->out_counts, a->out_displs, a->out_type, NULL, false};
-    int error = check_lists(a->out_counts, a->out_displs);
-    return error ? error : pl_side_out(mpi, &side, call->comm->size, call);
+    struct pl_side side = pl_out_side(a);
+    return pl_side_out(mpi, &side, call->comm->size, call);
 }
 
 /* In place the own vector is among the blocks. */
@@ -31,7 +23,7 @@ static int gather_own(struct pl_mpi *mpi, const struct pl_arguments *a, struct p
 {
     if (call->in_place)
         return own_block(call->out_blocks, call);
-    struct pl_side side = {.buffer = a->in, .count = a->in_count, .type = a->in_type};
+    struct pl_side side = pl_in_side(a);
     int error = pl_side_own(mpi, &side, false, call);
     if (!error && call->out_blocks)
         error = pl_side_self(call->count, call->out_blocks[call->comm->rank].length);
@@ -59,9 +51,8 @@ static int prepare_allgatherv(struct pl_mpi *mpi, const struct pl_arguments *a, 
 
 static int scatter_side(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
-    struct pl_side side = {a->in, 0, a->in_counts, a->in_displs, a->in_type, NULL, false};
-    int error = check_lists(a->in_counts, a->in_displs);
-    return error ? error : pl_side_in(mpi, &side, call->comm->size, call);
+    struct pl_side side = pl_in_side(a);
+    return pl_side_in(mpi, &side, call->comm->size, call);
 }
 
 static int prepare_scatterv(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
@@ -74,7 +65,7 @@ static int prepare_scatterv(struct pl_mpi *mpi, const struct pl_arguments *a, st
         error = scatter_side(mpi, a, call);
     if (error || call->in_place)
         return error ? error : own_block(call->in_blocks, call);
-    struct pl_side side = {.buffer = a->out, .count = a->out_count, .type = a->out_type};
+    struct pl_side side = pl_out_side(a);
     error = pl_side_own(mpi, &side, true, call);
     if (!error && root)
         error = pl_side_self(call->in_blocks[a->root].length, call->count);
@@ -92,6 +83,7 @@ static int gatherv(const char *name, enum pl_form form, const void *sendbuf, MPI
                              .out = recvbuf,
                              .out_counts = recvcounts,
                              .out_displs = displs,
+                             .out_listed = true,
                              .out_type = recvtype,
                              .root = root,
                              .comm = comm};
@@ -158,6 +150,7 @@ static int scatterv(const char *name, enum pl_form form, const void *sendbuf, st
     struct pl_arguments a = {.in = sendbuf,
                              .in_counts = sendcounts,
                              .in_displs = displs,
+                             .in_listed = true,
                              .in_type = sendtype,
                              .out = recvbuf,
                              .out_count = recvcount,
@@ -230,6 +223,7 @@ static int allgatherv(const char *name, enum pl_form form, const void *sendbuf, 
                              .out = recvbuf,
                              .out_counts = recvcounts,
                              .out_displs = displs,
+                             .out_listed = true,
                              .out_type = recvtype,
                              .comm = comm};
     return pl_collective(name, form, PL_ALLGATHER, prepare_allgatherv, &a, request);

@@ -18,5 +18,8 @@ const struct test_chapter test_chapters[] = {
     {"init", init_cases},
     {"threads", thread_cases},
     {"uneven", uneven_cases},
+    {"neighbors", neighbor_cases},
+    {"across", across_cases},
+    {"persistent", persistent_cases},
     {0},
 };
