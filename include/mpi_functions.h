@@ -815,7 +815,7 @@ int MPI_Keyval_create(MPI_Copy_function *copy_fn, MPI_Delete_function *delete_fn
                       void *extra_state);
 PEAL_REPLACED_BY("MPI_Comm_free_keyval") int MPI_Keyval_free(int *keyval);
 PEAL_REPLACED_BY("MPI_Comm_create_errhandler")
-int MPI_Errhandler_create(MPI_Comm_errhandler_function *function, MPI_Errhandler *errhandler);
+int MPI_Errhandler_create(MPI_Handler_function *function, MPI_Errhandler *errhandler);
 PEAL_REPLACED_BY("MPI_Comm_get_errhandler") int MPI_Errhandler_get(MPI_Comm comm, MPI_Errhandler *errhandler);
 PEAL_REPLACED_BY("MPI_Comm_set_errhandler") int MPI_Errhandler_set(MPI_Comm comm, MPI_Errhandler errhandler);
 

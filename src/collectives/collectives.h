@@ -8,8 +8,6 @@
 #include "op.h"
 #include "run.h"
 
-struct pl_staging;
-
 /* One call. `count` elements of `type`: of the vector (bcast, reduce, allreduce) or of one rank's block
  * (scatter, gather, allgather, reduce_scatter, alltoall), whichever of the two types of the MPI call is
  * significant here; the bytes are what counts.
@@ -33,7 +31,6 @@ struct pl_coll_call {
     const struct pl_block *in_blocks, *out_blocks;
     int sources, destinations;
     const int *source, *destination;
-    struct pl_staging *staging; /* the caller's own (src/mpi/staging.h) */
 };
 
 /* Makes the call and waits for it. 0 or an error, whose text is then pl_fail_text(). */

@@ -39,6 +39,19 @@ struct pl_errhandler {
     int references;
 };
 
+/* What a Fortran layer said of its LOGICALs (abi.c), by size: 1, 2, 4, 8, 16 bytes. */
+enum { PL_LOGICAL_SIZES = 5 };
+
+struct pl_fortran_booleans {
+    bool set;
+    unsigned char logical_true[16], logical_false[16];
+};
+
+struct pl_fortran {
+    bool info_set;
+    struct pl_fortran_booleans booleans[PL_LOGICAL_SIZES];
+};
+
 /* What the MPI functions of one rank share. */
 struct pl_mpi {
     struct pl_rank *rank;
@@ -49,12 +62,14 @@ struct pl_mpi {
     char *texts[PL_ERROR_CLASSES]; /* of the latest error of each class */
     struct pl_errhandler fatal, abort, returns;
     struct pl_group *empty;
-    struct pl_list free_requests;
     char *type_names[256]; /* that the program gave to predefined datatypes */
+    struct pl_fortran fortran;
     struct { /* values of the predefined attributes, whose addresses programs get */
         int tag_ub, io, host, wtime_is_global, last_used_code;
         int appnum, universe_size; /* -1: not known; -2: not asked for yet */
     } predefined;
+    struct pl_list free_requests; /* to be used again */
+    struct pl_list given_up;      /* under way, their handles freed */
 };
 
 /* Begins a call that needs MPI to be up; ends the program with a clear line when it is not. */

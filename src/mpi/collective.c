@@ -137,19 +137,34 @@ int pl_prepare_allreduce(struct pl_mpi *mpi, const struct pl_arguments *a, struc
 }
 
 static int begin(struct pl_mpi *mpi, enum pl_collective collective, pl_prepare *prepare,
-                 const struct pl_arguments *a, struct pl_coll_call *call)
+                 const struct pl_arguments *given, struct pl_coll_call *call, struct pl_staging **staging)
 {
-    *call = (struct pl_coll_call){.collective = collective, .in = a->in, .out = a->out, .root = a->root};
-    int error = pl_comm_of(mpi, a->comm, &call->comm);
-    if (!error && call->comm->remote)
-        prepare = pl_prepare_inter;
-    return error ? error : prepare(mpi, a, call);
+    struct pl_arguments a = *given;
+    *call = (struct pl_coll_call){.collective = collective};
+    int error = pl_comm_of(mpi, a.comm, &call->comm);
+    if (!error)
+        error = pl_staging_create(mpi, call->comm, collective, &a, staging);
+    if (error)
+        return error;
+    call->in = a.in;
+    call->out = a.out;
+    call->root = a.root;
+    error = (call->comm->remote ? pl_prepare_inter : prepare)(mpi, &a, call);
+    pl_staging_prepared(mpi, *staging);
+    return error;
 }
 
-/* What preparing made, but not what a request has taken over. */
+static int blocking_call(const struct pl_coll_call *call, struct pl_staging *staging)
+{
+    pl_staging_pack(staging);
+    int error = pl_coll_blocking(call);
+    if (!error)
+        pl_staging_unpack(staging);
+    return error;
+}
+
 static void free_lists(const struct pl_coll_call *call)
 {
-    pl_staging_destroy(call->staging);
     free((void *)(uintptr_t)call->in_blocks);
     free((void *)(uintptr_t)call->out_blocks);
     free((void *)(uintptr_t)call->source);
@@ -164,11 +179,11 @@ static void run_completed(struct pl_run *run)
     if (request) {
         if (!kept)
             request->run = NULL;
+        if (!run->error)
+            pl_staging_unpack(request->staging);
         request->base.error = run->error;
         request->base.text = run->text;
         run->text = NULL;
-        if (!run->error)
-            pl_staging_end(request->staging);
         request->base.complete = true;
     }
     if (!request)
@@ -197,13 +212,14 @@ static int start_again(struct pl_mpi_request *request)
     if (!request->run)
         return pl_bad(MPI_ERR_REQUEST, "this persistent collective was given up after an error");
     pl_mpi_request_begin_run(request);
-    pl_staging_begin(request->staging);
+    pl_staging_pack(request->staging);
     pl_run_start(request->run);
     return 0;
 }
 
-/* Starts or, when persistent, makes a request of the call. */
-static int make_request(struct pl_mpi *mpi, enum pl_form form, struct pl_coll_call *call, MPI_Request *handle)
+/* Starts or, when persistent, makes a request of the call. Then the staging is the request's. */
+static int make_request(struct pl_mpi *mpi, enum pl_form form, struct pl_coll_call *call,
+                        struct pl_staging **staging, MPI_Request *handle)
 {
     int error = pl_check_pointer(handle, "request");
     if (error)
@@ -212,8 +228,8 @@ static int make_request(struct pl_mpi *mpi, enum pl_form form, struct pl_coll_ca
     if (!request)
         return PL_ENOMEM;
     keep_copies(request, call);
-    request->staging = call->staging;
-    call->staging = NULL;
+    request->staging = *staging;
+    *staging = NULL;
     pl_mpi_request_begin_run(request);
     uintptr_t value = request->handle;
     struct pl_run *run;
@@ -221,7 +237,7 @@ static int make_request(struct pl_mpi *mpi, enum pl_form form, struct pl_coll_ca
         pl_mpi_request_persist(request, start_again);
         error = pl_coll_init(call, run_completed, request, &run);
     } else {
-        pl_staging_begin(request->staging);
+        pl_staging_pack(request->staging);
         error = pl_coll_start(call, run_completed, request, &run);
     }
     if (error) {
@@ -234,23 +250,17 @@ static int make_request(struct pl_mpi *mpi, enum pl_form form, struct pl_coll_ca
     return 0;
 }
 
-static int make_now(const struct pl_coll_call *call)
-{
-    pl_staging_begin(call->staging);
-    int error = pl_coll_blocking(call);
-    if (!error)
-        pl_staging_end(call->staging);
-    return error;
-}
-
 int pl_collective(const char *name, enum pl_form form, enum pl_collective collective, pl_prepare *prepare,
                   const struct pl_arguments *a, MPI_Request *request)
 {
     struct pl_mpi *mpi = pl_call(name);
     struct pl_coll_call call;
-    int error = begin(mpi, collective, prepare, a, &call);
+    struct pl_staging *staging = NULL;
+    int error = begin(mpi, collective, prepare, a, &call, &staging);
     if (!error)
-        error = form == PL_BLOCKING ? make_now(&call) : make_request(mpi, form, &call, request);
+        error = form == PL_BLOCKING ? blocking_call(&call, staging)
+                                    : make_request(mpi, form, &call, &staging, request);
+    pl_staging_destroy(staging);
     if (call.uneven)
         free_lists(&call);
     return pl_return(mpi, call.comm, error);

@@ -4,34 +4,9 @@
 
 #include "call.h"
 #include "collectives.h"
+#include "numbers.h"
 
 enum pl_form { PL_BLOCKING, PL_NONBLOCKING, PL_PERSISTENT };
-
-/* An array of counts or displacements: int, or MPI_Count or MPI_Aint, which are one type here. */
-struct pl_numbers {
-    const int *narrow;
-    const int64_t *wide;
-};
-
-static inline struct pl_numbers pl_narrow(const int *numbers)
-{
-    return (struct pl_numbers){.narrow = numbers};
-}
-
-static inline struct pl_numbers pl_wide(const int64_t *numbers)
-{
-    return (struct pl_numbers){.wide = numbers};
-}
-
-static inline bool pl_given(struct pl_numbers numbers)
-{
-    return numbers.narrow || numbers.wide;
-}
-
-static inline int64_t pl_number(struct pl_numbers numbers, int i)
-{
-    return numbers.wide ? numbers.wide[i] : numbers.narrow[i];
-}
 
 /* The arguments of any of them; what a call does not have is zero. */
 struct pl_arguments {
@@ -45,6 +20,7 @@ struct pl_arguments {
     struct pl_numbers in_counts, in_displs, out_counts, out_displs;
     const MPI_Datatype *in_types, *out_types;
     bool in_listed, out_listed; /* a v or w side: counts and displacements are to be given */
+    bool in_same;               /* neighbours: all get the one block that goes in */
 };
 
 /* Checks the arguments and writes them down; call->comm, collective, in, out and root are there already. The
@@ -88,7 +64,7 @@ struct pl_side {
 static inline struct pl_side pl_in_side(const struct pl_arguments *a)
 {
     return (struct pl_side){a->in,      a->in_count, a->in_counts, a->in_displs,
-                            a->in_type, a->in_types, a->in_listed, false};
+                            a->in_type, a->in_types, a->in_listed, a->in_same};
 }
 
 static inline struct pl_side pl_out_side(const struct pl_arguments *a)
@@ -97,7 +73,7 @@ static inline struct pl_side pl_out_side(const struct pl_arguments *a)
                             a->out_type, a->out_types, a->out_listed, false};
 }
 
-/* The side becomes the call's `in` or `out` with its list of n blocks; call->in_place is set before. */
+/* The side becomes the call's `in` or `out` with its list of n blocks. */
 int pl_side_in(struct pl_mpi *mpi, const struct pl_side *side, int n, struct pl_coll_call *call);
 int pl_side_out(struct pl_mpi *mpi, const struct pl_side *side, int n, struct pl_coll_call *call);
 /* The side, of one block, becomes the call's own vector, in bytes: `out` or in. */

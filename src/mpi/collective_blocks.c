@@ -1,21 +1,17 @@
 /* From the counts and displacements of an MPI call to the blocks of an uneven one, in bytes.
  *
  * Displacements may be negative, and with MPI_BOTTOM they are addresses; the engine's offsets are neither. So
- * the buffer is taken to begin where the lowest block does that is not empty. A side with a block that
- * has gaps is staged (staging.h).
+ * the buffer is taken to begin where the lowest block does that is not empty.
  */
 #include "collective.h"
 
-#include "staging.h"
-
 #include <stdlib.h>
 
-/* `length` bytes of elements of a type, displaced by `at` from the buffer; plain ones begin `shift` later. */
+/* Where a block is, relative to the buffer, and how long. */
 struct place {
     const struct pl_datatype *type;
-    ptrdiff_t at, shift;
+    ptrdiff_t at;
     size_t length;
-    bool plain;
 };
 
 static int too_far(int i)
@@ -31,12 +27,13 @@ static int place_of(struct pl_mpi *mpi, const struct pl_side *side, int i, ptrdi
     int error = pl_check_count(count);
     if (!error)
         error = pl_datatype_of(mpi, side->types ? side->types[i] : side->type, &place->type);
+    if (!error && !place->type->contiguous)
+        error = pl_fail(PL_EUNSUPPORTED, "%s has gaps: it must be staged first", place->type->name);
     if (!error)
         error = pl_check_length(count, place->type, &place->length);
     if (error)
         return error;
     ptrdiff_t extent = place->type->extent, unit = side->types ? 1 : extent, whole;
-    place->plain = pl_staging_unneeded(place->type, (size_t)count, &place->shift);
     place->at = side->same ? 0 : *next;
     if (pl_given(side->displs) && __builtin_mul_overflow(pl_number(side->displs, i), unit, &place->at))
         return too_far(i);
@@ -69,59 +66,31 @@ static int find_places(struct pl_mpi *mpi, const struct pl_side *side, int n, st
     return error;
 }
 
-/* Blocks of plain bytes, from where the lowest of them begins. */
-static const void *plain_blocks(const struct pl_side *side, int n, const struct place *places,
-                                struct pl_block *blocks)
+/* The blocks from where the lowest of them begins: there. */
+static const void *set_blocks(const struct pl_side *side, int n, const struct place *places,
+                              struct pl_block *blocks)
 {
     ptrdiff_t low = PTRDIFF_MAX;
     for (int i = 0; i < n; i++)
-        if (places[i].length && places[i].at + places[i].shift < low)
-            low = places[i].at + places[i].shift;
+        if (places[i].length && places[i].at < low)
+            low = places[i].at;
     if (low == PTRDIFF_MAX)
         low = 0;
     for (int i = 0; i < n; i++)
-        blocks[i] = (struct pl_block){places[i].length ? (size_t)(places[i].at + places[i].shift - low) : 0,
-                                      places[i].length};
+        blocks[i] = (struct pl_block){places[i].length ? (size_t)(places[i].at - low) : 0, places[i].length};
     return (const void *)((uintptr_t)side->buffer + (uintptr_t)low);
 }
 
-static int staged_blocks(const struct pl_side *side, int n, const struct place *places,
-                         struct pl_block *blocks, struct pl_coll_call *call, enum pl_stage stage,
-                         const void **base)
-{
-    struct pl_staging *staging = call->staging ? call->staging : pl_staging_create();
-    int error = staging ? 0 : PL_ENOMEM;
-    call->staging = staging;
-    if (staging && call->in_place)
-        pl_staging_in_place(staging);
-    for (int i = 0; i < n && !error; i++) {
-        blocks[i].length = places[i].length;
-        const char *at = (const char *)side->buffer + places[i].at;
-        if (side->same && i)
-            blocks[i] = blocks[0];
-        else
-            error = pl_staging_add(staging, stage, places[i].type, at, places[i].length, &blocks[i].offset);
-    }
-    if (!error && !(*base = pl_staging_memory(staging, stage)))
-        error = PL_ENOMEM;
-    return error;
-}
-
 /* The blocks of a side, malloc'd, and where their offsets count from. */
-static int make_blocks(struct pl_mpi *mpi, const struct pl_side *side, int n, struct pl_coll_call *call,
-                       enum pl_stage stage, struct pl_block **blocks, const void **base)
+static int make_blocks(struct pl_mpi *mpi, const struct pl_side *side, int n, struct pl_block **blocks,
+                       const void **base)
 {
     struct place *places = malloc(((size_t)n + 1) * sizeof *places);
     struct pl_block *made = malloc(((size_t)n + 1) * sizeof *made);
     int error =
         places && made ? find_places(mpi, side, n, places) : pl_fail(PL_ENOMEM, "no memory for %d blocks", n);
-    bool plain = true;
-    for (int i = 0; i < n && !error; i++)
-        plain = plain && places[i].plain;
-    if (!error && plain)
-        *base = plain_blocks(side, n, places, made);
-    else if (!error)
-        error = staged_blocks(side, n, places, made, call, stage, base);
+    if (!error)
+        *base = set_blocks(side, n, places, made);
     free(places);
     if (error)
         free(made);
@@ -133,7 +102,7 @@ static int make_blocks(struct pl_mpi *mpi, const struct pl_side *side, int n, st
 int pl_side_in(struct pl_mpi *mpi, const struct pl_side *side, int n, struct pl_coll_call *call)
 {
     struct pl_block *blocks;
-    int error = make_blocks(mpi, side, n, call, PL_STAGE_IN, &blocks, &call->in);
+    int error = make_blocks(mpi, side, n, &blocks, &call->in);
     if (!error)
         call->in_blocks = blocks;
     return error;
@@ -143,7 +112,7 @@ int pl_side_out(struct pl_mpi *mpi, const struct pl_side *side, int n, struct pl
 {
     struct pl_block *blocks;
     const void *base;
-    int error = make_blocks(mpi, side, n, call, PL_STAGE_OUT, &blocks, &base);
+    int error = make_blocks(mpi, side, n, &blocks, &base);
     if (error)
         return error;
     call->out_blocks = blocks;
@@ -155,7 +124,7 @@ int pl_side_own(struct pl_mpi *mpi, const struct pl_side *side, bool out, struct
 {
     struct pl_block *block;
     const void *base;
-    int error = make_blocks(mpi, side, 1, call, out ? PL_STAGE_OUT : PL_STAGE_IN, &block, &base);
+    int error = make_blocks(mpi, side, 1, &block, &base);
     if (error)
         return error;
     if (out)

@@ -43,7 +43,7 @@ static void arrange(struct pl_coll_call *call, int *source)
         turn_pairs(source, out, call->sources);
 }
 
-static int prepare(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call, bool same)
+static int prepare(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
     struct pl_side in = pl_in_side(a), out = pl_out_side(a);
     int *source, *destination;
@@ -54,23 +54,12 @@ static int prepare(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_c
         return error;
     call->source = source;
     call->destination = destination;
-    in.same = same;
     error = pl_side_in(mpi, &in, call->destinations, call);
     if (!error)
         error = pl_side_out(mpi, &out, call->sources, call);
     if (!error)
         arrange(call, source);
     return error;
-}
-
-static int prepare_allgather(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
-{
-    return prepare(mpi, a, call, true);
-}
-
-static int prepare_alltoall(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
-{
-    return prepare(mpi, a, call, false);
 }
 
 static int allgather(const char *name, enum pl_form form, const void *sendbuf, MPI_Count sendcount,
@@ -83,8 +72,9 @@ static int allgather(const char *name, enum pl_form form, const void *sendbuf, M
                              .out = recvbuf,
                              .out_count = recvcount,
                              .out_type = recvtype,
-                             .comm = comm};
-    return pl_collective(name, form, PL_NEIGHBOR, prepare_allgather, &a, request);
+                             .comm = comm,
+                             .in_same = true};
+    return pl_collective(name, form, PL_NEIGHBOR, prepare, &a, request);
 }
 
 int PMPI_Neighbor_allgather_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, void *recvbuf,
@@ -150,8 +140,9 @@ static int allgatherv(const char *name, enum pl_form form, const void *sendbuf, 
                              .out_displs = displs,
                              .out_listed = true,
                              .out_type = recvtype,
-                             .comm = comm};
-    return pl_collective(name, form, PL_NEIGHBOR, prepare_allgather, &a, request);
+                             .comm = comm,
+                             .in_same = true};
+    return pl_collective(name, form, PL_NEIGHBOR, prepare, &a, request);
 }
 
 int PMPI_Neighbor_allgatherv_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, void *recvbuf,
@@ -218,7 +209,7 @@ static int alltoall(const char *name, enum pl_form form, const void *sendbuf, MP
                              .out_count = recvcount,
                              .out_type = recvtype,
                              .comm = comm};
-    return pl_collective(name, form, PL_NEIGHBOR, prepare_alltoall, &a, request);
+    return pl_collective(name, form, PL_NEIGHBOR, prepare, &a, request);
 }
 
 int PMPI_Neighbor_alltoall_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, void *recvbuf,
@@ -287,7 +278,7 @@ static int alltoallv(const char *name, enum pl_form form, const void *sendbuf, s
                              .out_listed = true,
                              .out_type = recvtype,
                              .comm = comm};
-    return pl_collective(name, form, PL_NEIGHBOR, prepare_alltoall, &a, request);
+    return pl_collective(name, form, PL_NEIGHBOR, prepare, &a, request);
 }
 
 int PMPI_Neighbor_alltoallv_c(const void *sendbuf, const MPI_Count sendcounts[], const MPI_Aint sdispls[],
@@ -368,7 +359,7 @@ static int alltoallw(const char *name, enum pl_form form, const void *sendbuf, s
                              .out_listed = true,
                              .out_types = recvtypes,
                              .comm = comm};
-    return pl_collective(name, form, PL_NEIGHBOR, prepare_alltoall, &a, request);
+    return pl_collective(name, form, PL_NEIGHBOR, prepare, &a, request);
 }
 
 int PMPI_Neighbor_alltoallw_c(const void *sendbuf, const MPI_Count sendcounts[], const MPI_Aint sdispls[],

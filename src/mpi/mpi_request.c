@@ -26,7 +26,7 @@ static void let_run_go(struct pl_mpi_request *request)
     }
 }
 
-static void recycle(struct pl_mpi_request *request)
+void pl_mpi_request_recycle(struct pl_mpi_request *request)
 {
     pl_request_finish(&request->base);
     let_run_go(request);
@@ -36,6 +36,8 @@ static void recycle(struct pl_mpi_request *request)
     request->type = NULL;
     pl_comm_release(request->comm);
     request->comm = NULL;
+    if (request->freed)
+        pl_list_remove(&request->link);
     pl_list_append(&request->mpi->free_requests, &request->link);
 }
 
@@ -43,7 +45,7 @@ static void completed(struct pl_request *base)
 {
     struct pl_mpi_request *request = pl_container(base, struct pl_mpi_request, base);
     if (request->freed)
-        recycle(request);
+        pl_mpi_request_recycle(request);
 }
 
 struct pl_mpi_request *pl_mpi_request_create(struct pl_mpi *mpi, struct pl_comm *comm)
@@ -95,7 +97,7 @@ void pl_mpi_request_persist(struct pl_mpi_request *request, int (*start)(struct 
 void pl_mpi_request_destroy(struct pl_mpi_request *request)
 {
     pl_handle_drop(&request->mpi->handles[PL_CLASS_REQUEST], request->handle);
-    recycle(request);
+    pl_mpi_request_recycle(request);
 }
 
 int pl_mpi_request_of(struct pl_mpi *mpi, MPI_Request handle, struct pl_mpi_request **request)
@@ -460,6 +462,7 @@ int PMPI_Request_free(MPI_Request *handle)
         } else {
             pl_handle_drop(&mpi->handles[PL_CLASS_REQUEST], request->handle);
             request->freed = true;
+            pl_list_append(&mpi->given_up, &request->link);
         }
         *handle = MPI_REQUEST_NULL;
     }

@@ -9,6 +9,7 @@
 #define PL_RECIPE_H
 
 #include "call.h"
+#include "numbers.h"
 
 _Static_assert(sizeof(MPI_Aint) == sizeof(MPI_Count), "addresses and counts are the same numbers here");
 
@@ -29,16 +30,6 @@ void pl_recipe_int(struct pl_recipe *recipe, MPI_Count value);     /* an int in 
 void pl_recipe_count(struct pl_recipe *recipe, MPI_Count value);   /* int, or large count */
 void pl_recipe_address(struct pl_recipe *recipe, MPI_Count value); /* address, or large count */
 void pl_recipe_type(struct pl_recipe *recipe, const struct pl_datatype *type);
-
-/* An array argument of either form. */
-struct pl_numbers {
-    const int *narrow;
-    const MPI_Count *wide;
-};
-static inline MPI_Count pl_number(struct pl_numbers numbers, MPI_Count i)
-{
-    return numbers.wide ? numbers.wide[i] : numbers.narrow[i];
-}
 
 /* Gives the type its recipe and a handle; both are freed if that fails. Ends the call. */
 int pl_datatype_finish(struct pl_mpi *mpi, int error, struct pl_datatype *type, struct pl_recipe *recipe,

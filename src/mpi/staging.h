@@ -1,33 +1,23 @@
-/* Data with gaps on its way through a collective, which moves plain bytes: packed before, unpacked after.
- * One side of a call is staged whole or not at all. */
+/* Staging: collectives on data with gaps. The engine moves plain bytes; so what has gaps is packed into
+ * temporaries before the call, and unpacked from them when it is complete. */
 #ifndef PL_STAGING_H
 #define PL_STAGING_H
 
-#include "datatype.h"
+#include "collective.h"
 
 struct pl_staging;
 
-/* An empty one, or NULL: no memory (text set). */
-struct pl_staging *pl_staging_create(void);
-/* Gives back memory and types. Accepts NULL. */
-void pl_staging_destroy(struct pl_staging *staging);
-
-enum pl_stage { PL_STAGE_IN, PL_STAGE_OUT, PL_STAGES };
-
-/* Adds `length` bytes of elements that lie at `at`; the type is held. Their packed form begins at *offset of
- * that stage. 0 or PL_ENOMEM. */
-int pl_staging_add(struct pl_staging *staging, enum pl_stage stage, const struct pl_datatype *type,
-                   const void *at, size_t length, size_t *offset);
-/* The memory of a stage to which all has been added; NULL: there is none (text set). */
-void *pl_staging_memory(struct pl_staging *staging, enum pl_stage stage);
-/* OUT is packed too before the call: it is in place. */
-void pl_staging_in_place(struct pl_staging *staging);
-
-/* Before each start of the call, and after each of its ends that was no error. Accept NULL. */
-void pl_staging_begin(struct pl_staging *staging);
-void pl_staging_end(struct pl_staging *staging);
-
-/* Whether `count` elements are one block of plain bytes, beginning at *offset. */
-bool pl_staging_unneeded(const struct pl_datatype *type, size_t count, ptrdiff_t *offset);
+/* Looks whether a call needs staging. If so *staging is set and *a becomes the same call on the temporaries,
+ * whose contents pl_staging_pack writes; else *staging is NULL and *a as it was. Arguments that are wrong in
+ * ways that preparing the call finds are left to that. 0 or an error. */
+int pl_staging_create(struct pl_mpi *mpi, const struct pl_comm *comm, enum pl_collective collective,
+                      struct pl_arguments *a, struct pl_staging **staging);
+/* The call is prepared: the packed type's handle, if there is one, goes. Accepts NULL. */
+void pl_staging_prepared(struct pl_mpi *mpi, struct pl_staging *staging);
+/* Before each start of the call. Accepts NULL. */
+void pl_staging_pack(struct pl_staging *staging);
+/* The call is complete, without an error. Accepts NULL. */
+void pl_staging_unpack(struct pl_staging *staging);
+void pl_staging_destroy(struct pl_staging *staging); /* accepts NULL */
 
 #endif

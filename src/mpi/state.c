@@ -56,6 +56,7 @@ struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
     mpi->returns = (struct pl_errhandler){.predefined = MPI_ERRORS_RETURN};
     pl_list_init(&mpi->free_requests);
     set_predefined(mpi);
+    pl_list_init(&mpi->given_up);
     mpi->empty = pl_group_create(0);
     rank->world = make_comm(rank, true, "MPI_COMM_WORLD", MPI_COMM_WORLD);
     rank->self = make_comm(rank, false, "MPI_COMM_SELF", MPI_COMM_SELF);
@@ -84,12 +85,33 @@ static void free_comms(struct pl_mpi *mpi)
     mpi->rank->world = mpi->rank->self = NULL;
 }
 
+/* A request that the program never completed. A transport may still have it: then p2p keeps its memory. */
+static void end_request(struct pl_mpi_request *request)
+{
+    if (request->base.complete || request->collective) {
+        pl_mpi_request_recycle(request);
+        return;
+    }
+    struct pl_comm *comm = request->comm;
+    pl_request_orphan(&request->base, request);
+    pl_comm_release(comm);
+}
+
 static void free_requests(struct pl_mpi *mpi)
 {
     struct pl_handles *handles = &mpi->handles[PL_CLASS_REQUEST];
     struct pl_mpi_request *request;
-    while ((request = pl_handle_any(handles)))
-        pl_mpi_request_destroy(request);
+    while ((request = pl_handle_any(handles))) {
+        pl_handle_drop(handles, request->handle);
+        end_request(request);
+    }
+    pl_list_each(node, &mpi->given_up)
+    {
+        struct pl_mpi_request *given_up = pl_container(node, struct pl_mpi_request, link);
+        pl_list_remove(node);
+        given_up->freed = false;
+        end_request(given_up);
+    }
     pl_list_each(node, &mpi->free_requests)
     {
         pl_list_remove(node);

@@ -180,6 +180,14 @@ void pl_request_abandon(struct pl_request *request, int error)
     pl_request_complete(request, error);
 }
 
+void pl_request_orphan(struct pl_request *request, void *memory)
+{
+    request->completed = NULL;
+    request->owner = memory;
+    pl_request_cancel(request);
+    pl_list_append(&request->rank->orphans, &request->link);
+}
+
 void pl_request_finish(struct pl_request *request)
 {
     free(request->text);

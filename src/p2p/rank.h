@@ -57,6 +57,7 @@ struct pl_rank {
     int lost;                                   /* peers known to be lost */
     uint32_t contexts;                          /* contexts led so far */
     uint64_t world_id;                          /* the same on all ranks of a world, and on no others' */
+    struct pl_list orphans;                     /* requests given to p2p for good */
 
     struct pl_comm *world, *self;
 

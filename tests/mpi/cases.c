@@ -3,6 +3,8 @@
 
 const struct test_chapter test_chapters[] = {
     {"pt2pt", pt2pt_cases},
+    {"datatypes", datatype_cases},
+    {"gaps", gap_cases},
     {"order", order_cases},
     {"requests", request_cases},
     {"probe", probe_cases},
@@ -21,5 +23,6 @@ const struct test_chapter test_chapters[] = {
     {"neighbors", neighbor_cases},
     {"across", across_cases},
     {"persistent", persistent_cases},
+    {"bits", bits_cases},
     {0},
 };
