@@ -113,6 +113,7 @@ static void prepare(struct member *member, struct shared *shared, int number)
     rank->rank = rank->local_rank = number;
     rank->size = rank->local_size = shared->world->size;
     rank->hosts = 1;
+    rank->world_id = (uintptr_t)shared->fabric >> 4;
     rank->fabric = shared->fabric;
     rank->host_of = host_of;
     rank->card_of = card_of;

@@ -223,6 +223,11 @@ int pl_pmi1_size(const struct pl_pmi1 *client)
     return client->size;
 }
 
+const char *pl_pmi1_space(const struct pl_pmi1 *client)
+{
+    return client->space;
+}
+
 size_t pl_pmi1_value_max(const struct pl_pmi1 *client)
 {
     return client->value_max - 1;

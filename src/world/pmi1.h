@@ -28,7 +28,8 @@ int pl_pmi1_open(struct pl_pmi1 **client);
 
 int pl_pmi1_rank(const struct pl_pmi1 *client);
 int pl_pmi1_size(const struct pl_pmi1 *client);
-size_t pl_pmi1_value_max(const struct pl_pmi1 *client); /* longest value put takes, without its end */
+const char *pl_pmi1_space(const struct pl_pmi1 *client); /* the name of the job's key-value space */
+size_t pl_pmi1_value_max(const struct pl_pmi1 *client);  /* longest value put takes, without its end */
 
 /* Leaves `value` under `key` for the job. Keys shorter than 64 bytes, values as
  * pl_pmi1_value_max says, both printable without blanks: else PL_EARG. A key is

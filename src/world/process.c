@@ -149,6 +149,25 @@ static void identify(struct pl_rank *rank)
     pl_log_identity(who, rank->config.log);
 }
 
+/* A number that no other world has, but by chance: the launcher's name of the job's space, hashed with the
+ * key that only this job has where it has one. Alone in the world, the process's own number and start. */
+static uint64_t world_id(struct pl_rank *rank)
+{
+    const struct process *process = rank->world_state;
+    char text[PL_PMI1_NAME_MAX + 64];
+    unsigned char hash[16];
+    struct timespec now = {0};
+    if (!process->launcher)
+        clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(text, sizeof text, "%s %ld %ld %d", process->launcher ? pl_pmi1_space(process->launcher) : "",
+             (long)now.tv_sec, now.tv_nsec, process->launcher ? 0 : (int)getpid());
+    crypto_generichash(hash, sizeof hash, (const unsigned char *)text, strlen(text), rank->key,
+                       sizeof rank->key);
+    uint64_t id;
+    memcpy(&id, hash, sizeof id);
+    return id;
+}
+
 static int meet_launcher(struct pl_rank *rank)
 {
     struct process *process = rank->world_state;
@@ -162,7 +181,9 @@ static int meet_launcher(struct pl_rank *rank)
     }
     identify(rank);
     look_around(rank);
-    return needs_key(rank) ? share_key(rank) : 0;
+    int error = needs_key(rank) ? share_key(rank) : 0;
+    rank->world_id = world_id(rank);
+    return error;
 }
 
 void pl_world_job(struct pl_rank *rank, int *appnum, int *universe_size)
@@ -177,9 +198,23 @@ void pl_world_job(struct pl_rank *rank, int *appnum, int *universe_size)
         *universe_size = -1;
 }
 
-int pl_process_start(struct pl_rank **started)
+struct pl_rank *pl_process_early(void)
 {
     struct pl_rank *rank = calloc(1, sizeof *rank);
+    if (!rank)
+        return NULL;
+    pl_rank_lock_init(rank);
+    rank->threaded = true;
+    struct pl_rank *chosen = pl_self_offer_process(rank);
+    if (chosen != rank)
+        free(rank);
+    return chosen;
+}
+
+int pl_process_start(struct pl_rank **started)
+{
+    struct pl_rank *early = pl_self();
+    struct pl_rank *rank = early ? early : calloc(1, sizeof *rank);
     struct process *process = calloc(1, sizeof *process);
     int error = rank && process ? 0 : pl_fail(PL_ENOMEM, "no memory to start");
     if (error || sodium_init() < 0)
@@ -209,7 +244,8 @@ close_launcher:
     pl_pmi1_close(process->launcher);
 free_memory:
     free(process);
-    free(rank);
+    if (!early)
+        free(rank);
     return error;
 }
 

@@ -8,8 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Finds the world of this process, opens its ports and publishes its cards. The
- * rank is the process's (pl_self) from then on. 0 or an error. */
+/* The process's rank before its world is looked for: with a lock, and nothing else. For calls that may come
+ * before MPI_Init. NULL: no memory. Safe from any thread. */
+struct pl_rank *pl_process_early(void);
+
+/* Finds the world of this process (its early rank if there is one: locked by the caller), opens its ports and
+ * publishes its cards. The rank is the process's (pl_self) from then on. 0 or an error. */
 int pl_process_start(struct pl_rank **rank);
 /* Closes the ports and tells the launcher that this rank ends in good order. The struct
  * stays, so that calls after the end can be answered. The ranks have met before (a barrier). */
