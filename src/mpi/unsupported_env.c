@@ -2,12 +2,6 @@
  * unsupported.h says how to take a function out. */
 #include "unsupported.h"
 
-/* Sessions */
-
-/* Errors */
-
-/* Info */
-
 /* Dynamic processes */
 UNSUPPORTED(Open_port, MPI_Info info, char *port_name)
 UNSUPPORTED(Close_port, const char *port_name)

@@ -59,11 +59,11 @@ static void run_chapter(const char *chapter, bool deterministic)
 }
 
 #define CHAPTER(name)                                                                                        \
-    Test(name, free_running, .timeout = 120)                                                                 \
+    Test(name, free_running)                                                                                 \
     {                                                                                                        \
         run_chapter(#name, false);                                                                           \
     }                                                                                                        \
-    Test(name, one_at_a_time, .timeout = 120)                                                                \
+    Test(name, one_at_a_time)                                                                                \
     {                                                                                                        \
         run_chapter(#name, true);                                                                            \
     }
@@ -96,7 +96,7 @@ CHAPTER(across)
 CHAPTER(persistent)
 
 /* The knob is read when a world starts. */
-Test(bits, reproducible, .timeout = 120)
+Test(bits, reproducible)
 {
     setenv("PEAL_REPRODUCIBLE", "1", 1);
     run_chapter("bits", false);
@@ -161,22 +161,22 @@ static void ends(int (*body_that_ends)(void *), int rank, int code, int deadlock
         }
 }
 
-Test(ends, fatal_error, .timeout = 30)
+Test(ends, fatal_error)
 {
     ends(fatal_body, 1, MPI_ERR_RANK, 0, "MPI_Send: there is no rank 99");
 }
 
-Test(ends, abort_called, .timeout = 30)
+Test(ends, abort_called)
 {
     ends(abort_body, 2, 42, 0, "MPI_Abort");
 }
 
-Test(ends, function_failed, .timeout = 30)
+Test(ends, function_failed)
 {
     ends(failing_body, 1, 17, 0, "17");
 }
 
-Test(ends, deadlock, .timeout = 30)
+Test(ends, deadlock)
 {
     ends(deadlock_body, -1, MPI_ERR_OTHER, 1,
          "rank 2 waits in MPI_Recv for a message from rank 0 with tag 6");
