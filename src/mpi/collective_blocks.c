@@ -24,9 +24,12 @@ static int place_of(struct pl_mpi *mpi, const struct pl_side *side, int i, ptrdi
                     struct place *place)
 {
     MPI_Count count = pl_given(side->counts) ? pl_number(side->counts, i) : side->count;
+    MPI_Datatype handle = side->type;
+    if (side->types) /* of no elements it may be null, as programs have it */
+        handle = count ? side->types[i] : MPI_BYTE;
     int error = pl_check_count(count);
     if (!error)
-        error = pl_datatype_of(mpi, side->types ? side->types[i] : side->type, &place->type);
+        error = pl_datatype_of(mpi, handle, &place->type);
     if (!error && !place->type->contiguous)
         error = pl_fail(PL_EUNSUPPORTED, "%s has gaps: it must be staged first", place->type->name);
     if (!error)
