@@ -92,6 +92,9 @@ CHAPTER(memory)
 CHAPTER(init)
 CHAPTER(threads)
 CHAPTER(uneven)
+CHAPTER(neighbors)
+CHAPTER(across)
+CHAPTER(persistent)
 
 /* The knob is read when a world starts. */
 Test(bits, reproducible)
@@ -179,4 +182,3 @@ Test(ends, deadlock)
     ends(deadlock_body, -1, MPI_ERR_OTHER, 1,
          "rank 2 waits in MPI_Recv for a message from rank 0 with tag 6");
 }
-
