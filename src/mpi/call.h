@@ -69,6 +69,7 @@ struct pl_mpi {
         int appnum, universe_size; /* -1: not known; -2: not asked for yet */
     } predefined;
     struct pl_list free_requests; /* to be used again */
+    struct pl_list buffers;       /* attached for buffered sends (buffer.c) */
     struct pl_list given_up;      /* under way, their handles freed */
 };
 

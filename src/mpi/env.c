@@ -1,4 +1,5 @@
 /* Start and end, the environment (MPI 5.0, chapters 9 and 11). */
+#include "buffer.h"
 #include "call.h"
 #include "exchange.h"
 #include "state.h"
@@ -69,7 +70,9 @@ int PMPI_Finalize(void)
 {
     struct pl_mpi *mpi = pl_call("MPI_Finalize");
     struct pl_rank *rank = mpi->rank;
-    int error = pl_exchange_barrier(rank->world);
+    int error = pl_buffers_flush(mpi);
+    if (!error)
+        error = pl_exchange_barrier(rank->world);
     if (error)
         return pl_return(mpi, rank->world, error);
     rank->finalized = true;

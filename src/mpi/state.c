@@ -5,6 +5,7 @@
 
 #include "agree.h"
 #include "attribute.h"
+#include "buffer.h"
 #include "collectives.h"
 #include "info.h"
 #include "mpi_request.h"
@@ -57,6 +58,7 @@ struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
     pl_list_init(&mpi->free_requests);
     set_predefined(mpi);
     pl_list_init(&mpi->given_up);
+    pl_list_init(&mpi->buffers);
     mpi->empty = pl_group_create(0);
     rank->world = make_comm(rank, true, "MPI_COMM_WORLD", MPI_COMM_WORLD);
     rank->self = make_comm(rank, false, "MPI_COMM_SELF", MPI_COMM_SELF);
@@ -147,6 +149,7 @@ void pl_mpi_destroy(struct pl_mpi *mpi)
 {
     if (!mpi)
         return;
+    pl_buffers_finish(mpi);
     free_requests(mpi);
     free_comms(mpi);
     free_class(mpi, PL_CLASS_GROUP, release_group);

@@ -70,6 +70,7 @@ static void run_chapter(const char *chapter, bool deterministic)
 
 CHAPTER(pt2pt)
 CHAPTER(datatypes)
+CHAPTER(forms)
 CHAPTER(gaps)
 CHAPTER(order)
 CHAPTER(requests)
@@ -173,4 +174,3 @@ Test(ends, deadlock, .timeout = 30)
     ends(deadlock_body, -1, MPI_ERR_OTHER, 1,
          "rank 2 waits in MPI_Recv for a message from rank 0 with tag 6");
 }
-
