@@ -62,7 +62,8 @@ struct pl_mpi {
     char *texts[PL_ERROR_CLASSES]; /* of the latest error of each class */
     struct pl_errhandler fatal, abort, returns;
     struct pl_group *empty;
-    char *type_names[256]; /* that the program gave to predefined datatypes */
+    char *type_names[256];      /* that the program gave to predefined datatypes */
+    void *type_attributes[256]; /* the same */
     struct pl_fortran fortran;
     struct { /* values of the predefined attributes, whose addresses programs get */
         int tag_ub, io, host, wtime_is_global, last_used_code;

@@ -140,9 +140,20 @@ static void release_info(void *object)
     pl_info_destroy(object);
 }
 
-static void release_datatype(void *object)
+static void free_datatypes(struct pl_mpi *mpi)
 {
-    pl_datatype_forget(object);
+    struct pl_handles *handles = &mpi->handles[PL_CLASS_DATATYPE];
+    for (uint32_t i = 0; i < handles->size; i++) {
+        struct pl_datatype *type = handles->slots[i].object;
+        if (!type)
+            continue;
+        pl_attributes_drop(mpi, &type->attributes);
+        pl_datatype_forget(type);
+    }
+    for (int i = 0; i < 256; i++) {
+        pl_attributes_drop(mpi, &mpi->type_attributes[i]);
+        free(mpi->type_names[i]);
+    }
 }
 
 void pl_mpi_destroy(struct pl_mpi *mpi)
@@ -154,7 +165,7 @@ void pl_mpi_destroy(struct pl_mpi *mpi)
     free_comms(mpi);
     free_class(mpi, PL_CLASS_GROUP, release_group);
     free_class(mpi, PL_CLASS_INFO, release_info);
-    free_class(mpi, PL_CLASS_DATATYPE, release_datatype);
+    free_datatypes(mpi);
     free_class(mpi, PL_CLASS_OP, free);
     free_class(mpi, PL_CLASS_MESSAGE, free);
     free_class(mpi, PL_CLASS_ERRHANDLER, free);
@@ -163,8 +174,6 @@ void pl_mpi_destroy(struct pl_mpi *mpi)
         pl_handles_finish(&mpi->handles[i]);
     for (int i = 0; i < PL_ERROR_CLASSES; i++)
         free(mpi->texts[i]);
-    for (int i = 0; i < 256; i++)
-        free(mpi->type_names[i]);
     pl_group_release(mpi->empty);
     pl_collectives_finish(mpi->rank);
     mpi->rank->mpi_state = NULL;
