@@ -44,6 +44,7 @@ extern const struct test_case datatype_cases[];
 extern const struct test_case dynamic_cases[];
 extern const struct test_case environment_cases[];
 extern const struct test_case error_cases[];
+extern const struct test_case form_cases[];
 extern const struct test_case gap_cases[];
 extern const struct test_case group_cases[];
 extern const struct test_case info_cases[];

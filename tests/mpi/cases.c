@@ -4,6 +4,7 @@
 const struct test_chapter test_chapters[] = {
     {"pt2pt", pt2pt_cases},
     {"datatypes", datatype_cases},
+    {"forms", form_cases},
     {"gaps", gap_cases},
     {"order", order_cases},
     {"requests", request_cases},

@@ -70,6 +70,7 @@ static void run_chapter(const char *chapter, bool deterministic)
 
 CHAPTER(pt2pt)
 CHAPTER(datatypes)
+CHAPTER(forms)
 CHAPTER(gaps)
 CHAPTER(order)
 CHAPTER(requests)
