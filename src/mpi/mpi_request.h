@@ -6,26 +6,37 @@
 #include "request.h"
 
 struct pl_run;
+struct pl_staging;
 
 struct pl_mpi_request {
     struct pl_request base; /* a send or receive; of a collective only complete, error and text are used */
-    struct pl_list link;    /* when free */
+    struct pl_list link;    /* when free or given up */
     struct pl_mpi *mpi;
     struct pl_comm *comm; /* held */
     uintptr_t handle;
     bool collective;
-    struct pl_run *run;      /* a collective under way */
-    struct pl_datatype type; /* a collective's, copied: the program may free its own */
-    struct pl_op op;
-    bool freed; /* MPI_Request_free was called: it goes when it completes */
+    struct pl_run *run;             /* a collective under way */
+    const struct pl_datatype *type; /* a collective's, held: the program may free its own */
+    struct pl_op op;                /* the same, copied */
+    struct pl_staging *staging;     /* a collective's on data with gaps, else NULL */
+    bool freed;                     /* MPI_Request_free was called: it goes when it completes */
+    /* Persistent requests; NULL: it is not one. Starts the operation (again); 0, or an error: then nothing
+     * was started. A persistent request is inactive until started, and again once waited for: complete,
+     * counted as MPI_REQUEST_NULL by everything that waits. */
+    int (*start)(struct pl_mpi_request *request);
+    bool active;
 };
 
 /* A fresh request with a handle, for an operation on comm; NULL: no memory (text set). */
 struct pl_mpi_request *pl_mpi_request_create(struct pl_mpi *mpi, struct pl_comm *comm);
 /* Makes it stand for a collective that is about to start. */
 void pl_mpi_request_begin_run(struct pl_mpi_request *request);
+/* Makes it persistent, and inactive. */
+void pl_mpi_request_persist(struct pl_mpi_request *request, int (*start)(struct pl_mpi_request *request));
 /* Takes it back with its handle. */
 void pl_mpi_request_destroy(struct pl_mpi_request *request);
+/* Ends what it stands for and keeps it for the next; its handle is gone already. */
+void pl_mpi_request_recycle(struct pl_mpi_request *request);
 /* 0, or MPI_ERR_REQUEST with its text. MPI_REQUEST_NULL gives NULL. */
 int pl_mpi_request_of(struct pl_mpi *mpi, MPI_Request handle, struct pl_mpi_request **request);
 

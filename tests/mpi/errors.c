@@ -371,6 +371,35 @@ static void mismatch(void)
     }
 }
 
+/* One mismatch after the other between two ranks: each is told, and what comes later neither hangs nor
+ * takes what an earlier call left behind. */
+static void mismatch_goes_on(void)
+{
+    MPI_Comm comm;
+    int me = my_rank(), in[2] = {1, 2}, out[2], right[2] = {7, 7}, code;
+    OK(MPI_Comm_split(MPI_COMM_WORLD, me < 2 ? 0 : MPI_UNDEFINED, me, &comm));
+    if (comm == MPI_COMM_NULL)
+        return;
+    for (int k = 0; k < 40; k++) {
+        int odd = rank_in(comm) == k / 2 % 2;
+        if (k % 4 == 3) {
+            out[0] = 0;
+            OK(MPI_Allreduce(right, out, 1, MPI_INT, MPI_SUM, comm));
+            CHECK(out[0] == 14, "call %d: %d", k, out[0]);
+            continue;
+        }
+        if (k % 2) {
+            code = MPI_Allreduce(in, out, 1, MPI_INT, odd ? MPI_MAX : MPI_SUM, comm);
+            CHECK(code == MPI_ERR_OTHER, "call %d: class %d", k, code);
+        } else {
+            code = MPI_Bcast(in, 1 + odd, MPI_INT, k / 4 % 2, comm);
+            CHECK(code == (rank_in(comm) == k / 4 % 2 ? MPI_SUCCESS : MPI_ERR_OTHER), "call %d: class %d", k,
+                  code);
+        }
+    }
+    OK(MPI_Comm_free(&comm));
+}
+
 const struct test_case error_cases[] = {
     {"ranks", ranks, 1, 0},
     {"tags_and_counts", tags_and_counts, 1, 0},
@@ -384,5 +413,6 @@ const struct test_case error_cases[] = {
     {"replacing_handler", replacing_handler, 1, 0},
     {"texts", texts, 1, 0},
     {"mismatch", mismatch, 2, 0},
+    {"mismatch_goes_on", mismatch_goes_on, 2, 0},
     {0},
 };
