@@ -62,6 +62,13 @@ static bool crowded(const struct pl_comm *comm)
     return comm->hosts == 1 && comm->owner->local_size > sysconf(_SC_NPROCESSORS_ONLN);
 }
 
+/* What carries the messages of most pairs. */
+static const char *transport_of(const struct pl_comm *comm)
+{
+    const struct pl_rank *rank = comm->owner;
+    return comm->hosts > 1 ? "tcp" : rank->nports ? rank->ports[0]->transport->name : "shm";
+}
+
 static struct state *state_create(struct pl_comm *comm)
 {
     struct pl_rank *rank = comm->owner;
@@ -70,16 +77,17 @@ static struct state *state_create(struct pl_comm *comm)
         pl_fail(PL_ENOMEM, "no memory for the collectives of %s", comm->name);
         return NULL;
     }
-    const char *transport = rank->fabric ? "loopback" : comm->hosts > 1 ? "tcp" : "shm";
-    state->machine = pl_machine_of(transport, crowded(comm));
     struct pl_collectives *own = rank->collectives_state;
     if (!own && !(own = rank->collectives_state = calloc(1, sizeof *own))) {
         free(state);
         pl_fail(PL_ENOMEM, "no memory for collectives");
         return NULL;
     }
-    bool first = !own->warned && comm->rank == 0;
+    bool begins = !own->warned, first = begins && comm->rank == 0;
     own->warned = true;
+    if (begins)
+        pl_tuning_read(&own->tuning, rank->config.tuning, first);
+    state->machine = pl_tuning_machine(&own->tuning, transport_of(comm), crowded(comm));
     pl_forced_read(&state->forced, rank->config.algorithm, first);
     pl_forced_read(&state->forced, comm->algorithm, comm->rank == 0);
     comm->collectives = state;

@@ -32,10 +32,11 @@ struct test_chapter {
 };
 
 extern const struct test_chapter test_chapters[]; /* ended by one without a name */
-extern const struct test_case pt2pt_cases[], datatype_cases[], form_cases[], gap_cases[], order_cases[],
-    request_cases[], probe_cases[], collective_cases[], algorithm_cases[], board_cases[], op_cases[],
-    comm_cases[], group_cases[], error_cases[], info_cases[], memory_cases[], init_cases[], thread_cases[],
-    bits_cases[], uneven_cases[];
+extern const struct test_case pt2pt_cases[], datatype_cases[], form_cases[], gap_cases[], large_cases[],
+    order_cases[], request_cases[], probe_cases[], collective_cases[], algorithm_cases[], board_cases[],
+    op_cases[], comm_cases[], group_cases[], error_cases[], info_cases[], memory_cases[], init_cases[],
+    thread_cases[], bits_cases[], attribute_cases[], create_cases[], dynamic_cases[], environment_cases[],
+    intercomm_cases[], topology_cases[], uneven_cases[];
 
 /* Whether the case is to run in a world of `size` ranks; `deterministic`: an in-process world of that kind.
  */

@@ -453,13 +453,13 @@ Test(run, deadlock_comes_back)
     fake_world_destroy(world);
 }
 
-Test(run, non_contiguous_is_refused)
+Test(run, overlapping_elements_are_refused)
 {
     struct fake_world *world = fake_world_create(2, 1, false);
-    static const struct pl_datatype gaps = {.size = 4, .extent = 8, .name = "gaps"};
+    static const struct pl_datatype overlap = {.size = 8, .extent = 4, .name = "overlap"};
     int64_t a[2] = {1, 2};
-    struct pl_coll_call call = {PL_BCAST, NULL, a, 2, &gaps, NULL, 0, false, world->comm[0]};
+    struct pl_coll_call call = {PL_BCAST, NULL, a, 2, &overlap, NULL, 0, false, world->comm[0]};
     cr_assert_eq(pl_coll_blocking(&call), PL_EUNSUPPORTED);
-    cr_expect(strstr(pl_fail_text(), "gaps"), "%s", pl_fail_text());
+    cr_expect(strstr(pl_fail_text(), "overlap"), "%s", pl_fail_text());
     fake_world_destroy(world);
 }
