@@ -17,11 +17,11 @@ static void let_run_go(struct pl_mpi_request *request)
 {
     struct pl_run *run = request->run;
     request->run = NULL;
-    if (run && run->complete)
+    if (run && run->complete) {
         pl_run_finish(run);
-    else if (run) {
+    } else if (run) {
         run->owner = NULL;
-        run->burden = request->staging; /* whose bytes it still moves */
+        run->burden = request->staging; /* it still writes there */
         request->staging = NULL;
     }
 }

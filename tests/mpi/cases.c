@@ -27,7 +27,10 @@ const struct test_chapter test_chapters[] = {
     {"memory", memory_cases},
     {"init", init_cases},
     {"threads", thread_cases},
-    {"bits", bits_cases},
     {"uneven", uneven_cases},
+    {"neighbors", neighbor_cases},
+    {"across", across_cases},
+    {"persistent", persistent_cases},
+    {"bits", bits_cases},
     {0},
 };

@@ -94,6 +94,9 @@ CHAPTER(memory)
 CHAPTER(init)
 CHAPTER(threads)
 CHAPTER(uneven)
+CHAPTER(neighbors)
+CHAPTER(across)
+CHAPTER(persistent)
 
 /* The knob is read when a world starts. */
 Test(bits, reproducible)
