@@ -73,10 +73,10 @@ static void die(struct pl_mpi *mpi, const char *where, int class)
     exit(class & 255 ? class & 255 : 1);
 }
 
-/* Calls the program's function, which may call MPI. Its first argument is the address of a handle. */
+/* Calls the program's function, which may call MPI, with the handler held. Its first argument is the address
+ * of a handle. */
 static void call_function(struct pl_mpi *mpi, struct pl_errhandler *errhandler, uintptr_t handle, int class)
 {
-    errhandler->references++;
     switch (errhandler->kind) {
     case PL_ERRHANDLER_COMM:
         ((MPI_Comm_errhandler_function *)errhandler->function)(&(MPI_Comm){(MPI_Comm)handle}, &class);
@@ -102,6 +102,8 @@ static int finish(struct pl_mpi *mpi, struct pl_errhandler *errhandler, uintptr_
     struct pl_rank *rank = mpi->rank;
     int class = pl_error_keep(mpi, error);
     rank->call = NULL;
+    if (errhandler && errhandler->function)
+        errhandler->references++;
     pl_leave(rank);
     if (!errhandler || errhandler->predefined == MPI_ERRORS_ARE_FATAL ||
         errhandler->predefined == MPI_ERRORS_ABORT)

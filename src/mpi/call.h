@@ -78,13 +78,15 @@ struct pl_mpi {
     struct pl_comm *parent; /* of a spawned world, while it has its handle; else NULL */
     struct pl_tools *tools; /* MPI_T's; NULL before it is used */
     struct pl_group *empty;
-    char *type_names[256]; /* that the program gave to predefined datatypes */
+    char *type_names[256];      /* that the program gave to predefined datatypes */
+    void *type_attributes[256]; /* the same */
     struct pl_fortran fortran;
     struct { /* values of the predefined attributes, whose addresses programs get */
         int tag_ub, io, host, wtime_is_global, last_used_code;
         int appnum, universe_size; /* -1: not known; -2: not asked for yet */
     } predefined;
     struct pl_list free_requests; /* to be used again */
+    struct pl_list buffers;       /* attached for buffered sends (buffer.c) */
     struct pl_list given_up;      /* under way, their handles freed */
 };
 

@@ -19,7 +19,8 @@ struct pl_arguments {
     MPI_Comm comm;
     struct pl_numbers in_counts, in_displs, out_counts, out_displs;
     const MPI_Datatype *in_types, *out_types;
-    bool in_same; /* neighbours: all get the one block that goes in */
+    bool in_listed, out_listed; /* a v or w side: counts and displacements are to be given */
+    bool in_same;               /* neighbours: all get the one block that goes in */
 };
 
 /* Checks the arguments and writes them down; call->comm, collective, in, out and root are there already. The
@@ -55,15 +56,28 @@ struct pl_side {
         displs;        /* [n] in extents, with `types` in bytes; not given: one block after the other */
     MPI_Datatype type; /* of all blocks ... */
     const MPI_Datatype *types; /* ... or of each */
+    bool listed;               /* counts and displs must be given, if there is a block at all */
     bool same;                 /* all are the one block at the beginning */
 };
 
-/* The blocks of a side, malloc'd, and where their offset 0 is: displacements may be negative, offsets not. */
-int pl_side_blocks(struct pl_mpi *mpi, const struct pl_side *side, int n, struct pl_block **blocks,
-                   const void **base);
-/* `count` elements as the call's own vector, in bytes. */
-int pl_side_own(struct pl_mpi *mpi, const void *buffer, MPI_Count count, MPI_Datatype type,
-                struct pl_coll_call *call);
+/* The sides as the arguments say. */
+static inline struct pl_side pl_in_side(const struct pl_arguments *a)
+{
+    return (struct pl_side){a->in,      a->in_count, a->in_counts, a->in_displs,
+                            a->in_type, a->in_types, a->in_listed, a->in_same};
+}
+
+static inline struct pl_side pl_out_side(const struct pl_arguments *a)
+{
+    return (struct pl_side){a->out,      a->out_count, a->out_counts, a->out_displs,
+                            a->out_type, a->out_types, a->out_listed, false};
+}
+
+/* The side becomes the call's `in` or `out` with its list of n blocks. */
+int pl_side_in(struct pl_mpi *mpi, const struct pl_side *side, int n, struct pl_coll_call *call);
+int pl_side_out(struct pl_mpi *mpi, const struct pl_side *side, int n, struct pl_coll_call *call);
+/* The side, of one block, becomes the call's own vector, in bytes: `out` or in. */
+int pl_side_own(struct pl_mpi *mpi, const struct pl_side *side, bool out, struct pl_coll_call *call);
 /* Error when a rank's block to itself is not as long as the one from itself. */
 int pl_side_self(size_t sent, size_t received);
 

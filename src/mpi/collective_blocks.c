@@ -9,6 +9,7 @@
 
 /* Where a block is, relative to the buffer, and how long. */
 struct place {
+    const struct pl_datatype *type;
     ptrdiff_t at;
     size_t length;
 };
@@ -18,88 +19,121 @@ static int too_far(int i)
     return pl_bad(MPI_ERR_COUNT, "the displacement or count of block %d is beyond any memory", i);
 }
 
-/* Block i of a side; `next` is where the one before it ended. */
-static int place_of(struct pl_mpi *mpi, const struct pl_side *side, int i, ptrdiff_t next,
+/* Block i of a side. `next` is where the one before it ended; it becomes where this one ends. */
+static int place_of(struct pl_mpi *mpi, const struct pl_side *side, int i, ptrdiff_t *next,
                     struct place *place)
 {
-    const struct pl_datatype *type = NULL;
     MPI_Count count = pl_given(side->counts) ? pl_number(side->counts, i) : side->count;
-    ptrdiff_t unit = 1;
+    MPI_Datatype handle = side->type;
+    if (side->types) /* of no elements it may be null, as programs have it */
+        handle = count ? side->types[i] : MPI_BYTE;
     int error = pl_check_count(count);
     if (!error)
-        error = pl_datatype_of(mpi, side->types ? side->types[i] : side->type, &type);
-    if (!error && !type->contiguous && !type->predefined)
-        error = pl_fail(PL_EUNSUPPORTED, "%s has gaps: it must be packed first", type->name);
+        error = pl_datatype_of(mpi, handle, &place->type);
+    if (!error && !place->type->contiguous)
+        error = pl_fail(PL_EUNSUPPORTED, "%s has gaps: it must be staged first", place->type->name);
     if (!error)
-        error = pl_check_length(count, type, &place->length);
+        error = pl_check_length(count, place->type, &place->length);
     if (error)
         return error;
-    if (!side->types)
-        unit = type->extent;
-    place->at = side->same ? 0 : next;
+    ptrdiff_t extent = place->type->extent, unit = side->types ? 1 : extent, whole;
+    place->at = side->same ? 0 : *next;
     if (pl_given(side->displs) && __builtin_mul_overflow(pl_number(side->displs, i), unit, &place->at))
+        return too_far(i);
+    if (__builtin_mul_overflow(count, extent, &whole) || __builtin_add_overflow(place->at, whole, next))
         return too_far(i);
     return 0;
 }
 
-static int check_lists(const struct pl_side *side, int n)
+static int check_side(const struct pl_side *side, int n)
 {
     int error = 0;
-    if (n && side->types && !pl_given(side->counts))
-        error = pl_check_pointer(NULL, "counts");
-    if (n && !error && side->types && !pl_given(side->displs))
-        error = pl_check_pointer(NULL, "displacements");
+    if (n && side->listed && !(pl_given(side->counts) && pl_given(side->displs)))
+        error = pl_bad(MPI_ERR_ARG, "counts or displacements are NULL");
+    if (!error && n && side->listed && !side->types && !side->type)
+        error = pl_bad(MPI_ERR_ARG, "the datatypes are NULL");
     if (!error && side->buffer == MPI_IN_PLACE)
         error = pl_bad(MPI_ERR_BUFFER, "MPI_IN_PLACE is not allowed for this buffer");
     return error;
 }
 
-int pl_side_blocks(struct pl_mpi *mpi, const struct pl_side *side, int n, struct pl_block **blocks,
-                   const void **base)
+static int find_places(struct pl_mpi *mpi, const struct pl_side *side, int n, struct place *places)
 {
-    int error = check_lists(side, n);
+    ptrdiff_t next = 0;
+    int error = check_side(side, n);
+    for (int i = 0; i < n && !error; i++)
+        error = place_of(mpi, side, i, &next, &places[i]);
+    for (int i = 0; i < n && !error && !side->buffer && !side->types; i++)
+        if (places[i].length)
+            error = pl_check_buffer(NULL, 1, places[i].type);
+    return error;
+}
+
+/* The blocks from where the lowest of them begins: there. */
+static const void *set_blocks(const struct pl_side *side, int n, const struct place *places,
+                              struct pl_block *blocks)
+{
+    ptrdiff_t low = PTRDIFF_MAX;
+    for (int i = 0; i < n; i++)
+        if (places[i].length && places[i].at < low)
+            low = places[i].at;
+    if (low == PTRDIFF_MAX)
+        low = 0;
+    for (int i = 0; i < n; i++)
+        blocks[i] = (struct pl_block){places[i].length ? (size_t)(places[i].at - low) : 0, places[i].length};
+    return (const void *)((uintptr_t)side->buffer + (uintptr_t)low);
+}
+
+/* The blocks of a side, malloc'd, and where their offsets count from. */
+static int make_blocks(struct pl_mpi *mpi, const struct pl_side *side, int n, struct pl_block **blocks,
+                       const void **base)
+{
+    struct place *places = malloc(((size_t)n + 1) * sizeof *places);
+    struct pl_block *made = malloc(((size_t)n + 1) * sizeof *made);
+    int error =
+        places && made ? find_places(mpi, side, n, places) : pl_fail(PL_ENOMEM, "no memory for %d blocks", n);
+    if (!error)
+        *base = set_blocks(side, n, places, made);
+    free(places);
+    if (error)
+        free(made);
+    else
+        *blocks = made;
+    return error;
+}
+
+int pl_side_in(struct pl_mpi *mpi, const struct pl_side *side, int n, struct pl_coll_call *call)
+{
+    struct pl_block *blocks;
+    int error = make_blocks(mpi, side, n, &blocks, &call->in);
+    if (!error)
+        call->in_blocks = blocks;
+    return error;
+}
+
+int pl_side_out(struct pl_mpi *mpi, const struct pl_side *side, int n, struct pl_coll_call *call)
+{
+    struct pl_block *blocks;
+    const void *base;
+    int error = make_blocks(mpi, side, n, &blocks, &base);
     if (error)
         return error;
-    struct pl_block *made = malloc(((size_t)n + 1) * sizeof *made);
-    if (!made)
-        return pl_fail(PL_ENOMEM, "no memory for %d blocks", n);
-    ptrdiff_t low = 0, next = 0;
-    bool empty = true;
-    for (int i = 0; i < n && !error; i++) {
-        struct place place;
-        error = place_of(mpi, side, i, next, &place);
-        if (error)
-            break;
-        if (__builtin_add_overflow(place.at, (ptrdiff_t)place.length, &next))
-            error = too_far(i);
-        if (place.length && (empty || place.at < low)) {
-            low = place.at;
-            empty = false;
-        }
-        made[i] = (struct pl_block){(size_t)place.at, place.length};
-    }
-    if (!error && !empty && !side->buffer && !side->types)
-        error = pl_bad(MPI_ERR_BUFFER, "the buffer is NULL but not all counts are 0");
-    if (error) {
-        free(made);
-        return error;
-    }
-    for (int i = 0; i < n; i++)
-        made[i].offset = made[i].length ? made[i].offset - (size_t)low : 0;
-    *blocks = made;
-    *base = (const void *)((uintptr_t)side->buffer + (uintptr_t)low);
+    call->out_blocks = blocks;
+    call->out = (void *)(uintptr_t)base;
     return 0;
 }
 
-int pl_side_own(struct pl_mpi *mpi, const void *buffer, MPI_Count count, MPI_Datatype type,
-                struct pl_coll_call *call)
+int pl_side_own(struct pl_mpi *mpi, const struct pl_side *side, bool out, struct pl_coll_call *call)
 {
     struct pl_block *block;
     const void *base;
-    struct pl_side side = {.buffer = buffer, .count = count, .type = type};
-    int error = pl_side_blocks(mpi, &side, 1, &block, &base);
+    int error = make_blocks(mpi, side, 1, &block, &base);
     if (error)
         return error;
+    if (out)
+        call->out = (char *)(uintptr_t)base + block->offset;
+    else
+        call->in = (const char *)base + block->offset;
     call->type = pl_datatype_predefined(PL_HANDLE_BYTE);
     call->count = block->length;
     free(block);

@@ -22,26 +22,26 @@ static int set_root(struct pl_coll_call *call, int root)
 
 static int in_side(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
-    struct pl_side side = {a->in, a->in_count, a->in_counts, a->in_displs, a->in_type, a->in_types, false};
-    struct pl_block *blocks;
-    int error = pl_side_blocks(mpi, &side, call->comm->remote->size, &blocks, &call->in);
-    if (!error)
-        call->in_blocks = blocks;
-    return error;
+    struct pl_side side = pl_in_side(a);
+    return pl_side_in(mpi, &side, call->comm->remote->size, call);
 }
 
 static int out_side(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
-    struct pl_side side = {a->out,      a->out_count, a->out_counts, a->out_displs,
-                           a->out_type, a->out_types, false};
-    struct pl_block *blocks;
-    const void *base;
-    int error = pl_side_blocks(mpi, &side, call->comm->remote->size, &blocks, &base);
-    if (error)
-        return error;
-    call->out_blocks = blocks;
-    call->out = (void *)(uintptr_t)base;
-    return 0;
+    struct pl_side side = pl_out_side(a);
+    return pl_side_out(mpi, &side, call->comm->remote->size, call);
+}
+
+static int own_in(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
+{
+    struct pl_side side = pl_in_side(a);
+    return pl_side_own(mpi, &side, false, call);
+}
+
+static int own_out(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
+{
+    struct pl_side side = pl_out_side(a);
+    return pl_side_own(mpi, &side, true, call);
 }
 
 /* Bcast: the root's data is in `out` too. */
@@ -61,7 +61,7 @@ static int gather(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_co
     if (!error && call->root == PL_ROOT)
         error = out_side(mpi, a, call);
     if (!error && call->root >= 0)
-        error = pl_side_own(mpi, a->in, a->in_count, a->in_type, call);
+        error = own_in(mpi, a, call);
     return error;
 }
 
@@ -72,14 +72,14 @@ static int scatter(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_c
     if (!error && call->root == PL_ROOT)
         error = in_side(mpi, a, call);
     if (!error && call->root >= 0)
-        error = pl_side_own(mpi, a->out, a->out_count, a->out_type, call);
+        error = own_out(mpi, a, call);
     return error;
 }
 
 static int allgather(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
     call->uneven = true;
-    int error = pl_side_own(mpi, a->in, a->in_count, a->in_type, call);
+    int error = own_in(mpi, a, call);
     return error ? error : out_side(mpi, a, call);
 }
 
@@ -132,8 +132,7 @@ int pl_prepare_inter(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl
     case PL_ALLREDUCE:
         return pl_prepare_allreduce(mpi, a, call);
     case PL_REDUCE_SCATTER:
-        return pl_given(a->out_counts) ? pl_prepare_reduce_scatter(mpi, a, call)
-                                       : pl_prepare_allreduce(mpi, a, call);
+        return a->out_listed ? pl_prepare_reduce_scatter(mpi, a, call) : pl_prepare_allreduce(mpi, a, call);
     case PL_NEIGHBOR:
         return pl_bad(MPI_ERR_TOPOLOGY, "%s is an intercommunicator, which has no topology",
                       call->comm->name);

@@ -24,7 +24,6 @@ static void turn_pairs(int *source, struct pl_block *block, int n)
     }
 }
 
-/* The engine knows nobody as any negative number. */
 static void blank_nobodies(const int *list, struct pl_block *block, int n)
 {
     for (int i = 0; i < n; i++)
@@ -32,12 +31,22 @@ static void blank_nobodies(const int *list, struct pl_block *block, int n)
             block[i] = (struct pl_block){0, 0};
 }
 
-static int sides(struct pl_mpi *mpi, const struct pl_side *in, const struct pl_side *out,
-                 struct pl_coll_call *call)
+/* The lists as the engine wants them: nothing for nobody, and the edges between two ranks in one order. */
+static void arrange(struct pl_coll_call *call, int *source)
 {
+    struct pl_block *in = (struct pl_block *)(uintptr_t)call->in_blocks,
+                    *out = (struct pl_block *)(uintptr_t)call->out_blocks;
+    const struct pl_topology *topology = call->comm->topology;
+    blank_nobodies(call->destination, in, call->destinations);
+    blank_nobodies(call->source, out, call->sources);
+    if (topology->kind == MPI_CART)
+        turn_pairs(source, out, call->sources);
+}
+
+static int prepare(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
+{
+    struct pl_side in = pl_in_side(a), out = pl_out_side(a);
     int *source, *destination;
-    struct pl_block *blocks;
-    const void *base;
     call->uneven = true;
     call->type = pl_datatype_predefined(PL_HANDLE_BYTE);
     int error = pl_topology_neighbors(call->comm, &call->sources, &source, &call->destinations, &destination);
@@ -45,38 +54,12 @@ static int sides(struct pl_mpi *mpi, const struct pl_side *in, const struct pl_s
         return error;
     call->source = source;
     call->destination = destination;
-    error = pl_side_blocks(mpi, in, call->destinations, &blocks, &call->in);
-    if (error)
-        return error;
-    call->in_blocks = blocks;
-    blank_nobodies(destination, blocks, call->destinations);
-    error = pl_side_blocks(mpi, out, call->sources, &blocks, &base);
-    if (error)
-        return error;
-    call->out_blocks = blocks;
-    call->out = (void *)(uintptr_t)base;
-    blank_nobodies(source, blocks, call->sources);
-    if (((const struct pl_topology *)call->comm->topology)->kind == MPI_CART)
-        turn_pairs(source, blocks, call->sources);
-    return 0;
-}
-
-static int prepare(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call, bool same)
-{
-    struct pl_side in = {a->in, a->in_count, a->in_counts, a->in_displs, a->in_type, a->in_types, same},
-                   out = {a->out,      a->out_count, a->out_counts, a->out_displs,
-                          a->out_type, a->out_types, false};
-    return sides(mpi, &in, &out, call);
-}
-
-static int prepare_allgather(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
-{
-    return prepare(mpi, a, call, true);
-}
-
-static int prepare_alltoall(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
-{
-    return prepare(mpi, a, call, false);
+    error = pl_side_in(mpi, &in, call->destinations, call);
+    if (!error)
+        error = pl_side_out(mpi, &out, call->sources, call);
+    if (!error)
+        arrange(call, source);
+    return error;
 }
 
 static int allgather(const char *name, enum pl_form form, const void *sendbuf, MPI_Count sendcount,
@@ -91,7 +74,7 @@ static int allgather(const char *name, enum pl_form form, const void *sendbuf, M
                              .out_type = recvtype,
                              .comm = comm,
                              .in_same = true};
-    return pl_collective(name, form, PL_NEIGHBOR, prepare_allgather, &a, request);
+    return pl_collective(name, form, PL_NEIGHBOR, prepare, &a, request);
 }
 
 int PMPI_Neighbor_allgather_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, void *recvbuf,
@@ -155,10 +138,11 @@ static int allgatherv(const char *name, enum pl_form form, const void *sendbuf, 
                              .out = recvbuf,
                              .out_counts = recvcounts,
                              .out_displs = displs,
+                             .out_listed = true,
                              .out_type = recvtype,
                              .comm = comm,
                              .in_same = true};
-    return pl_collective(name, form, PL_NEIGHBOR, prepare_allgather, &a, request);
+    return pl_collective(name, form, PL_NEIGHBOR, prepare, &a, request);
 }
 
 int PMPI_Neighbor_allgatherv_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, void *recvbuf,
@@ -225,7 +209,7 @@ static int alltoall(const char *name, enum pl_form form, const void *sendbuf, MP
                              .out_count = recvcount,
                              .out_type = recvtype,
                              .comm = comm};
-    return pl_collective(name, form, PL_NEIGHBOR, prepare_alltoall, &a, request);
+    return pl_collective(name, form, PL_NEIGHBOR, prepare, &a, request);
 }
 
 int PMPI_Neighbor_alltoall_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, void *recvbuf,
@@ -286,13 +270,15 @@ static int alltoallv(const char *name, enum pl_form form, const void *sendbuf, s
     struct pl_arguments a = {.in = sendbuf,
                              .in_counts = sendcounts,
                              .in_displs = sdispls,
+                             .in_listed = true,
                              .in_type = sendtype,
                              .out = recvbuf,
                              .out_counts = recvcounts,
                              .out_displs = rdispls,
+                             .out_listed = true,
                              .out_type = recvtype,
                              .comm = comm};
-    return pl_collective(name, form, PL_NEIGHBOR, prepare_alltoall, &a, request);
+    return pl_collective(name, form, PL_NEIGHBOR, prepare, &a, request);
 }
 
 int PMPI_Neighbor_alltoallv_c(const void *sendbuf, const MPI_Count sendcounts[], const MPI_Aint sdispls[],
@@ -365,13 +351,15 @@ static int alltoallw(const char *name, enum pl_form form, const void *sendbuf, s
     struct pl_arguments a = {.in = sendbuf,
                              .in_counts = sendcounts,
                              .in_displs = sdispls,
+                             .in_listed = true,
                              .in_types = sendtypes,
                              .out = recvbuf,
                              .out_counts = recvcounts,
                              .out_displs = rdispls,
+                             .out_listed = true,
                              .out_types = recvtypes,
                              .comm = comm};
-    return pl_collective(name, form, PL_NEIGHBOR, prepare_alltoall, &a, request);
+    return pl_collective(name, form, PL_NEIGHBOR, prepare, &a, request);
 }
 
 int PMPI_Neighbor_alltoallw_c(const void *sendbuf, const MPI_Count sendcounts[], const MPI_Aint sdispls[],

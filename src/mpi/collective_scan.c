@@ -60,6 +60,7 @@ static int reduce_scatter(const char *name, enum pl_form form, const void *sendb
     struct pl_arguments a = {.in = sendbuf,
                              .out = recvbuf,
                              .out_counts = recvcounts,
+                             .out_listed = true,
                              .out_type = datatype,
                              .op = op,
                              .comm = comm};

@@ -6,31 +6,25 @@
 /* The side that has a block for each rank, as the root, or everybody, lists it. */
 static int gather_side(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
-    struct pl_side side = {
-        .buffer = a->out, .counts = a->out_counts, .displs = a->out_displs, .type = a->out_type};
-    struct pl_block *blocks;
-    const void *base;
-    int error = pl_given(a->out_counts) ? 0 : pl_check_pointer(NULL, "recvcounts");
-    if (!error && !pl_given(a->out_displs))
-        error = pl_check_pointer(NULL, "displs");
-    if (!error)
-        error = pl_side_blocks(mpi, &side, call->comm->size, &blocks, &base);
-    if (error)
-        return error;
-    call->out_blocks = blocks;
-    call->out = (void *)(uintptr_t)base;
+    struct pl_side side = pl_out_side(a);
+    return pl_side_out(mpi, &side, call->comm->size, call);
+}
+
+/* In place the own vector is among the blocks. */
+static int own_block(const struct pl_block *blocks, struct pl_coll_call *call)
+{
+    call->type = pl_datatype_predefined(PL_HANDLE_BYTE);
+    call->count = blocks[call->comm->rank].length;
     return 0;
 }
 
 /* This rank's own block, which goes to its place among all. */
 static int gather_own(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
-    if (call->in_place) {
-        call->type = pl_datatype_predefined(PL_HANDLE_BYTE);
-        call->count = call->out_blocks[call->comm->rank].length;
-        return 0;
-    }
-    int error = pl_side_own(mpi, a->in, a->in_count, a->in_type, call);
+    if (call->in_place)
+        return own_block(call->out_blocks, call);
+    struct pl_side side = pl_in_side(a);
+    int error = pl_side_own(mpi, &side, false, call);
     if (!error && call->out_blocks)
         error = pl_side_self(call->count, call->out_blocks[call->comm->rank].length);
     return error;
@@ -57,17 +51,8 @@ static int prepare_allgatherv(struct pl_mpi *mpi, const struct pl_arguments *a, 
 
 static int scatter_side(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
-    struct pl_side side = {
-        .buffer = a->in, .counts = a->in_counts, .displs = a->in_displs, .type = a->in_type};
-    struct pl_block *blocks;
-    int error = pl_given(a->in_counts) ? 0 : pl_check_pointer(NULL, "sendcounts");
-    if (!error && !pl_given(a->in_displs))
-        error = pl_check_pointer(NULL, "displs");
-    if (!error)
-        error = pl_side_blocks(mpi, &side, call->comm->size, &blocks, &call->in);
-    if (!error)
-        call->in_blocks = blocks;
-    return error;
+    struct pl_side side = pl_in_side(a);
+    return pl_side_in(mpi, &side, call->comm->size, call);
 }
 
 static int prepare_scatterv(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
@@ -78,14 +63,10 @@ static int prepare_scatterv(struct pl_mpi *mpi, const struct pl_arguments *a, st
     int error = pl_check_root(call->comm, a->root);
     if (!error && root)
         error = scatter_side(mpi, a, call);
-    if (error)
-        return error;
-    if (call->in_place) {
-        call->type = pl_datatype_predefined(PL_HANDLE_BYTE);
-        call->count = call->in_blocks[a->root].length;
-        return 0;
-    }
-    error = pl_side_own(mpi, a->out, a->out_count, a->out_type, call);
+    if (error || call->in_place)
+        return error ? error : own_block(call->in_blocks, call);
+    struct pl_side side = pl_out_side(a);
+    error = pl_side_own(mpi, &side, true, call);
     if (!error && root)
         error = pl_side_self(call->in_blocks[a->root].length, call->count);
     return error;
@@ -102,6 +83,7 @@ static int gatherv(const char *name, enum pl_form form, const void *sendbuf, MPI
                              .out = recvbuf,
                              .out_counts = recvcounts,
                              .out_displs = displs,
+                             .out_listed = true,
                              .out_type = recvtype,
                              .root = root,
                              .comm = comm};
@@ -168,6 +150,7 @@ static int scatterv(const char *name, enum pl_form form, const void *sendbuf, st
     struct pl_arguments a = {.in = sendbuf,
                              .in_counts = sendcounts,
                              .in_displs = displs,
+                             .in_listed = true,
                              .in_type = sendtype,
                              .out = recvbuf,
                              .out_count = recvcount,
@@ -240,6 +223,7 @@ static int allgatherv(const char *name, enum pl_form form, const void *sendbuf, 
                              .out = recvbuf,
                              .out_counts = recvcounts,
                              .out_displs = displs,
+                             .out_listed = true,
                              .out_type = recvtype,
                              .comm = comm};
     return pl_collective(name, form, PL_ALLGATHER, prepare_allgatherv, &a, request);

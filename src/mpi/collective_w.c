@@ -7,61 +7,29 @@
 #include <string.h>
 
 /* In place the list of what is sent is that of what is received. */
-static int send_side(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
+static int same_blocks(struct pl_coll_call *call)
 {
-    int n = call->comm->size;
-    struct pl_block *blocks;
-    int error;
-    if (call->in_place) {
-        size_t bytes = (size_t)n * sizeof *blocks;
-        blocks = malloc(bytes);
-        error = blocks ? 0 : pl_fail(PL_ENOMEM, "no memory for %d blocks", n);
-        if (!error)
-            memcpy(blocks, call->out_blocks, bytes);
-    } else {
-        struct pl_side side = {a->in, 0, a->in_counts, a->in_displs, a->in_type, a->in_types, false};
-        error = pl_side_blocks(mpi, &side, n, &blocks, &call->in);
-    }
-    if (!error)
-        call->in_blocks = blocks;
-    return error;
+    size_t bytes = (size_t)call->comm->size * sizeof *call->in_blocks;
+    struct pl_block *blocks = malloc(bytes);
+    if (!blocks)
+        return pl_fail(PL_ENOMEM, "no memory for %d blocks", call->comm->size);
+    call->in_blocks = memcpy(blocks, call->out_blocks, bytes);
+    return 0;
 }
 
-static int check_lists(struct pl_numbers counts, struct pl_numbers displs, const char *which)
+static int prepare(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
-    if (pl_given(counts) && pl_given(displs))
-        return 0;
-    return pl_bad(MPI_ERR_ARG, "the counts or displacements of what is %s are NULL", which);
-}
-
-static int prepare_alltoallv(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
-{
-    struct pl_side side = {a->out, 0, a->out_counts, a->out_displs, a->out_type, a->out_types, false};
-    struct pl_block *blocks;
-    const void *base;
-    int rank = call->comm->rank;
+    struct pl_side in = pl_in_side(a), out = pl_out_side(a);
+    int n = call->comm->size, rank = call->comm->rank;
     call->uneven = true;
     call->in_place = a->in == MPI_IN_PLACE;
     call->type = pl_datatype_predefined(PL_HANDLE_BYTE);
-    int error = check_lists(a->out_counts, a->out_displs, "received");
-    if (!error && !call->in_place)
-        error = check_lists(a->in_counts, a->in_displs, "sent");
+    int error = pl_side_out(mpi, &out, n, call);
+    if (!error && call->in_place)
+        return same_blocks(call);
     if (!error)
-        error = pl_side_blocks(mpi, &side, call->comm->size, &blocks, &base);
-    if (error)
-        return error;
-    call->out_blocks = blocks;
-    call->out = (void *)(uintptr_t)base;
-    error = send_side(mpi, a, call);
+        error = pl_side_in(mpi, &in, n, call);
     return error ? error : pl_side_self(call->in_blocks[rank].length, call->out_blocks[rank].length);
-}
-
-static int prepare_alltoallw(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
-{
-    int error = pl_check_pointer(a->out_types, "recvtypes");
-    if (!error && a->in != MPI_IN_PLACE)
-        error = pl_check_pointer(a->in_types, "sendtypes");
-    return error ? error : prepare_alltoallv(mpi, a, call);
 }
 
 static int alltoallv(const char *name, enum pl_form form, const void *sendbuf, struct pl_numbers sendcounts,
@@ -72,13 +40,15 @@ static int alltoallv(const char *name, enum pl_form form, const void *sendbuf, s
     struct pl_arguments a = {.in = sendbuf,
                              .in_counts = sendcounts,
                              .in_displs = sdispls,
+                             .in_listed = true,
                              .in_type = sendtype,
                              .out = recvbuf,
                              .out_counts = recvcounts,
                              .out_displs = rdispls,
+                             .out_listed = true,
                              .out_type = recvtype,
                              .comm = comm};
-    return pl_collective(name, form, PL_ALLTOALL, prepare_alltoallv, &a, request);
+    return pl_collective(name, form, PL_ALLTOALL, prepare, &a, request);
 }
 
 int PMPI_Alltoallv_c(const void *sendbuf, const MPI_Count sendcounts[], const MPI_Aint sdispls[],
@@ -144,13 +114,15 @@ static int alltoallw(const char *name, enum pl_form form, const void *sendbuf, s
     struct pl_arguments a = {.in = sendbuf,
                              .in_counts = sendcounts,
                              .in_displs = sdispls,
+                             .in_listed = true,
                              .in_types = sendtypes,
                              .out = recvbuf,
                              .out_counts = recvcounts,
                              .out_displs = rdispls,
+                             .out_listed = true,
                              .out_types = recvtypes,
                              .comm = comm};
-    return pl_collective(name, form, PL_ALLTOALL, prepare_alltoallw, &a, request);
+    return pl_collective(name, form, PL_ALLTOALL, prepare, &a, request);
 }
 
 int PMPI_Alltoallw_c(const void *sendbuf, const MPI_Count sendcounts[], const MPI_Aint sdispls[],

@@ -1,5 +1,6 @@
 /* Start and end, the environment (MPI 5.0, chapters 9 and 11). */
 #include "attribute.h"
+#include "buffer.h"
 #include "exchange.h"
 #include "port.h"
 #include "state.h"
@@ -117,6 +118,8 @@ int PMPI_Finalize(void)
                                                       : "MPI_Init was not called, only sessions were made");
     if (!error)
         error = pl_attributes_delete(mpi, PL_ATTRIBUTE_COMM, rank->self->handle, &rank->self->attributes);
+    if (!error)
+        error = pl_buffers_flush(mpi);
     if (!error)
         error = pl_exchange_barrier(rank->world);
     if (error)

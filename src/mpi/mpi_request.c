@@ -17,11 +17,11 @@ static void let_run_go(struct pl_mpi_request *request)
 {
     struct pl_run *run = request->run;
     request->run = NULL;
-    if (run && run->complete)
+    if (run && run->complete) {
         pl_run_finish(run);
-    else if (run) {
+    } else if (run) {
         run->owner = NULL;
-        run->burden = request->staging; /* whose bytes it still moves */
+        run->burden = request->staging; /* it still writes there */
         request->staging = NULL;
     }
 }
@@ -32,6 +32,10 @@ void pl_mpi_request_recycle(struct pl_mpi_request *request)
     let_run_go(request);
     pl_staging_destroy(request->staging);
     request->staging = NULL;
+    if (request->special && request->special->finish)
+        request->special->finish(request);
+    request->special = NULL;
+    request->extra = NULL;
     pl_datatype_release(request->type);
     request->type = NULL;
     pl_comm_release(request->comm);
@@ -87,6 +91,12 @@ void pl_mpi_request_begin_run(struct pl_mpi_request *request)
     base->text = NULL;
 }
 
+void pl_mpi_request_end(struct pl_mpi_request *request)
+{
+    request->base.complete = true;
+    request->base.completed(&request->base);
+}
+
 void pl_mpi_request_persist(struct pl_mpi_request *request, int (*start)(struct pl_mpi_request *request))
 {
     request->start = start;
@@ -130,15 +140,22 @@ static void deactivate(struct pl_mpi_request *request)
         let_run_go(request);
 }
 
-/* Ends a complete request: status, error, and the handle becomes null, unless it is persistent. */
-static int retire(struct pl_mpi_request *request, MPI_Request *handle, MPI_Status *status)
+int pl_mpi_request_status(struct pl_mpi_request *request, MPI_Status *status)
 {
     struct pl_request *base = &request->base;
+    if (request->special && request->special->status)
+        return request->special->status(request, status);
     if (request->collective)
         pl_status_empty(status);
     else
         pl_status_of(status, base);
-    int error = base->error ? pl_fail(base->error, "%s", base->text ? base->text : "") : 0;
+    return base->error ? pl_fail(base->error, "%s", base->text ? base->text : "") : 0;
+}
+
+/* Ends a complete request: status, error, and the handle becomes null, unless it is persistent. */
+static int retire(struct pl_mpi_request *request, MPI_Request *handle, MPI_Status *status)
+{
+    int error = pl_mpi_request_status(request, status);
     if (request->start) {
         deactivate(request);
         return error;
@@ -441,7 +458,9 @@ int PMPI_Cancel(MPI_Request *handle)
         error = pl_mpi_request_of(mpi, *handle, &request);
     if (!error && !request)
         error = pl_bad(MPI_ERR_REQUEST, "MPI_REQUEST_NULL cannot be cancelled");
-    if (!error && !request->collective)
+    if (!error && request->special && request->special->cancel)
+        error = request->special->cancel(request);
+    else if (!error && !request->collective)
         pl_request_cancel(&request->base);
     return pl_return(mpi, NULL, error);
 }

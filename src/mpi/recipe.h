@@ -41,6 +41,9 @@ int pl_datatype_publish(struct pl_mpi *mpi, struct pl_datatype *type, MPI_Dataty
 /* The library goes down: the handle's reference is given back, whatever the program did. */
 void pl_datatype_forget(struct pl_datatype *type);
 
+/* Where the attributes of a type are kept. */
+void **pl_datatype_attributes(struct pl_mpi *mpi, const struct pl_datatype *type);
+
 /* A type of `count` elements of another, one after the other. */
 int pl_datatype_row(const struct pl_datatype *type, size_t count, struct pl_datatype **made);
 

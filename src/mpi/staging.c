@@ -139,7 +139,8 @@ static bool look(struct pl_mpi *mpi, const struct view *v, int i, struct piece *
     MPI_Count count = pl_given(*v->counts) ? pl_number(*v->counts, i) : *v->count;
     const struct pl_datatype *type;
     ptrdiff_t at;
-    if (count < 0 || pl_datatype_of(mpi, *v->types ? (*v->types)[i] : *v->type, &type))
+    MPI_Datatype handle = !*v->types ? *v->type : count ? (*v->types)[i] : MPI_BYTE;
+    if (count < 0 || pl_datatype_of(mpi, handle, &type))
         return false;
     if (pl_check_length(count, type, &piece->length))
         return false;

@@ -5,6 +5,7 @@
 
 #include "agree.h"
 #include "attribute.h"
+#include "buffer.h"
 #include "collectives.h"
 #include "error_user.h"
 #include "info.h"
@@ -77,6 +78,7 @@ struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
     set_predefined(mpi);
     pl_list_init(&mpi->given_up);
     pl_list_init(&mpi->doors);
+    pl_list_init(&mpi->buffers);
     mpi->empty = pl_group_create(0);
     rank->world = make_comm(rank, true, "MPI_COMM_WORLD", MPI_COMM_WORLD);
     rank->self = make_comm(rank, false, "MPI_COMM_SELF", MPI_COMM_SELF);
@@ -162,9 +164,21 @@ static void release_info(void *object)
     pl_info_destroy(object);
 }
 
-static void release_datatype(void *object)
+static void free_datatypes(struct pl_mpi *mpi)
 {
-    pl_datatype_forget(object);
+    struct pl_handles *handles = &mpi->handles[PL_CLASS_DATATYPE];
+    for (uint32_t i = 0; i < handles->size; i++) {
+        struct pl_datatype *type = handles->slots[i].object;
+        if (!type)
+            continue;
+        pl_attributes_drop(mpi, &type->attributes);
+        pl_datatype_forget(type);
+    }
+    for (int i = 0; i < 256; i++) {
+        pl_attributes_drop(mpi, &mpi->type_attributes[i]);
+        free(mpi->type_names[i]);
+        mpi->type_names[i] = NULL;
+    }
 }
 
 static void free_and_close(struct pl_mpi *mpi, enum pl_class class, void (*release)(void *object))
@@ -178,19 +192,17 @@ void pl_mpi_end(struct pl_mpi *mpi)
     if (!mpi)
         return;
     pl_ports_close(mpi);
+    pl_buffers_finish(mpi);
     free_requests(mpi);
     free_comms(mpi);
     free_and_close(mpi, PL_CLASS_GROUP, release_group);
-    free_and_close(mpi, PL_CLASS_DATATYPE, release_datatype);
+    free_datatypes(mpi);
+    pl_handles_finish(&mpi->handles[PL_CLASS_DATATYPE]);
     free_and_close(mpi, PL_CLASS_OP, free);
     free_and_close(mpi, PL_CLASS_MESSAGE, free);
     free_and_close(mpi, PL_CLASS_KEYVAL, free);
     free_and_close(mpi, PL_CLASS_COMM, free);
     free_and_close(mpi, PL_CLASS_REQUEST, free);
-    for (int i = 0; i < 256; i++) {
-        free(mpi->type_names[i]);
-        mpi->type_names[i] = NULL;
-    }
     pl_group_release(mpi->empty);
     mpi->empty = NULL;
     pl_collectives_finish(mpi->rank);

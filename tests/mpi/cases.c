@@ -4,6 +4,7 @@
 const struct test_chapter test_chapters[] = {
     {"pt2pt", pt2pt_cases},
     {"datatypes", datatype_cases},
+    {"forms", form_cases},
     {"gaps", gap_cases},
     {"order", order_cases},
     {"requests", request_cases},
@@ -25,7 +26,10 @@ const struct test_chapter test_chapters[] = {
     {"memory", memory_cases},
     {"init", init_cases},
     {"threads", thread_cases},
-    {"bits", bits_cases},
     {"uneven", uneven_cases},
+    {"neighbors", neighbor_cases},
+    {"across", across_cases},
+    {"persistent", persistent_cases},
+    {"bits", bits_cases},
     {0},
 };

@@ -525,6 +525,91 @@ static void by_size_and_precision(void)
     CHECK(a == MPI_DATATYPE_NULL, "a pair that there is not");
 }
 
+static int copy_attribute(MPI_Datatype type, int keyval, void *extra, void *value, void *out, int *flag)
+{
+    *(void **)out = (char *)value + 1;
+    *flag = 1;
+    return MPI_SUCCESS;
+}
+
+static int delete_attribute(MPI_Datatype type, int keyval, void *value, void *extra)
+{
+    ++*(int *)extra;
+    return MPI_SUCCESS;
+}
+
+static void attributes(void)
+{
+    int keyval, deleted = 0, flag = 1;
+    char place[3], *value = NULL;
+    MPI_Datatype type, copy;
+    OK(MPI_Type_create_keyval(copy_attribute, delete_attribute, &keyval, &deleted));
+    OK(MPI_Type_vector(2, 1, 2, MPI_INT, &type));
+    OK(MPI_Type_get_attr(type, keyval, &value, &flag));
+    CHECK(!flag, "an attribute nobody set");
+    OK(MPI_Type_set_attr(type, keyval, place));
+    OK(MPI_Type_dup(type, &copy));
+    OK(MPI_Type_get_attr(copy, keyval, &value, &flag));
+    CHECK(flag && value == place + 1, "the copy is another");
+    OK(MPI_Type_free(&type));
+    CHECK(deleted == 1, "%d deleted", deleted);
+    OK(MPI_Type_delete_attr(copy, keyval));
+    CHECK(deleted == 2, "%d deleted", deleted);
+    OK(MPI_Type_free(&copy));
+    CHECK(deleted == 2, "%d deleted", deleted);
+    OK(MPI_Type_set_attr(MPI_INT, keyval, place));
+    OK(MPI_Type_get_attr(MPI_INT, keyval, &value, &flag));
+    CHECK(flag && value == place, "on a predefined type");
+    OK(MPI_Type_free_keyval(&keyval));
+    CHECK(keyval == MPI_KEYVAL_INVALID, "keyval %d", keyval);
+}
+
+/* The bytes are the standard's, and come back as the numbers they were, here of a structure with gaps. */
+static void external(void)
+{
+    MPI_Datatype type = particle_type();
+    struct particle from = {{1, -2.5, 3}, 'x', 0x01020304, {5, 6, -7}}, to = {0};
+    MPI_Aint size, position = 0;
+    char packed[64];
+    OK(MPI_Pack_external_size("external32", 1, type, &size));
+    CHECK(size == 24 + 1 + 4 + 6, "%ld bytes", (long)size);
+    OK(MPI_Pack_external("external32", &from, 1, type, packed, sizeof packed, &position));
+    CHECK(position == size && !memcmp(packed, "\x3f\xf0\0\0\0\0\0\0", 8) &&
+              !memcmp(packed + 25, "\1\2\3\4\0\5", 6),
+          "the bytes are others");
+    position = 0;
+    OK(MPI_Unpack_external("external32", packed, size, &position, &to, 1, type));
+    CHECK(to.x[1] == -2.5 && to.kind == 'x' && to.id == 0x01020304 && to.pad[2] == -7, "%g %c %x %d", to.x[1],
+          to.kind, (unsigned)to.id, to.pad[2]);
+    FAILS(MPI_ERR_TRUNCATE, MPI_Pack_external("external32", &from, 1, type, packed, 10, &(MPI_Aint){0}));
+    FAILS(MPI_ERR_ARG, MPI_Pack_external_size("native", 1, type, &size));
+    OK(MPI_Type_free(&type));
+}
+
+static void external_sizes(void)
+{
+    long longs[] = {-5, 70000}, back[2], wide = 1L << 40;
+    long double x = -1.25L, y = 0;
+    char packed[32];
+    MPI_Aint position = 0, size;
+    OK(MPI_Pack_external("external32", longs, 2, MPI_LONG, packed, sizeof packed, &position));
+    CHECK(position == 8 && !memcmp(packed, "\xff\xff\xff\xfb\0\1\x11\x70", 8), "longs of %ld bytes",
+          (long)position);
+    position = 0;
+    OK(MPI_Unpack_external("external32", packed, 8, &position, back, 2, MPI_LONG));
+    CHECK(back[0] == -5 && back[1] == 70000, "%ld %ld", back[0], back[1]);
+    FAILS(MPI_ERR_CONVERSION,
+          MPI_Pack_external("external32", &wide, 1, MPI_LONG, packed, sizeof packed, &(MPI_Aint){0}));
+    OK(MPI_Pack_external("external32", &x, 1, MPI_LONG_DOUBLE, packed, sizeof packed, &(MPI_Aint){0}));
+    CHECK(!memcmp(packed, "\xbf\xff\x40\0\0", 5), "not a quadruple");
+    OK(MPI_Unpack_external("external32", packed, 16, &(MPI_Aint){0}, &y, 1, MPI_LONG_DOUBLE));
+    CHECK(y == x, "%Lg", y);
+    OK(MPI_Pack_external_size("external32", 3, MPI_DOUBLE_INT, &size));
+    CHECK(size == 36, "%ld bytes", (long)size);
+    OK(MPI_Pack_external_size("external32", 1, MPI_C_DOUBLE_COMPLEX, &size));
+    CHECK(size == 16, "%ld bytes", (long)size);
+}
+
 const struct test_case datatype_cases[] = {
     {"columns", columns, 1, 0},
     {"structures", structures, 1, 0},
@@ -541,6 +626,9 @@ const struct test_case datatype_cases[] = {
     {"subarrays", subarrays, 1, 0},
     {"darrays", darrays, 1, 0},
     {"names", names, 1, 0},
+    {"attributes", attributes, 1, 0},
+    {"external", external, 1, 0},
+    {"external_sizes", external_sizes, 1, 0},
     {"by_size_and_precision", by_size_and_precision, 1, 0},
     {0},
 };

@@ -70,6 +70,7 @@ static void run_chapter(const char *chapter, bool deterministic)
 
 CHAPTER(pt2pt)
 CHAPTER(datatypes)
+CHAPTER(forms)
 CHAPTER(gaps)
 CHAPTER(order)
 CHAPTER(requests)
@@ -92,6 +93,9 @@ CHAPTER(memory)
 CHAPTER(init)
 CHAPTER(threads)
 CHAPTER(uneven)
+CHAPTER(neighbors)
+CHAPTER(across)
+CHAPTER(persistent)
 
 /* The knob is read when a world starts. */
 Test(bits, reproducible)
@@ -179,4 +183,3 @@ Test(ends, deadlock)
     ends(deadlock_body, -1, MPI_ERR_OTHER, 1,
          "rank 2 waits in MPI_Recv for a message from rank 0 with tag 6");
 }
-
