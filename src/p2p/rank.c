@@ -40,10 +40,20 @@ struct pl_rank *pl_self_offer_process(struct pl_rank *rank)
     return atomic_compare_exchange_strong(&process_rank, &there, rank) ? rank : there;
 }
 
+/* Recursive, because an operator of the program runs under it, and asks for a datatype's extent. */
+static void make_recursive(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+}
+
 void pl_rank_lock_init(struct pl_rank *rank)
 {
     if (!rank->lock_made)
-        pthread_mutex_init(&rank->lock, NULL);
+        make_recursive(&rank->lock);
     rank->lock_made = true;
 }
 

@@ -20,6 +20,7 @@ try()
     tried=$((tried + 1))
     if out=$("$@" 2>&1); then
         echo "ok      $what"
+        echo "$out" | grep -E '^(skipped|note):'
     else
         faults=$((faults + 1))
         echo "FAILED  $what: $*"
@@ -127,5 +128,6 @@ use "$prefix"
 echo "-- the prefix moves to '$moved'"
 mv "$prefix" "$moved"
 use "$moved"
+try "build systems find it" "$(dirname "$0")/finders.sh" "$moved" "$work" "$meson"
 echo "$tried things tried, $faults failed"
 [ "$faults" = 0 ]

@@ -42,6 +42,15 @@ for place in "$dir/one" "$dir/two words"; do
     expect PEAL_CC mycc "$(PEAL_CC=mycc MPICH_CC=no "$bin/mpicc" -showme:command)"
     expect MPICH_CC mycc "$(MPICH_CC=mycc OMPI_CC=no "$bin/mpicc" -showme:command)"
     expect OMPI_CXX mycxx "$(OMPI_CXX=mycxx "$bin/mpicxx" -showme:command)"
+    expect "-cc=" "mycc -I$inc -c a.c" "$(MPICH_CC=no "$bin/mpicc" -cc=mycc -show -c a.c)"
+    expect "--show" "$("$bin/mpicc" -show a.c)" "$("$bin/mpicc" --show a.c)"
+    expect "-showme" "$("$bin/mpicc" -show a.c)" "$("$bin/mpicc" -showme a.c)"
+    expect "-show alone" "cc -I$inc -L$lib -Wl,-rpath,$lib -lmpi_abi" "$("$bin/mpicc" -show)"
+    expect "-compile_info" "$("$bin/mpicc" -compile-info)" "$("$bin/mpicc" -compile_info)"
+    expect "-link_info" "$("$bin/mpicc" -link-info)" "$("$bin/mpicc" -link_info)"
+    for form in compile link incdirs libdirs libs version command; do
+        expect "--showme:$form" "$("$bin/mpicxx" "-showme:$form")" "$("$bin/mpicxx" "--showme:$form")"
+    done
     expect version 1 "$("$bin/mpic++" --showme:version | grep -c 'Peal [0-9.]* (Language: C++)')"
     expect unknown 1 "$("$bin/mpicc" -showme:nothing 2>/dev/null || echo $?)"
 

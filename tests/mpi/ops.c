@@ -148,10 +148,32 @@ static void user(void)
     FAILS(MPI_ERR_ARG, MPI_Op_create(NULL, 1, &op));
 }
 
+/* Adds; asks MPI for the type's size on the way, as mpi4py does, whoever holds which lock. */
+static void ask_and_add(void *in, void *inout, int *count, MPI_Datatype *type)
+{
+    MPI_Aint lb, extent;
+    const char *from = in;
+    char *to = inout;
+    if (MPI_Type_get_extent(*type, &lb, &extent))
+        return;
+    for (int i = 0; i < *count; i++)
+        *(int *)(to + i * extent) += *(const int *)(from + i * extent);
+}
+
+static void user_asks(void)
+{
+    MPI_Op op;
+    int n, in[2] = {1, 2}, out[2] = {0, 0};
+    MPI_Comm_size(MPI_COMM_WORLD, &n);
+    OK(MPI_Op_create(ask_and_add, 1, &op));
+    OK(MPI_Allreduce(in, out, 2, MPI_INT, op, MPI_COMM_WORLD));
+    CHECK(out[0] == n && out[1] == 2 * n, "%d %d of %d ranks", out[0], out[1], n);
+    OK(MPI_Reduce_local(in, out, 2, MPI_INT, op));
+    CHECK(out[0] == n + 1 && out[1] == 2 * n + 2, "%d %d", out[0], out[1]);
+    OK(MPI_Op_free(&op));
+}
+
 const struct test_case op_cases[] = {
-    {"defined", defined, 1, 0},
-    {"windows_only", windows_only, 1, 0},
-    {"values", values, 1, 0},
-    {"user", user, 1, 0},
-    {0},
+    {"defined", defined, 1, 0}, {"windows_only", windows_only, 1, 0}, {"values", values, 1, 0},
+    {"user", user, 1, 0},       {"user_asks", user_asks, 1, 0},       {0},
 };
