@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LINES_MAX = 200 }; /* a file that goes on for ever is no tuning file */
+
 static const char suffix[] = "-oversubscribed";
 
 void pl_tuning_name(char name[PL_TUNING_NAME], const char *transport, bool oversubscribed)
@@ -82,11 +84,16 @@ void pl_tuning_read(struct pl_tuning *tuning, const char *path, bool warn)
             pl_warn("PEAL_TUNING: %s cannot be read (%m); what is built in is used", path);
         return;
     }
-    for (int line = 1; fgets(text, sizeof text, file); line++) {
+    int line = 1;
+    for (; line <= LINES_MAX && fgets(text, sizeof text, file); line++) {
         const char *wrong = read_line(tuning, text);
         if (wrong && warn)
             pl_warn("PEAL_TUNING: %s:%d is left out: %s", path, line, wrong);
     }
+    if (warn && ferror(file))
+        pl_warn("PEAL_TUNING: %s cannot be read (%m); what is built in is used", path);
+    else if (warn && line > LINES_MAX)
+        pl_warn("PEAL_TUNING: %s has more than %d lines; the rest is left out", path, LINES_MAX);
     fclose(file);
 }
 

@@ -58,6 +58,20 @@ int pl_prepare_bcast(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl
     return error;
 }
 
+/* A rank's block to itself: both sides of it are known here. */
+static int check_own_block(struct pl_mpi *mpi, const struct pl_arguments *a)
+{
+    const struct pl_datatype *in, *out;
+    int error = pl_check_count(a->in_count);
+    if (!error)
+        error = pl_check_count(a->out_count);
+    if (!error)
+        error = pl_datatype_of(mpi, a->in_type, &in);
+    if (!error)
+        error = pl_datatype_of(mpi, a->out_type, &out);
+    return error ? error : pl_side_self((size_t)a->in_count * in->size, (size_t)a->out_count * out->size);
+}
+
 /* Gather and scatter have one block a rank on one side, and all of them at the root on the other.
  * `one`: this rank's block. `all`: the root's array. */
 static int prepare_rooted(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call,
@@ -77,6 +91,8 @@ static int prepare_rooted(struct pl_mpi *mpi, const struct pl_arguments *a, stru
         error = pl_prepare_buffer(call, one);
     if (!error && at_root)
         error = pl_prepare_alias(call);
+    if (!error && at_root && !call->in_place)
+        error = check_own_block(mpi, a);
     return error;
 }
 
@@ -100,6 +116,8 @@ int pl_prepare_allgather(struct pl_mpi *mpi, const struct pl_arguments *a, struc
         error = pl_prepare_buffer(call, a->in);
     if (!error)
         error = pl_prepare_alias(call);
+    if (!error && !call->in_place)
+        error = check_own_block(mpi, a);
     return error;
 }
 

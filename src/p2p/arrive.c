@@ -180,6 +180,9 @@ static void arrived(void *context, int peer, const struct pl_header *header, siz
     case PL_KIND_FIN:
         pl_send_answered(rank, peer, &envelope);
         break;
+    case PL_KIND_WITHDRAW:
+        pl_match_withdrawn(rank, peer, envelope.cookie);
+        break;
     case PL_KIND_WAKE:
         break;
     default:

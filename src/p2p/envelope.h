@@ -15,8 +15,9 @@ enum pl_kind {
     PL_KIND_ACK,        /* to the sender: cookie's message is matched */
     PL_KIND_CTS,        /* to the sender: send cookie's message as DATA(answer), `length` bytes of it */
     PL_KIND_DATA,       /* to the receiver: the payload of receive `cookie`, or its next segment */
-    PL_KIND_WAKE,       /* nothing: whoever sleeps shall look around */
     PL_KIND_FIN,        /* to the sender: cookie's message has been fetched */
+    PL_KIND_WAKE,       /* nothing: whoever sleeps shall look around */
+    PL_KIND_WITHDRAW,   /* to the receiver: the sender has given up cookie's message */
 };
 
 struct pl_envelope {

@@ -123,3 +123,33 @@ void pl_match_remove(struct pl_message *message)
     pl_list_remove(&message->link);
     pl_list_remove(&message->all);
 }
+
+static void forget(struct pl_message *message)
+{
+    pl_match_remove(message);
+    free(message);
+}
+
+void pl_match_withdraw(struct pl_request *request)
+{
+    pl_list_each(node, &request->rank->unexpected_all)
+    {
+        struct pl_message *message = pl_container(node, struct pl_message, all);
+        if (message->local != request)
+            continue;
+        forget(message);
+        return;
+    }
+}
+
+void pl_match_withdrawn(struct pl_rank *rank, int peer, uint32_t cookie)
+{
+    pl_list_each(node, &rank->unexpected_all)
+    {
+        struct pl_message *message = pl_container(node, struct pl_message, all);
+        if (message->peer != peer || message->envelope.kind != PL_KIND_RTS || message->envelope.cookie != cookie)
+            continue;
+        forget(message);
+        return;
+    }
+}

@@ -166,11 +166,23 @@ bool pl_request_cancel(struct pl_request *request)
     return true;
 }
 
+/* Takes a send back from whoever may still look for its buffer. */
+static void withdraw(struct pl_request *request)
+{
+    struct pl_envelope envelope = {.kind = PL_KIND_WITHDRAW, .cookie = request->cookie};
+    if (request->peer == request->rank->rank)
+        pl_match_withdraw(request);
+    else if (request->cookie)
+        pl_frame_send(request->rank, request->peer, &envelope, NULL);
+}
+
 void pl_request_abandon(struct pl_request *request, int error)
 {
     if (request->complete)
         return;
-    if (!request->is_send && !request->matched)
+    if (request->is_send)
+        withdraw(request);
+    else if (!request->matched)
         pl_list_remove(&request->link);
     if (request->cookie)
         pl_cookie_drop(&request->rank->cookies, request->cookie);
