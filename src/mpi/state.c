@@ -77,8 +77,8 @@ struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
     mpi->main_thread = pthread_self();
     set_predefined(mpi);
     pl_list_init(&mpi->given_up);
-    pl_list_init(&mpi->doors);
     pl_list_init(&mpi->buffers);
+    pl_list_init(&mpi->doors);
     mpi->empty = pl_group_create(0);
     rank->world = make_comm(rank, true, "MPI_COMM_WORLD", MPI_COMM_WORLD);
     rank->self = make_comm(rank, false, "MPI_COMM_SELF", MPI_COMM_SELF);

@@ -27,8 +27,8 @@ int pl_world_publish(struct pl_rank *rank, const char *service, const char *port
 int pl_world_unpublish(struct pl_rank *rank, const char *service);
 int pl_world_lookup(struct pl_rank *rank, const char *service, char *port, size_t size);
 
-/* Has another world started by a further mpiexec with these `count` arguments. 0 or an error: PL_EUNSUPPORTED where
- * it cannot be. */
+/* Has another world started by a further mpiexec with these `count` arguments. 0 or an error: PL_EUNSUPPORTED
+ * where it cannot be. */
 int pl_world_spawn(struct pl_rank *rank, char *const *words, int count);
 
 struct pl_names;

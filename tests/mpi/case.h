@@ -50,6 +50,7 @@ extern const struct test_case group_cases[];
 extern const struct test_case info_cases[];
 extern const struct test_case init_cases[];
 extern const struct test_case intercomm_cases[];
+extern const struct test_case large_cases[];
 extern const struct test_case memory_cases[];
 extern const struct test_case neighbor_cases[];
 extern const struct test_case op_cases[];

@@ -6,6 +6,7 @@ const struct test_chapter test_chapters[] = {
     {"datatypes", datatype_cases},
     {"forms", form_cases},
     {"gaps", gap_cases},
+    {"large", large_cases},
     {"order", order_cases},
     {"requests", request_cases},
     {"probe", probe_cases},
