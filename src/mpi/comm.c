@@ -139,13 +139,13 @@ int PMPI_Comm_get_name(MPI_Comm comm, char *name, int *length)
 {
     struct pl_mpi *mpi = pl_call("MPI_Comm_get_name");
     struct pl_comm *c = NULL;
-    int error = pl_comm_of(mpi, comm, &c);
+    int error = comm == MPI_COMM_NULL ? 0 : pl_comm_of(mpi, comm, &c);
     if (!error)
         error = pl_check_pointer(name, "comm_name");
     if (!error)
         error = pl_check_pointer(length, "resultlen");
     if (!error)
-        *length = snprintf(name, MPI_MAX_OBJECT_NAME, "%s", c->named ? c->name : "");
+        *length = snprintf(name, MPI_MAX_OBJECT_NAME, "%s", !c ? "MPI_COMM_NULL" : c->named ? c->name : "");
     return pl_return(mpi, c, error);
 }
 PL_WEAK(Comm_get_name)

@@ -181,8 +181,6 @@ int PMPI_Comm_split_type(MPI_Comm comm, int split_type, int key, MPI_Info info, 
         error = pl_info_of(mpi, info, &hints);
     if (!error)
         error = pl_check_pointer(newcomm, "newcomm");
-    if (!error && c->remote)
-        error = pl_bad(MPI_ERR_COMM, "%s: MPI_Comm_split_type wants an intracommunicator", c->name);
     if (!error)
         error = color_of(mpi, c, split_type, hints, &color);
     if (!error)

@@ -219,15 +219,18 @@ PL_WEAK(Type_dup)
 int PMPI_Type_get_name(MPI_Datatype datatype, char *name, int *length)
 {
     struct pl_mpi *mpi = pl_call("MPI_Type_get_name");
-    const struct pl_datatype *type;
-    int error = pl_datatype_of(mpi, datatype, &type);
+    const struct pl_datatype *type = NULL;
+    int error = datatype == MPI_DATATYPE_NULL ? 0 : pl_datatype_of(mpi, datatype, &type);
     if (!error)
         error = pl_check_pointer(name, "type_name");
     if (!error)
         error = pl_check_pointer(length, "resultlen");
     if (!error) {
-        const char *given = type->handle < 0x1000 ? mpi->type_names[type->handle & 0xff] : NULL;
-        *length = snprintf(name, MPI_MAX_OBJECT_NAME, "%s", given ? given : type->name);
+        const char *given = type && type->handle < 0x1000 ? mpi->type_names[type->handle & 0xff] : NULL;
+        *length = snprintf(name, MPI_MAX_OBJECT_NAME, "%s",
+                           !type   ? "MPI_DATATYPE_NULL"
+                           : given ? given
+                                   : type->name);
     }
     return pl_return(mpi, NULL, error);
 }

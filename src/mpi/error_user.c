@@ -95,6 +95,12 @@ int PMPI_Add_error_string(int errorcode, const char *string)
 }
 PL_WEAK(Add_error_string)
 
+/* What was added to a number must be taken from it first. */
+static int check_textless(const struct pl_user_error *user, int number)
+{
+    return user->text ? pl_bad(MPI_ERR_ARG, "%d still has the text '%.100s'", number, user->text) : 0;
+}
+
 /* Takes a number back: nothing has it any more. */
 static void drop(struct pl_mpi *mpi, struct pl_user_error *user)
 {
@@ -114,6 +120,8 @@ int PMPI_Remove_error_class(int errorclass)
             error =
                 pl_bad(MPI_ERR_ARG, "class %d still has error code %d", errorclass, MPI_ERR_LASTCODE + 1 + i);
     if (!error)
+        error = check_textless(user, errorclass);
+    if (!error)
         drop(mpi, user);
     return pl_return(mpi, NULL, error);
 }
@@ -127,6 +135,8 @@ int PMPI_Remove_error_code(int errorcode)
     if (!user || user->class == errorcode)
         error = pl_bad(MPI_ERR_ARG, "%d is not an error code that the program added", errorcode);
     else
+        error = check_textless(user, errorcode);
+    if (!error)
         drop(mpi, user);
     return pl_return(mpi, NULL, error);
 }

@@ -54,15 +54,21 @@ static int cancel(struct pl_mpi_request *request)
     return failed(code, "cancel");
 }
 
-static void finish(struct pl_mpi_request *request)
+static int last(struct pl_mpi_request *request)
 {
     struct general *general = request->extra;
+    int code = 0;
     if (general->free && request->base.complete)
-        OUTSIDE(request->mpi->rank, general->free(general->state));
-    free(general);
+        OUTSIDE(request->mpi->rank, code = general->free(general->state));
+    return failed(code, "free");
 }
 
-static const struct pl_special special = {.status = status, .cancel = cancel, .finish = finish};
+static void finish(struct pl_mpi_request *request)
+{
+    free(request->extra);
+}
+
+static const struct pl_special special = {.status = status, .cancel = cancel, .last = last, .finish = finish};
 
 int PMPI_Grequest_start(MPI_Grequest_query_function *query_fn, MPI_Grequest_free_function *free_fn,
                         MPI_Grequest_cancel_function *cancel_fn, void *extra_state, MPI_Request *handle)

@@ -26,12 +26,15 @@ static void let_run_go(struct pl_mpi_request *request)
     }
 }
 
-void pl_mpi_request_recycle(struct pl_mpi_request *request)
+int pl_mpi_request_recycle(struct pl_mpi_request *request)
 {
+    int error = 0;
     pl_request_finish(&request->base);
     let_run_go(request);
     pl_staging_destroy(request->staging);
     request->staging = NULL;
+    if (request->special && request->special->last)
+        error = request->special->last(request);
     if (request->special && request->special->finish)
         request->special->finish(request);
     request->special = NULL;
@@ -43,6 +46,7 @@ void pl_mpi_request_recycle(struct pl_mpi_request *request)
     if (request->freed)
         pl_list_remove(&request->link);
     pl_list_append(&request->mpi->free_requests, &request->link);
+    return error;
 }
 
 static void completed(struct pl_request *base)
@@ -104,10 +108,10 @@ void pl_mpi_request_persist(struct pl_mpi_request *request, int (*start)(struct 
     request->base.complete = true;
 }
 
-void pl_mpi_request_destroy(struct pl_mpi_request *request)
+int pl_mpi_request_destroy(struct pl_mpi_request *request)
 {
     pl_handle_drop(&request->mpi->handles[PL_CLASS_REQUEST], request->handle);
-    pl_mpi_request_recycle(request);
+    return pl_mpi_request_recycle(request);
 }
 
 int pl_mpi_request_of(struct pl_mpi *mpi, MPI_Request handle, struct pl_mpi_request **request)
@@ -160,9 +164,9 @@ static int retire(struct pl_mpi_request *request, MPI_Request *handle, MPI_Statu
         deactivate(request);
         return error;
     }
-    pl_mpi_request_destroy(request);
+    int ended = pl_mpi_request_destroy(request);
     *handle = MPI_REQUEST_NULL;
-    return error;
+    return error ? error : ended;
 }
 
 int PMPI_Wait(MPI_Request *handle, MPI_Status *status)

@@ -15,6 +15,7 @@ struct pl_special {
     /* Writes the status of a complete request, and returns its error; also called without ending it. */
     int (*status)(struct pl_mpi_request *request, MPI_Status *status);
     int (*cancel)(struct pl_mpi_request *request);
+    int (*last)(struct pl_mpi_request *request);    /* the program's own end of it; its error is the wait's */
     void (*finish)(struct pl_mpi_request *request); /* frees `extra` and what it holds */
 };
 
@@ -49,10 +50,10 @@ void pl_mpi_request_persist(struct pl_mpi_request *request, int (*start)(struct 
 void pl_mpi_request_end(struct pl_mpi_request *request);
 /* The status of a complete request, and its error. It stays. */
 int pl_mpi_request_status(struct pl_mpi_request *request, MPI_Status *status);
-/* Takes it back with its handle. */
-void pl_mpi_request_destroy(struct pl_mpi_request *request);
+/* Takes it back with its handle. This and the next: 0, or what the end of a special request came to. */
+int pl_mpi_request_destroy(struct pl_mpi_request *request);
 /* Ends what it stands for and keeps it for the next; its handle is gone already. */
-void pl_mpi_request_recycle(struct pl_mpi_request *request);
+int pl_mpi_request_recycle(struct pl_mpi_request *request);
 /* 0, or MPI_ERR_REQUEST with its text. MPI_REQUEST_NULL gives NULL. */
 int pl_mpi_request_of(struct pl_mpi *mpi, MPI_Request handle, struct pl_mpi_request **request);
 

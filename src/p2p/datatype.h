@@ -112,8 +112,9 @@ struct pl_part {
 };
 
 /* A new type, not committed, with one reference, whose data is that of the parts in order. Its bounds are
- * MPI's (5.0, section 5.1.7): from the lowest to the highest byte, the extent rounded up to the alignment;
- * where a part was resized, the bounds of such parts alone. 0, PL_ENOMEM, or PL_EARG where sizes pass 2^63.
+ * MPI's (5.0, section 5.1.7): from the lowest lower to the highest upper bound of the parts, the extent
+ * rounded up to the alignment; where a part was resized, the bounds of such parts alone. 0, PL_ENOMEM, or
+ * PL_EARG where sizes pass 2^63.
  */
 int pl_datatype_create(const struct pl_part *parts, size_t nparts, struct pl_datatype **made);
 /* The same data with other bounds. */

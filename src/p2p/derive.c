@@ -62,8 +62,7 @@ static bool include(struct bounds *bounds, const struct pl_part *part)
     if (type->bounded && !bounds->marked)
         bounds->any = false;
     bounds->marked = type->bounded;
-    bool marked = type->bounded; /* else: the data's own, without the padding of the part */
-    bounds->any = widen(&bounds->lb, &bounds->ub, bounds->any, ends[marked ? 0 : 2], ends[marked ? 1 : 3]);
+    bounds->any = widen(&bounds->lb, &bounds->ub, bounds->any, ends[0], ends[1]);
     return true;
 }
 

@@ -134,6 +134,8 @@ static void names(void)
     char name[MPI_MAX_OBJECT_NAME] = "?";
     int length = -1;
     MPI_Comm comm;
+    OK(MPI_Comm_get_name(MPI_COMM_NULL, name, &length));
+    CHECK(!strcmp(name, "MPI_COMM_NULL") && length == 13, "'%s', %d", name, length);
     OK(MPI_Comm_get_name(MPI_COMM_WORLD, name, &length));
     CHECK(!strcmp(name, "MPI_COMM_WORLD") && length == 14, "'%s', %d", name, length);
     OK(MPI_Comm_dup(MPI_COMM_WORLD, &comm));

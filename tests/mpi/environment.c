@@ -38,6 +38,7 @@ static void user_errors(void)
     check_string(code, "the bell is cracked");
     OK(MPI_Add_error_string(code, "the rope is torn"));
     check_string(code, "the rope is torn");
+    FAILS_WITH(MPI_ERR_ARG, MPI_Remove_error_code(code), "the rope is torn");
     OK(MPI_Remove_error_string(code));
     check_string(code, "");
     FAILS(MPI_ERR_ARG, MPI_Remove_error_string(code));
@@ -45,6 +46,9 @@ static void user_errors(void)
     FAILS(MPI_ERR_ARG, MPI_Remove_error_class(class));
     FAILS(MPI_ERR_ARG, MPI_Remove_error_code(class));
     OK(MPI_Remove_error_code(code));
+    OK(MPI_Add_error_string(class, "of bells"));
+    FAILS_WITH(MPI_ERR_ARG, MPI_Remove_error_class(class), "of bells");
+    OK(MPI_Remove_error_string(class));
     OK(MPI_Remove_error_class(class));
     FAILS(MPI_ERR_ARG, MPI_Error_class(class, &found));
     FAILS(MPI_ERR_ARG, MPI_Add_error_code(class, &code));

@@ -291,6 +291,12 @@ static int drop(void *state)
     return MPI_SUCCESS;
 }
 
+static int refuse(void *state)
+{
+    ((struct general *)state)->freed++;
+    return MPI_ERR_BUFFER;
+}
+
 static int cancel(void *state, int complete)
 {
     ((struct general *)state)->cancelled += 1 + complete;
@@ -326,6 +332,10 @@ static void generalised(void)
     OK(MPI_Request_free(&copy));
     CHECK(general.freed == 2, "freed %d before it was complete", general.freed);
     FAILS(MPI_ERR_REQUEST, MPI_Grequest_complete(request));
+    OK(MPI_Grequest_start(query, refuse, cancel, &general, &request));
+    OK(MPI_Grequest_complete(request));
+    FAILS_WITH(MPI_ERR_BUFFER, MPI_Wait(&request, &status), "free function");
+    CHECK(request == MPI_REQUEST_NULL && general.freed == 3, "freed %d", general.freed);
 }
 
 static void partitioned(void)

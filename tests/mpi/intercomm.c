@@ -191,6 +191,20 @@ static void create_subset(void)
     OK(MPI_Comm_free(&half));
 }
 
+/* All ranks of these tests are on one host, so the parts are the whole. */
+static void split_by_host(void)
+{
+    MPI_Comm half, made, inter = bridge(world_size() / 2, &half);
+    OK(MPI_Comm_split_type(inter, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &made));
+    CHECK(size_of(made) == size_of(inter) && remote_size(made) == remote_size(inter), "%d and %d ranks",
+          size_of(made), remote_size(made));
+    OK(MPI_Comm_free(&made));
+    OK(MPI_Comm_split_type(inter, MPI_UNDEFINED, 0, MPI_INFO_NULL, &made));
+    CHECK(made == MPI_COMM_NULL, "%p", (void *)made);
+    OK(MPI_Comm_free(&inter));
+    OK(MPI_Comm_free(&half));
+}
+
 static void wrong(void)
 {
     int n = world_size();
@@ -200,14 +214,18 @@ static void wrong(void)
     FAILS_WITH(MPI_ERR_RANK, MPI_Intercomm_create(half, n, MPI_COMM_WORLD, 0, 1, &made), "local leader");
     FAILS(MPI_ERR_TAG, MPI_Intercomm_create(half, 0, MPI_COMM_WORLD, 0, -5, &made));
     FAILS_WITH(MPI_ERR_COMM, MPI_Intercomm_merge(half, 0, &made), "not an intercommunicator");
-    FAILS(MPI_ERR_COMM, MPI_Comm_split_type(inter, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &made));
     OK(MPI_Comm_free(&inter));
     OK(MPI_Comm_free(&half));
 }
 
 const struct test_case intercomm_cases[] = {
-    {"create", create, 2, 0}, {"any_source", any_source, 2, 0},
-    {"dup", dup, 2, 0},       {"merge", merge, 2, 0},
-    {"split", split, 2, 0},   {"create_subset", create_subset, 2, 0},
-    {"wrong", wrong, 2, 0},   {0},
+    {"split_by_host", split_by_host, 2, 0},
+    {"create", create, 2, 0},
+    {"any_source", any_source, 2, 0},
+    {"dup", dup, 2, 0},
+    {"merge", merge, 2, 0},
+    {"split", split, 2, 0},
+    {"create_subset", create_subset, 2, 0},
+    {"wrong", wrong, 2, 0},
+    {0},
 };

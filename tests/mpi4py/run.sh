@@ -74,11 +74,10 @@ build_mpi4py()
 # suite NAME RANKS LIMIT ARGUMENT...: a part of mpi4py's tests.
 suite()
 {
-    local name=$1 ranks=$2 limit=$3 launch=()
+    local name=$1 ranks=$2 limit=$3
     shift 3
-    [ "$ranks" = 1 ] || launch=("$installed/bin/mpiexec" -n "$ranks" -l)
     try "mpi4py $name, $ranks ranks" "$limit" env PYTHONPATH="$work/$name" LD_LIBRARY_PATH="$lib" \
-        "${launch[@]}" "$python" "$work/build-$name/test/$main" -q "$@"
+        "$installed/bin/mpiexec" -n "$ranks" -l "$python" "$work/build-$name/test/$main" -q "$@"
 }
 
 # The names that docs/coverage.md lists, as options: a module by -e, a class or a test by -x.

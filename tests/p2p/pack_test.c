@@ -48,6 +48,14 @@ static size_t align_of(const struct sample *s)
     return align;
 }
 
+/* The extent, rounded up to the alignment. */
+static void pad(struct sample *s)
+{
+    ptrdiff_t align = (ptrdiff_t)align_of(s);
+    while ((s->ub - s->lb) % align)
+        s->ub++;
+}
+
 static void natural_bounds(struct sample *s)
 {
     ptrdiff_t lb = 0, ub = 0;
@@ -58,11 +66,9 @@ static void natural_bounds(struct sample *s)
         if (!i || to > ub)
             ub = to;
     }
-    ptrdiff_t align = (ptrdiff_t)align_of(s);
-    while ((ub - lb) % align)
-        ub++;
     s->lb = lb;
     s->ub = ub;
+    pad(s);
 }
 
 static struct sample basic_sample(void)
@@ -85,7 +91,7 @@ static void drop(struct sample *s)
 static struct sample combine(struct pl_part *parts, struct sample *children, size_t n)
 {
     struct sample s = {0};
-    bool any = false;
+    bool any = false, marked = false;
     for (size_t i = 0; i < n; i++)
         s.entries += parts[i].count * children[i].entries;
     s.map = malloc((s.entries + 1) * sizeof *s.map);
@@ -95,17 +101,22 @@ static struct sample combine(struct pl_part *parts, struct sample *children, siz
             ptrdiff_t at = parts[i].offset + (ptrdiff_t)k * parts[i].stride;
             for (size_t e = 0; e < children[i].entries; e++)
                 s.map[s.entries++] = (struct entry){at + children[i].map[e].at, children[i].map[e].basic};
-            if (!children[i].marked)
+            if (!children[i].entries && !children[i].marked)
                 continue;
+            if (marked && !children[i].marked)
+                continue;
+            if (!marked && children[i].marked)
+                any = false; /* those before do not count */
+            marked = children[i].marked;
             if (!any || at + children[i].lb < s.lb)
                 s.lb = at + children[i].lb;
             if (!any || at + children[i].ub > s.ub)
                 s.ub = at + children[i].ub;
             any = true;
         }
-    s.marked = any;
-    if (!any)
-        natural_bounds(&s);
+    s.marked = marked;
+    if (!marked)
+        pad(&s);
     for (size_t i = 0; i < n; i++)
         parts[i].type = children[i].type;
     cr_assert_eq(pl_datatype_create(parts, n, &s.type), 0);
