@@ -77,11 +77,12 @@ static int one_completion(struct pl_verbs_port *port, const struct ibv_wc *done)
             return 0;
         if (done->status == IBV_WC_SUCCESS)
             return pl_verbs_retire(peer, number, 0);
-        pl_verbs_peer_break(peer, PL_EPEER,
-                            done->status == IBV_WC_RETRY_EXC_ERR
-                                ? "has not acknowledged anything for PEAL_TIMEOUT: it died or its link is down"
-                                : "cannot be reached any more (completion status %d, vendor %u)",
-                            done->status, done->vendor_err);
+        pl_verbs_peer_break(
+            peer, PL_EPEER,
+            done->status == IBV_WC_RETRY_EXC_ERR
+                ? "has not acknowledged anything for PEAL_TIMEOUT: it died or its link is down"
+                : "cannot be reached any more (completion status %d, vendor %u)",
+            done->status, done->vendor_err);
         return 0;
     }
     return 0;
@@ -94,8 +95,9 @@ static void device_events(struct pl_verbs_port *port)
     while (!port->library.get_async_event(port->device.context, &event)) {
         const struct pl_verbs_device *device = &port->device;
         if (event.event_type == IBV_EVENT_PORT_ERR && !port->port_down) {
-            pl_warn("verbs: the link of %s port %d is down; peers are given up if it stays so for PEAL_TIMEOUT",
-                    device->name, device->port);
+            pl_warn(
+                "verbs: the link of %s port %d is down; peers are given up if it stays so for PEAL_TIMEOUT",
+                device->name, device->port);
             port->port_down = true;
         } else if (event.event_type == IBV_EVENT_PORT_ACTIVE && port->port_down) {
             pl_warn("verbs: the link of %s port %d is back", device->name, device->port);
@@ -216,7 +218,8 @@ static int watch(struct pl_verbs_port *port, int fd)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
     int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) || epoll_ctl(port->epoll, EPOLL_CTL_ADD, fd, &event))
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) ||
+        epoll_ctl(port->epoll, EPOLL_CTL_ADD, fd, &event))
         return pl_fail_errno("verbs: rank %d cannot watch the device", port->rank);
     return 0;
 }
@@ -230,13 +233,11 @@ static int queues_create(struct pl_verbs_port *port)
     if (port->receives_room > device->max_srq)
         port->receives_room = device->max_srq;
     int entries = port->receives_room + busy * PL_VERBS_DEPTH + 2 * PL_VERBS_CALL_SLOTS;
-    port->completions =
-        port->library.create_cq(device->context, entries < device->max_cqe ? entries : device->max_cqe, NULL,
-                                port->channel, 0);
+    port->completions = port->library.create_cq(
+        device->context, entries < device->max_cqe ? entries : device->max_cqe, NULL, port->channel, 0);
     if (!port->completions)
         return pl_fail_errno("verbs: %s gives no completion queue of %d entries", device->name, entries);
-    struct ibv_srq_init_attr wanted = {
-        .attr = {.max_wr = (uint32_t)port->receives_room, .max_sge = 1}};
+    struct ibv_srq_init_attr wanted = {.attr = {.max_wr = (uint32_t)port->receives_room, .max_sge = 1}};
     port->receives = port->library.create_srq(device->domain, &wanted);
     if (!port->receives)
         return pl_fail_errno("verbs: %s gives no shared receive queue of %d entries", device->name,
@@ -256,7 +257,8 @@ static int port_start(struct pl_verbs_port *port)
     error = error ? error : watch(port, port->channel->fd);
     error = error ? error : watch(port, port->device.context->async_fd);
     error = error ? error : queues_create(port);
-    error = error ? error : pl_verbs_slots_create(port, PL_VERBS_SEND_SLOTS, PL_VERBS_SLOT, &port->send_slots);
+    error =
+        error ? error : pl_verbs_slots_create(port, PL_VERBS_SEND_SLOTS, PL_VERBS_SLOT, &port->send_slots);
     error = error ? error : pl_verbs_random(port->card.nonce, sizeof port->card.nonce);
     error = error ? error : pl_verbs_random(&port->card.qkey, sizeof port->card.qkey);
     if (error)

@@ -20,13 +20,13 @@
 #include "verbs_library.h"
 
 enum {
-    PL_VERBS_PIECE = 8192,             /* payload bytes of one message, at most */
+    PL_VERBS_PIECE = 8192,               /* payload bytes of one message, at most */
     PL_VERBS_SLOT = 64 + PL_VERBS_PIECE, /* a message: head, header, payload */
     PL_VERBS_EAGER = 16 * 1024,
-    PL_VERBS_DEPTH = 128,   /* work requests of one queue pair that may be under way */
-    PL_VERBS_QUIET = 16,    /* one in so many sends asks for its completion */
-    PL_VERBS_READS = 16,    /* reads of one queue pair in the network at once */
-    PL_VERBS_RESERVE = 5,   /* receive slots of a peer beside the window: what needs no credit */
+    PL_VERBS_DEPTH = 128, /* work requests of one queue pair that may be under way */
+    PL_VERBS_QUIET = 16,  /* one in so many sends asks for its completion */
+    PL_VERBS_READS = 16,  /* reads of one queue pair in the network at once */
+    PL_VERBS_RESERVE = 5, /* receive slots of a peer beside the window: what needs no credit */
     PL_VERBS_SEND_SLOTS = 64,
     PL_VERBS_CALL_SLOTS = 64,
     PL_VERBS_GRH = 40, /* bytes before a datagram's own */
@@ -116,16 +116,16 @@ struct pl_verbs_peer {
     uint32_t posted, retired; /* work requests, counted */
     unsigned quiet;           /* posted since one asked for its completion */
     struct pl_verbs_work work[PL_VERBS_DEPTH];
-    unsigned credits;   /* messages that may be sent */
-    unsigned owed;      /* messages taken and not yet given back */
-    unsigned window;    /* what it may send at most before it hears of credits */
-    bool abandoned;     /* a frame was begun and given up: say so first */
+    unsigned credits; /* messages that may be sent */
+    unsigned owed;    /* messages taken and not yet given back */
+    unsigned window;  /* what it may send at most before it hears of credits */
+    bool abandoned;   /* a frame was begun and given up: say so first */
     bool said_goodbye, heard_goodbye;
-    uint32_t goodbye;   /* the value of `posted` after it */
-    bool heard;         /* anything since the last look of the timer */
-    bool probing;       /* a proof of life is asked for; */
-    uint32_t probe;     /* it is there when `retired` has come to this */
-    bool reaches_wait;  /* some get or put is not posted */
+    uint32_t goodbye;  /* the value of `posted` after it */
+    bool heard;        /* anything since the last look of the timer */
+    bool probing;      /* a proof of life is asked for; */
+    uint32_t probe;    /* it is there when `retired` has come to this */
+    bool reaches_wait; /* some get or put is not posted */
 
     bool streaming; /* a longer frame is landing */
     struct pl_landing landing;
@@ -164,7 +164,7 @@ struct pl_verbs_port {
     int receives_posted;
     int spare_receives; /* slots posted for peers that are gone */
     uint32_t inline_most;
-    bool armed;         /* the next completion makes the channel's descriptor readable */
+    bool armed; /* the next completion makes the channel's descriptor readable */
     int epoll, timer;
     int64_t period;
 
@@ -180,12 +180,12 @@ struct pl_verbs_port {
     struct pl_verbs_peer **peer; /* by rank */
     int peers;
     struct pl_list attention, waiting;
-    struct pl_list spare; /* items */
+    struct pl_list spare;    /* items */
     struct ibv_wc stash[16]; /* completions found by sleep */
     int stashed;
-    unsigned turn;   /* counts rounds, to look at the timer now and then */
-    bool check;      /* look at it in the next round */
-    int64_t probed;  /* when quiet peers were last asked for a proof of life */
+    unsigned turn;  /* counts rounds, to look at the timer now and then */
+    bool check;     /* look at it in the next round */
+    int64_t probed; /* when quiet peers were last asked for a proof of life */
     bool in_progress, closing, port_down;
     bool warned_memory;
 };

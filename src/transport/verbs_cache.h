@@ -16,6 +16,7 @@ struct pl_registration {
     struct ibv_mr *region;
     uintptr_t start, end; /* whole pages */
     int users;
+    bool kept;     /* in `kept` */
     bool dead;     /* its memory was unmapped: not to be found again */
     bool writable; /* made with local and remote write */
 };
@@ -23,8 +24,15 @@ struct pl_registration {
 struct pl_registrations {
     const struct pl_verbs_library *library;
     struct ibv_pd *domain;
-    struct pl_list list; /* kept ones, the last used first */
+    int faults; /* userfaultfd; -1: nothing is kept */
+    int stop;   /* eventfd that ends the watcher */
+    pthread_t watcher;
+    pthread_mutex_t lock;  /* guards all below; nothing is allocated, freed or unmapped under it */
+    struct pl_list kept;   /* the last used first */
+    struct pl_list doomed; /* dead and without users, to be undone by the port's thread */
     int count;
+    size_t bytes;
+    uint64_t events; /* heard so far */
 };
 
 void pl_registrations_init(struct pl_registrations *cache, const struct pl_verbs_library *library,

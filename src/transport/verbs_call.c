@@ -40,10 +40,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SECOND     ((int64_t)1000000000)
-#define FIRST_GAP  (SECOND / 20)
+#define SECOND      ((int64_t)1000000000)
+#define FIRST_GAP   (SECOND / 20)
 #define LONGEST_GAP SECOND
-#define SLOT_BYTES 256
+#define SLOT_BYTES  256
 
 _Static_assert(PL_VERBS_GRH + PL_VERBS_CALL_BYTES <= SLOT_BYTES, "a note fits its slot");
 
@@ -66,8 +66,10 @@ static int listen_slot(struct pl_verbs_port *port, uint32_t slot)
     struct ibv_sge place = {.addr = (uintptr_t)port->call_slots.memory + slot * SLOT_BYTES,
                             .length = SLOT_BYTES,
                             .lkey = port->call_slots.region->lkey};
-    struct ibv_recv_wr request = {
-        .wr_id = pl_verbs_id(PL_VERBS_HEARD, 0, slot), .sg_list = &place, .num_sge = 1}, *bad;
+    struct ibv_recv_wr request = {.wr_id = pl_verbs_id(PL_VERBS_HEARD, 0, slot),
+                                  .sg_list = &place,
+                                  .num_sge = 1},
+                       *bad;
     return ibv_post_recv(port->caller, &request, &bad);
 }
 
@@ -225,8 +227,7 @@ int pl_verbs_call_heard(struct pl_verbs_port *port, uint32_t slot, size_t bytes,
     struct pl_verbs_note note;
     int count = 0;
     const unsigned char *at = port->call_slots.memory + slot * SLOT_BYTES + PL_VERBS_GRH;
-    if (good && bytes > PL_VERBS_GRH &&
-        pl_verbs_note_unpack(at, bytes - PL_VERBS_GRH, port->key, &note))
+    if (good && bytes > PL_VERBS_GRH && pl_verbs_note_unpack(at, bytes - PL_VERBS_GRH, port->key, &note))
         count = heard(port, &note);
     listen_slot(port, slot);
     return count;

@@ -138,7 +138,8 @@ static int choose_gid(struct pl_verbs_library *library, const struct wish *wish,
     device->gid_index = -1;
     for (int i = 0; i < gids; i++) {
         union ibv_gid gid;
-        if ((wish->gid >= 0 && i != wish->gid) || library->query_gid(device->context, (uint8_t)device->port, i, &gid))
+        if ((wish->gid >= 0 && i != wish->gid) ||
+            library->query_gid(device->context, (uint8_t)device->port, i, &gid))
             continue;
         int good = rank_gid(device, i, &gid);
         if (!device->ethernet)
@@ -165,7 +166,8 @@ static int choose_port(struct pl_verbs_library *library, const struct wish *wish
         device->lid = found.lid;
         device->mtu = found.active_mtu;
         if (found.state != IBV_PORT_ACTIVE) {
-            pl_fail(PL_EUNSUPPORTED, "verbs: port %d of %s is not active (is its link up?)", port, device->name);
+            pl_fail(PL_EUNSUPPORTED, "verbs: port %d of %s is not active (is its link up?)", port,
+                    device->name);
             continue;
         }
         if (!choose_gid(library, wish, found.gid_tbl_len, device))
@@ -215,11 +217,12 @@ static int no_device(void)
         any |= entry->d_name[0] != '.';
     if (sysfs)
         closedir(sysfs);
-    return pl_fail(PL_EUNSUPPORTED,
-                   any ? "verbs: the kernel has RDMA devices but libibverbs shows none: the module ib_uverbs is "
-                         "not loaded, /dev/infiniband is not visible here, or its driver (on Debian: "
-                         "ibverbs-providers) is missing"
-                       : "verbs: this machine has no RDMA device");
+    return pl_fail(
+        PL_EUNSUPPORTED,
+        any ? "verbs: the kernel has RDMA devices but libibverbs shows none: the module ib_uverbs is "
+              "not loaded, /dev/infiniband is not visible here, or its driver (on Debian: "
+              "ibverbs-providers) is missing"
+            : "verbs: this machine has no RDMA device");
 }
 
 int pl_verbs_device_open(struct pl_verbs_library *library, const char *net, struct pl_verbs_device *device)
@@ -255,11 +258,12 @@ int pl_verbs_memory_text(size_t bytes)
     int why = errno;
     struct rlimit limit;
     if (why == ENOMEM && !getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur != RLIM_INFINITY)
-        return pl_fail(PL_ENOMEM,
-                       "verbs: %zu bytes could not be registered: the limit on locked memory (ulimit -l, "
-                       "RLIMIT_MEMLOCK) is %llu bytes for this user's process; raise it with 'ulimit -l unlimited', "
-                       "memlock in /etc/security/limits.conf, or LimitMEMLOCK= of the service that starts jobs",
-                       bytes, (unsigned long long)limit.rlim_cur);
+        return pl_fail(
+            PL_ENOMEM,
+            "verbs: %zu bytes could not be registered: the limit on locked memory (ulimit -l, "
+            "RLIMIT_MEMLOCK) is %llu bytes for this user's process; raise it with 'ulimit -l unlimited', "
+            "memlock in /etc/security/limits.conf, or LimitMEMLOCK= of the service that starts jobs",
+            bytes, (unsigned long long)limit.rlim_cur);
     return pl_fail(PL_ENOMEM, "verbs: %zu bytes could not be registered: %s", bytes, strerror(why));
 }
 
@@ -269,8 +273,7 @@ int pl_verbs_slots_create(struct pl_verbs_port *port, int count, size_t size, st
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return pl_fail(PL_ENOMEM, "verbs: no memory for %zu bytes of message buffers", bytes);
-    struct ibv_mr *region =
-        port->library.reg_mr(port->device.domain, memory, bytes, IBV_ACCESS_LOCAL_WRITE);
+    struct ibv_mr *region = port->library.reg_mr(port->device.domain, memory, bytes, IBV_ACCESS_LOCAL_WRITE);
     if (!region) {
         int error = pl_verbs_memory_text(bytes);
         munmap(memory, bytes);

@@ -154,9 +154,9 @@ static bool post_message(struct pl_verbs_peer *peer, enum pl_verbs_kind kind, ui
     memcpy(at, &head, HEAD);
     if (header)
         memcpy(at + HEAD, header, PL_HEADER_SIZE);
-    struct ibv_sge places[2] = {{(uintptr_t)at, (uint32_t)(fits ? size : size + length),
-                                 fits ? 0 : port->send_slots.region->lkey},
-                                {(uintptr_t)data, (uint32_t)length, 0}};
+    struct ibv_sge places[2] = {
+        {(uintptr_t)at, (uint32_t)(fits ? size : size + length), fits ? 0 : port->send_slots.region->lkey},
+        {(uintptr_t)data, (uint32_t)length, 0}};
     struct ibv_send_wr request = {.sg_list = places,
                                   .num_sge = fits && length ? 2 : 1,
                                   .opcode = IBV_WR_SEND,

@@ -130,10 +130,9 @@ int pl_verbs_pair_join(struct pl_verbs_peer *peer, uint32_t pair, uint32_t psn, 
                              .max_dest_rd_atomic = reads,
                              .min_rnr_timer = 12,
                              .ah_attr = pl_verbs_route(port, &peer->card)};
-    int bad =
-        port->library.modify_qp(peer->pair, &to,
-                                IBV_QP_STATE | IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN | IBV_QP_RQ_PSN |
-                                    IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER);
+    int bad = port->library.modify_qp(peer->pair, &to,
+                                      IBV_QP_STATE | IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN |
+                                          IBV_QP_RQ_PSN | IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER);
     if (bad)
         return pl_fail(PL_EPEER, "verbs: no way from %s to rank %d: %s", device->name, peer->base.peer,
                        strerror(bad));
