@@ -35,13 +35,14 @@ have()
 package_works()
 {
     case $1 in
-        meson | gcc | valgrind | clang | pkg-config) have "$1" ;;
+        meson | gcc | g++ | valgrind | clang | pkg-config) have "$1" ;;
         ninja-build) have ninja ;;
         libc6-dev) echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1 ;;
         libcriterion-dev) pkg-config --exists criterion 2>/dev/null ;;
         libopenblas-dev) pkg-config --exists openblas 2>/dev/null ;;
         zlib1g-dev) pkg-config --exists zlib 2>/dev/null ;;
         libsodium-dev) pkg-config --exists libsodium 2>/dev/null ;;
+        libmpich-dev) pkg-config --exists mpich 2>/dev/null ;;
         mpich) have mpiexec.hydra ;;
         *) dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'ok installed' ;;
     esac

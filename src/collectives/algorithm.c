@@ -31,6 +31,9 @@ static const struct {
     [PL_ALLREDUCE] = {"allreduce", pl_allreduce_algorithms},
     [PL_REDUCE_SCATTER] = {"reduce_scatter", pl_reduce_scatter_algorithms},
     [PL_ALLTOALL] = {"alltoall", pl_alltoall_algorithms},
+    [PL_SCAN] = {"scan", pl_scan_algorithms},
+    [PL_EXSCAN] = {"exscan", pl_exscan_algorithms},
+    [PL_NEIGHBOR] = {"neighbor", pl_neighbor_algorithms},
 };
 
 enum { SEGMENT = 128 << 10 }; /* bytes; what keeps both ends of a shared-memory copy in the cache */
@@ -45,16 +48,22 @@ const char *pl_collective_name(enum pl_collective collective)
     return families[collective].name;
 }
 
+bool pl_collective_sums(enum pl_collective collective)
+{
+    return collective == PL_REDUCE || collective == PL_ALLREDUCE || collective == PL_REDUCE_SCATTER ||
+           collective == PL_SCAN || collective == PL_EXSCAN;
+}
+
 bool pl_algorithm_fits(const struct pl_algorithm *algorithm, const struct pl_coll_args *args,
                        bool reproducible)
 {
-    bool reduces = args->collective == PL_REDUCE || args->collective == PL_ALLREDUCE ||
-                   args->collective == PL_REDUCE_SCATTER;
     bool power2 = pl_power2(args->size) == args->size;
     unsigned flags = algorithm->flags;
     if ((flags & PL_POWER2) && !power2)
         return false;
-    if (!reduces)
+    if (args->uneven && !(flags & PL_UNEVEN))
+        return false;
+    if (!pl_collective_sums(args->collective))
         return true;
     if (reproducible && !(flags & PL_TREE) && !((flags & PL_TREE_POWER2) && power2))
         return false;
@@ -63,14 +72,13 @@ bool pl_algorithm_fits(const struct pl_algorithm *algorithm, const struct pl_col
 
 static void alias_in_place(struct pl_builder *b, const struct pl_coll_args *args)
 {
-    size_t block = pl_coll_bytes(args) * (size_t)args->rank;
     switch (args->collective) {
     case PL_SCATTER:
-        pl_builder_alias(b, PL_OUT, PL_IN, block);
+        pl_builder_alias(b, PL_OUT, PL_IN, pl_in_block(args, args->rank).offset);
         break;
     case PL_GATHER:
     case PL_ALLGATHER:
-        pl_builder_alias(b, PL_IN, PL_OUT, block);
+        pl_builder_alias(b, PL_IN, PL_OUT, pl_out_block(args, args->rank).offset);
         break;
     default:
         pl_builder_alias(b, PL_IN, PL_OUT, 0);
@@ -81,12 +89,29 @@ int pl_algorithm_schedule(const struct pl_algorithm *algorithm, const struct pl_
                           unsigned ignore, struct pl_schedule **schedule)
 {
     struct pl_builder b;
-    pl_builder_init(&b, args->size);
+    pl_builder_init(&b, args->size + args->remote);
     b.ignore = ignore;
     if (args->in_place)
         alias_in_place(&b, args);
     algorithm->build(&b, args);
     return pl_builder_seal(&b, schedule);
+}
+
+size_t pl_blocks_total(const struct pl_block *block, int n)
+{
+    size_t total = 0;
+    for (int i = 0; i < n; i++)
+        total += block[i].length;
+    return total;
+}
+
+size_t pl_blocks_longest(const struct pl_block *block, int n)
+{
+    size_t longest = 0;
+    for (int i = 0; i < n; i++)
+        if (block[i].length > longest)
+            longest = block[i].length;
+    return longest;
 }
 
 /* The reduction of the operands, in the first or last of them that may be overwritten, or in

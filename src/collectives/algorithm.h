@@ -16,7 +16,15 @@ enum pl_collective {
     PL_ALLREDUCE,
     PL_REDUCE_SCATTER, /* MPI_Reduce_scatter_block */
     PL_ALLTOALL,
+    PL_SCAN,
+    PL_EXSCAN,
+    PL_NEIGHBOR, /* all neighbourhood collectives */
     PL_COLLECTIVES
+};
+
+/* Where a block of a buffer is, in bytes. */
+struct pl_block {
+    size_t offset, length;
 };
 
 /* One call, as one rank sees it. In bytes, with m = count * element, the buffers are:
@@ -30,7 +38,21 @@ enum pl_collective {
  *   allreduce       m                      m
  *   reduce_scatter  n * m                  m (in place: n * m, of which the first m are the result)
  *   alltoall        n * m                  n * m
- * In place, IN is the part of OUT where MPI says it is (scatter: OUT is that part of IN). */
+ *   scan, exscan    m                      m
+ *   neighbor        `in`                   `out`
+ * In place, IN is the part of OUT where MPI says it is (scatter: OUT is that part of IN).
+ *
+ * Uneven calls (the v and w variants, and neighbours) list the blocks of the buffers that have one
+ * for each rank: scatter and reduce_scatter IN, gather and allgather OUT, alltoall both; the other
+ * buffer is m bytes, also where the same could be read from the list. What MPI tells the root
+ * alone (scatter, gather) is NULL elsewhere; alltoall and neighbours know only their own blocks. Blocks
+ * of OUT do not overlap, and the IN of a reduce_scatter has them one after the other.
+ *
+ * On an intercommunicator `remote` is the size of the other group, whose ranks are numbered after the
+ * own ones: size, size + 1, ... The root is PL_ROOT at the root itself, PL_NO_ROOT in the rest of its group,
+ * and in the other group the root's number. Data goes from one group to the other as MPI has it. */
+enum { PL_ROOT = -1, PL_NO_ROOT = -2 };
+
 struct pl_coll_args {
     enum pl_collective collective;
     int rank, size, root;
@@ -39,6 +61,11 @@ struct pl_coll_args {
     bool in_place;
     bool ordered; /* operands must stay in rank order: the operator does not commute, or reproducible mode */
     size_t segment; /* pipelining: bytes aimed at; 0: the default */
+    bool uneven;
+    const struct pl_block *in, *out; /* [size], on an intercommunicator [remote]; neighbours: see below */
+    int sources, destinations;       /* neighbours; a negative one is nobody: */
+    const int *source, *destination; /* out[i] comes from source[i], in[i] goes to destination[i] */
+    int remote;                      /* 0: not an intercommunicator */
 };
 
 /* What a machine costs: nanoseconds a message, a byte carried, a byte reduced. */
@@ -52,6 +79,7 @@ enum {
     PL_TREE_POWER2 = 4, /* does so when the size is a power of two */
     PL_POWER2 = 8,      /* exists for powers of two only */
     PL_DIRECT = 16,     /* reaches into peers' buffers; the engine must be able to */
+    PL_UNEVEN = 32,     /* takes uneven calls too */
 };
 
 struct pl_algorithm {
@@ -64,11 +92,16 @@ struct pl_algorithm {
 
 extern const struct pl_algorithm pl_barrier_algorithms[], pl_bcast_algorithms[], pl_scatter_algorithms[],
     pl_gather_algorithms[], pl_allgather_algorithms[], pl_reduce_algorithms[], pl_allreduce_algorithms[],
-    pl_reduce_scatter_algorithms[], pl_alltoall_algorithms[];
+    pl_reduce_scatter_algorithms[], pl_alltoall_algorithms[], pl_scan_algorithms[], pl_exscan_algorithms[],
+    pl_neighbor_algorithms[];
 
 /* The algorithms of a collective, and its name ("allreduce"). */
 const struct pl_algorithm *pl_algorithms(enum pl_collective collective);
+/* The one for intercommunicators; NULL: the collective is not defined there. */
+const struct pl_algorithm *pl_inter_algorithm(enum pl_collective collective);
 const char *pl_collective_name(enum pl_collective collective);
+/* Whether it applies an operator. */
+bool pl_collective_sums(enum pl_collective collective);
 
 /* Whether the algorithm gives the right answer to this call; `reproducible` asks for the canonical tree too.
  */
@@ -85,6 +118,23 @@ static inline size_t pl_coll_bytes(const struct pl_coll_args *args)
 {
     return args->count * args->element;
 }
+
+/* Block i of IN, of OUT. */
+static inline struct pl_slice pl_in_block(const struct pl_coll_args *args, int i)
+{
+    size_t m = pl_coll_bytes(args);
+    return args->uneven ? pl_in(args->in[i].offset, args->in[i].length) : pl_in((size_t)i * m, m);
+}
+
+static inline struct pl_slice pl_out_block(const struct pl_coll_args *args, int i)
+{
+    size_t m = pl_coll_bytes(args);
+    return args->uneven ? pl_out(args->out[i].offset, args->out[i].length) : pl_out((size_t)i * m, m);
+}
+
+/* Bytes of all `n` blocks together, and of the longest. */
+size_t pl_blocks_total(const struct pl_block *block, int n);
+size_t pl_blocks_longest(const struct pl_block *block, int n);
 
 /* The largest power of two that is at most n (n >= 1). */
 static inline int pl_power2(int n)

@@ -1,4 +1,6 @@
-/* Alltoall: block j of rank i's IN becomes block i of rank j's OUT; m bytes a block.
+/* Alltoall: block j of rank i's IN becomes block i of rank j's OUT; m bytes a block. Alltoallv and w: block
+ * by block. There every rank knows its own lengths alone and may choose another algorithm than its peers:
+ * linear and pairwise send the same messages.
  */
 #include "algorithm.h"
 
@@ -15,25 +17,38 @@ static struct pl_slice whole(const struct pl_coll_args *args, enum pl_space spac
     return (struct pl_slice){space, 0, 0, pl_coll_bytes(args) * (size_t)args->size};
 }
 
+/* Of a block, on average. */
+static double block_bytes(const struct pl_coll_args *args)
+{
+    return args->uneven ? (double)pl_blocks_total(args->in, args->size) / args->size
+                        : (double)pl_coll_bytes(args);
+}
+
+/* What rank i gets from this one; in place it is kept in TMP first. */
+static struct pl_slice given(struct pl_builder *b, const struct pl_coll_args *args, int i)
+{
+    struct pl_slice from = pl_in_block(args, i);
+    if (!args->in_place)
+        return from;
+    struct pl_slice kept = pl_tmp(b, from.length);
+    pl_step_copy(b, kept, from);
+    return kept;
+}
+
 /* Linear: everything at once. Cost: (n-1) (alpha + m beta). In place, IN is kept in TMP. */
 static void linear(struct pl_builder *b, const struct pl_coll_args *args)
 {
     int n = args->size, r = args->rank;
-    struct pl_slice in = whole(args, PL_IN), out = whole(args, PL_OUT);
-    if (args->in_place) {
-        in = pl_tmp(b, out.length);
-        pl_step_copy(b, in, whole(args, PL_IN));
-    }
-    for (int k = 1; k < n; k++) {
-        pl_step_recv(b, (r - k + n) % n, block(args, out, (r - k + n) % n));
-        pl_step_send(b, (r + k) % n, block(args, in, (r + k) % n));
-    }
-    pl_step_copy(b, block(args, out, r), block(args, in, r));
+    for (int k = 1; k < n; k++)
+        pl_step_send(b, (r + k) % n, given(b, args, (r + k) % n));
+    for (int k = 1; k < n; k++)
+        pl_step_recv(b, (r - k + n) % n, pl_out_block(args, (r - k + n) % n));
+    pl_step_copy(b, pl_out_block(args, r), pl_in_block(args, r));
 }
 
 static double linear_cost(const struct pl_machine *m, const struct pl_coll_args *args)
 {
-    return (args->size - 1) * (m->alpha + (double)pl_coll_bytes(args) * m->beta);
+    return (args->size - 1) * (m->alpha + block_bytes(args) * m->beta);
 }
 
 /* Pairwise: in round k, ranks whose numbers add up to k (modulo n) exchange; a rank has few exchanges
@@ -47,18 +62,20 @@ static void pairwise(struct pl_builder *b, const struct pl_coll_args *args)
 {
     enum { WINDOW = 4 };
     int n = args->size, r = args->rank;
-    struct pl_slice in = whole(args, PL_IN), out = whole(args, PL_OUT), slot[WINDOW];
+    size_t longest = args->uneven ? pl_blocks_longest(args->in, n) : pl_coll_bytes(args);
+    struct pl_slice slot[WINDOW];
     for (int i = 0; i < WINDOW && args->in_place; i++)
-        slot[i] = pl_tmp(b, pl_coll_bytes(args));
+        slot[i] = pl_tmp(b, longest);
     for (int k = 0; k < n; k++) {
         int partner = (k - r + n) % n;
-        struct pl_slice give = block(args, in, partner), take = block(args, out, partner);
+        struct pl_slice give = pl_in_block(args, partner), take = pl_out_block(args, partner);
         if (partner == r) {
             pl_step_copy(b, take, give);
         } else {
             if (args->in_place) {
-                pl_step_copy(b, slot[k % WINDOW], give);
-                give = slot[k % WINDOW];
+                struct pl_slice kept = pl_part(slot[k % WINDOW], 0, give.length);
+                pl_step_copy(b, kept, give);
+                give = kept;
             }
             pl_step_recv(b, partner, take);
             pl_step_send(b, partner, give);
@@ -71,7 +88,7 @@ static void pairwise(struct pl_builder *b, const struct pl_coll_args *args)
 static double pairwise_cost(const struct pl_machine *m, const struct pl_coll_args *args)
 {
     int rounds = args->size > 2 ? args->size : args->size - 1;
-    return rounds * (m->alpha + (double)pl_coll_bytes(args) * m->beta);
+    return rounds * (m->alpha + block_bytes(args) * m->beta);
 }
 
 /* Bruck: block for the rank i further on travels by hops of the powers of two that make up i.
@@ -119,8 +136,8 @@ static double bruck_cost(const struct pl_machine *m, const struct pl_coll_args *
 }
 
 const struct pl_algorithm pl_alltoall_algorithms[] = {
-    {"linear", linear, linear_cost, 0},
-    {"pairwise", pairwise, pairwise_cost, 0},
+    {"linear", linear, linear_cost, PL_UNEVEN},
+    {"pairwise", pairwise, pairwise_cost, PL_UNEVEN},
     {"bruck", bruck, bruck_cost, 0},
     {0},
 };

@@ -232,8 +232,8 @@ static int reduce_all(struct pl_board *board, const struct pl_coll_call *call, s
             return error;
         memcpy(board->scratch + (size_t)rank * PL_BOARD_BYTES, cell->data, length);
     }
-    int error = tree_reduce(call, board->scratch, size);
-    if (!error)
+    int error = length ? tree_reduce(call, board->scratch, size) : 0;
+    if (!error && length)
         memcpy(call->out, board->scratch, length);
     return error;
 }
@@ -255,14 +255,12 @@ static int bcast(struct pl_board *board, const struct pl_coll_call *call, size_t
 {
     bool at_root = board->comm->rank == call->root;
     const struct cell *cell;
-    if (!at_root) {
-        int error = receive(board, call->root, signature, &cell);
-        if (error)
-            return error;
+    int error = at_root ? 0 : receive(board, call->root, signature, &cell);
+    if (!error && !at_root && length)
         memcpy(call->out, cell->data, length);
-    }
+    /* also after a mismatch: others wait for this rank's number before they use a cell anew */
     publish(board, call->out, at_root ? length : 0, signature);
-    return 0;
+    return error;
 }
 
 int pl_board_call(struct pl_board *board, const struct pl_coll_call *call, uint32_t signature)
@@ -287,7 +285,8 @@ int pl_board_call(struct pl_board *board, const struct pl_coll_call *call, uint3
     default:
         publish(board, in, length, signature);
         error = reduce_all(board, call, length, signature);
-        board->begun = board->next + 1;
+        if (!error)
+            board->begun = board->next + 1;
         break;
     }
     board->next++;

@@ -81,6 +81,8 @@ const struct pl_algorithm *pl_choose(const struct pl_machine *machine, const str
 {
     const struct pl_algorithm *best = NULL;
     double least = 0;
+    if (args->remote)
+        return pl_inter_algorithm(args->collective);
     if (forced && pl_algorithm_fits(forced, args, reproducible) && (direct || !(forced->flags & PL_DIRECT)))
         return forced;
     for (const struct pl_algorithm *a = pl_algorithms(args->collective); a->name; a++) {

@@ -1,22 +1,21 @@
 /* A collective call: from what MPI says to a run.
  *
+ *   call -> key -> schedule: the cache's, or chosen, built, sealed -> run: memory kept from earlier calls
+ *
  * Each communicator keeps the schedules of its last calls and a few free runs, so that a
  * call like the one before costs a look at a key and a memcpy, and no malloc. A schedule
  * depends on the bytes of a call, never on its buffers or its operator, only on whether that
  * commutes.
  *
- *   key -> set of 2 -> hit: its schedule     miss: choose, build, seal, replace the older of the two
- *
- * The signature in every message holds what all ranks must agree on, packed so that it can be read
- * again: who calls allreduce where others call bcast gets told just that. What does not fit exactly
- * (root, bytes) is hashed; lengths are compared with the message itself besides.
- *
- *     31      28  27   23  22   17  16       10  9            0
- *     | coll + 1 | op + 1 | basic  | root % 127 | bytes, hashed |
+ * The tag of a call's messages is its number in the communicator; the message's ordinal among those
+ * of its pair is added. A persistent call is numbered once, apart from the others, so that ranks may start
+ * several of them in different orders; the messages of its next start cannot overtake.
  */
 #include "collectives.h"
 
+#include "cache.h"
 #include "choose.h"
+#include "contract.h"
 #include "direct.h"
 #include "errors.h"
 #include "rank.h"
@@ -28,39 +27,24 @@
 #include <unistd.h>
 
 enum {
-    SETS = 64,
     DIRECT_MIN = 16 << 10, /* bytes below which meeting never pays: not worth a look */
+    PERSISTENT = 1 << 14,  /* numbers of persistent calls begin here; above and below, they wrap around */
 };
 
-struct key {
-    uint32_t collective, in_place, ordered, direct;
-    int root;
-    size_t count, element;
-};
-
-struct entry {
-    struct key key;
-    struct pl_schedule *schedule; /* NULL: free */
-    uint64_t used;                /* the clock when it was used last */
-};
-
-struct state {          /* comm->collectives */
-    struct entry *last; /* the entry of the call before */
-    uint64_t clock;
+struct state { /* comm->collectives */
     const struct pl_machine *machine;
     struct pl_forced forced;
     struct pl_direct direct;
     struct pl_run *kept;
     struct pl_tiny tiny;
-    struct entry entry[SETS][2];
+    uint32_t inits; /* persistent calls made so far */
+    struct pl_cache cache;
 };
 
 static void state_free(struct pl_comm *comm)
 {
     struct state *state = comm->collectives;
-    for (int i = 0; i < SETS; i++)
-        for (int way = 0; way < 2; way++)
-            pl_schedule_release(state->entry[i][way].schedule);
+    pl_cache_finish(&state->cache);
     while (state->kept) {
         struct pl_run *run = state->kept;
         state->kept = run->next;
@@ -88,7 +72,6 @@ static struct state *state_create(struct pl_comm *comm)
     }
     const char *transport = rank->fabric ? "loopback" : comm->hosts > 1 ? "tcp" : "shm";
     state->machine = pl_machine_of(transport, crowded(comm));
-    state->last = &state->entry[0][0];
     struct pl_collectives *own = rank->collectives_state;
     if (!own && !(own = rank->collectives_state = calloc(1, sizeof *own))) {
         free(state);
@@ -99,7 +82,6 @@ static struct state *state_create(struct pl_comm *comm)
     own->warned = true;
     pl_forced_read(&state->forced, rank->config.algorithm, first);
     pl_forced_read(&state->forced, comm->algorithm, comm->rank == 0);
-    rank->explain = pl_coll_explain;
     comm->collectives = state;
     comm->collectives_free = state_free;
     return state;
@@ -111,14 +93,7 @@ struct pl_run **pl_run_kept(struct pl_comm *comm)
     return &state->kept;
 }
 
-static bool same_key(const struct key *a, const struct key *b)
-{
-    return a->count == b->count && a->collective == b->collective && a->element == b->element &&
-           a->root == b->root && a->in_place == b->in_place && a->ordered == b->ordered &&
-           a->direct == b->direct;
-}
-
-static struct pl_coll_args args_of(const struct pl_comm *comm, const struct key *key)
+static struct pl_coll_args args_of(const struct pl_comm *comm, const struct pl_key *key)
 {
     return (struct pl_coll_args){.collective = (enum pl_collective)key->collective,
                                  .rank = comm->rank,
@@ -127,10 +102,17 @@ static struct pl_coll_args args_of(const struct pl_comm *comm, const struct key 
                                  .count = key->count,
                                  .element = key->element,
                                  .in_place = key->in_place,
-                                 .ordered = key->ordered};
+                                 .ordered = key->ordered,
+                                 .uneven = key->uneven,
+                                 .in = key->in,
+                                 .out = key->out,
+                                 .sources = key->outs,
+                                 .destinations = key->ins,
+                                 .source = key->source,
+                                 .destination = key->destination};
 }
 
-static int build(struct pl_comm *comm, struct state *state, const struct key *key,
+static int build(struct pl_comm *comm, struct state *state, const struct pl_key *key,
                  struct pl_schedule **schedule)
 {
     struct pl_coll_args args = args_of(comm, key);
@@ -145,50 +127,40 @@ static int build(struct pl_comm *comm, struct state *state, const struct key *ke
 }
 
 /* The schedule for the call, still the cache's. */
-static int look_up(struct pl_comm *comm, struct state *state, const struct key *key,
+static int look_up(struct pl_comm *comm, struct state *state, const struct pl_key *key,
                    struct pl_schedule **schedule)
 {
-    if (state->last->schedule && same_key(&state->last->key, key)) {
-        *schedule = state->last->schedule;
+    *schedule = pl_cache_find(&state->cache, key);
+    if (*schedule)
         return 0;
-    }
-    uint64_t hash = (key->count * 31 + key->element) * 0x9e3779b97f4a7c15ull;
-    hash += (uint64_t)key->collective * 0xbf58476d1ce4e5b9ull + (uint64_t)key->root * 0x94d049bb133111ebull +
-            ((uint64_t)key->in_place << 60) + ((uint64_t)key->ordered << 61);
-    struct entry *set = state->entry[hash >> 58], *entry = &set[0];
-    for (int way = 0; way < 2; way++)
-        if (set[way].schedule && same_key(&set[way].key, key))
-            entry = &set[way];
-    if (!entry->schedule || !same_key(&entry->key, key)) {
-        struct pl_schedule *built;
-        int error = build(comm, state, key, &built);
-        if (error)
-            return error;
-        entry = set[1].used < set[0].used ? &set[1] : &set[0];
-        pl_schedule_release(entry->schedule);
-        *entry = (struct entry){*key, built, 0};
-    }
-    entry->used = ++state->clock;
-    state->last = entry;
-    *schedule = entry->schedule;
-    return 0;
+    int error = build(comm, state, key, schedule);
+    return error ? error : pl_cache_put(&state->cache, key, *schedule);
 }
 
-static bool reduces(enum pl_collective collective)
+static void set_lists(const struct pl_coll_call *call, struct pl_key *key)
 {
-    return collective == PL_REDUCE || collective == PL_ALLREDUCE || collective == PL_REDUCE_SCATTER;
+    bool neighbors = call->collective == PL_NEIGHBOR;
+    key->uneven = true;
+    key->in = call->in_blocks;
+    key->out = call->out_blocks;
+    key->ins = neighbors ? call->destinations : key->in ? call->comm->size : 0;
+    key->outs = neighbors ? call->sources : key->out ? call->comm->size : 0;
+    key->source = call->source;
+    key->destination = call->destination;
 }
 
-static int key_of(const struct pl_coll_call *call, struct key *key)
+static int key_of(const struct pl_coll_call *call, struct pl_key *key)
 {
     const struct pl_datatype *type = call->type;
-    bool sums = reduces(call->collective);
-    *key = (struct key){.collective = call->collective, .in_place = call->in_place, .root = call->root};
+    bool sums = pl_collective_sums(call->collective);
+    *key = (struct pl_key){.collective = call->collective, .in_place = call->in_place, .root = call->root};
+    if (call->uneven)
+        set_lists(call, key);
     if (!type)
         return 0;
-    if (!type->contiguous && !(sums && type->lb == 0 && type->extent >= (ptrdiff_t)type->size))
-        return pl_fail(PL_EUNSUPPORTED, "%s of the non-contiguous type %s: it must be packed first",
-                       pl_collective_name(call->collective), type->name ? type->name : "(derived)");
+    if (!type->contiguous && !(sums && type->predefined))
+        return pl_fail(PL_EUNSUPPORTED, "%s of type %s, which has gaps: it must be packed first",
+                       pl_collective_name(call->collective), type->name);
     key->element = sums ? (size_t)type->extent : type->size;
     key->count = key->element ? call->count : 0;
     if (!sums && key->element) { /* bytes alone matter, so that all types share their schedules */
@@ -200,44 +172,19 @@ static int key_of(const struct pl_coll_call *call, struct key *key)
     return 0;
 }
 
-static uint32_t signature_of(const struct pl_coll_call *call, const struct key *key)
+/* The bytes that all ranks know the call to have; 0 where they do not. */
+static size_t agreed_bytes(const struct pl_comm *comm, const struct pl_key *key)
 {
-    uint64_t bytes = (uint64_t)key->count * key->element * 0x9e3779b97f4a7c15ull;
-    uint32_t op = call->op ? (uint32_t)call->op->kind + 1 : 0,
-             basic = call->op ? (uint32_t)call->type->basic : 0;
-    return ((uint32_t)call->collective + 1) << 28 | (op & 31) << 23 | (basic & 63) << 17 |
-           (uint32_t)call->root % 127 << 10 | (uint32_t)(bytes >> 54);
+    if (key->collective == PL_REDUCE_SCATTER && key->uneven)
+        return pl_blocks_total(key->in, comm->size);
+    if (key->collective == PL_ALLGATHER && key->uneven)
+        return pl_blocks_total(key->out, comm->size);
+    return key->uneven ? 0 : key->count * key->element;
 }
 
-static void describe(uint32_t signature, char *text, size_t size)
+static uint32_t signature_of(const struct pl_coll_call *call, const struct pl_key *key)
 {
-    static const char *const ops[] = {"",           "MPI_SUM",     "MPI_MIN",   "MPI_MAX",
-                                      "MPI_PROD",   "MPI_BAND",    "MPI_BOR",   "MPI_BXOR",
-                                      "MPI_LAND",   "MPI_LOR",     "MPI_LXOR",  "MPI_MINLOC",
-                                      "MPI_MAXLOC", "MPI_REPLACE", "MPI_NO_OP", "a user's operator"};
-    uint32_t collective = (signature >> 28) - 1, op = signature >> 23 & 31, basic = signature >> 17 & 63;
-    if (collective >= PL_COLLECTIVES || op >= sizeof ops / sizeof *ops || basic >= PL_BASIC_COUNT)
-        snprintf(text, size, "no collective");
-    else if (op)
-        snprintf(text, size, "%s of %s with %s", pl_collective_name((enum pl_collective)collective),
-                 pl_basic_name((enum pl_basic)basic), ops[op]);
-    else
-        snprintf(text, size, "%s", pl_collective_name((enum pl_collective)collective));
-}
-
-void pl_coll_explain(struct pl_rank *rank, uint32_t mine, uint32_t theirs, char *text, size_t size)
-{
-    enum { ROOT = 127 << 10, BYTES = 1023 };
-    char here[96], there[96];
-    describe(mine, here, sizeof here);
-    describe(theirs, there, sizeof there);
-    if (strcmp(here, there) != 0)
-        snprintf(text, size, "%s there, %s here", there, here);
-    else if ((mine ^ theirs) & ROOT)
-        snprintf(text, size, "%s with root %u there, %u here", here, (theirs & ROOT) >> 10,
-                 (mine & ROOT) >> 10);
-    else
-        snprintf(text, size, "%s with another count or type there than here", here);
+    return pl_contract(call, agreed_bytes(call->comm, key));
 }
 
 /* Where the caller's two buffers are for the schedule; in place, one of them is not looked at. */
@@ -247,7 +194,7 @@ static void set_buffers(struct pl_run *run, const struct pl_coll_call *call)
     run->base[PL_OUT] = call->out;
 }
 
-static int make_run(const struct pl_coll_call *call, struct state *state, const struct key *key,
+static int make_run(const struct pl_coll_call *call, struct state *state, const struct pl_key *key,
                     struct pl_run **made)
 {
     struct pl_schedule *schedule;
@@ -262,7 +209,6 @@ static int make_run(const struct pl_coll_call *call, struct state *state, const 
     run->op = call->op;
     run->element = key->element;
     set_buffers(run, call);
-    run->tag = (int)((call->comm->sequence++ & 0x7fff) << 16);
     run->signature = signature_of(call, key);
     run->holds_comm = false;
     run->completed = NULL;
@@ -270,7 +216,13 @@ static int make_run(const struct pl_coll_call *call, struct state *state, const 
     return 0;
 }
 
-static int prepare(const struct pl_coll_call *call, struct state **state, struct key *key)
+/* Numbers the call: all ranks come here for it. */
+static void number(struct pl_run *run)
+{
+    run->tag = (int)((run->comm->sequence++ % PERSISTENT) << 16);
+}
+
+static int prepare(const struct pl_coll_call *call, struct state **state, struct pl_key *key)
 {
     struct pl_comm *comm = call->comm;
     *state = comm->collectives ? comm->collectives : state_create(comm);
@@ -278,7 +230,7 @@ static int prepare(const struct pl_coll_call *call, struct state **state, struct
 }
 
 /* Replaces *run by one that reaches into peers' buffers, if that pays and all ranks can. */
-static int go_direct(const struct pl_coll_call *call, struct state *state, struct key *key,
+static int go_direct(const struct pl_coll_call *call, struct state *state, struct pl_key *key,
                      struct pl_run **run)
 {
     struct pl_coll_args args = args_of(call->comm, key);
@@ -288,6 +240,8 @@ static int go_direct(const struct pl_coll_call *call, struct state *state, struc
         return 0;
     key->direct = true;
     int error = make_run(call, state, key, run);
+    if (!error)
+        number(*run);
     if (!error)
         error = pl_direct_meet(&state->direct, call, key->count * key->element, (*run)->peer, &met);
     key->direct = false;
@@ -302,12 +256,15 @@ static int run_blocking(const struct pl_coll_call *call)
 {
     struct state *state;
     struct pl_run *run = NULL;
-    struct key key;
+    struct pl_key key;
     int error = prepare(call, &state, &key);
     if (!error && call->collective == PL_ALLREDUCE && key.count * key.element >= DIRECT_MIN)
         error = go_direct(call, state, &key, &run);
-    if (!error && !run)
+    if (!error && !run) {
         error = make_run(call, state, &key, &run);
+        if (!error)
+            number(run);
+    }
     if (error)
         return error;
     run->waited = !call->comm->owner->threaded;
@@ -328,7 +285,7 @@ int pl_coll_blocking(const struct pl_coll_call *call)
         return error;
     if (!state->tiny.board)
         return run_blocking(call);
-    struct key key;
+    struct pl_key key;
     error = key_of(call, &key);
     return error ? error : pl_board_call(state->tiny.board, call, signature_of(call, &key));
 }
@@ -342,15 +299,15 @@ void pl_collectives_finish(struct pl_rank *rank)
     rank->collectives_state = NULL;
 }
 
-int pl_coll_start(const struct pl_coll_call *call, void (*completed)(struct pl_run *run), void *owner,
-                  struct pl_run **started)
+/* A run that this layer's caller owns. */
+static int own_run(const struct pl_coll_call *call, void (*completed)(struct pl_run *run), void *owner,
+                   struct state **state, struct pl_run **made)
 {
-    struct state *state;
     struct pl_run *run;
-    struct key key;
-    int error = prepare(call, &state, &key);
+    struct pl_key key;
+    int error = prepare(call, state, &key);
     if (!error)
-        error = make_run(call, state, &key, &run);
+        error = make_run(call, *state, &key, &run);
     if (error)
         return error;
     pl_comm_hold(call->comm);
@@ -358,7 +315,32 @@ int pl_coll_start(const struct pl_coll_call *call, void (*completed)(struct pl_r
     run->completed = completed;
     run->owner = owner;
     run->waited = false;
+    *made = run;
+    return 0;
+}
+
+int pl_coll_init(const struct pl_coll_call *call, void (*completed)(struct pl_run *run), void *owner,
+                 struct pl_run **made)
+{
+    struct state *state;
+    int error = own_run(call, completed, owner, &state, made);
+    if (error)
+        return error;
+    (*made)->tag = (int)((PERSISTENT | state->inits++ % PERSISTENT) << 16);
+    (*made)->complete = true;
+    return 0;
+}
+
+int pl_coll_start(const struct pl_coll_call *call, void (*completed)(struct pl_run *run), void *owner,
+                  struct pl_run **started)
+{
+    struct state *state;
+    struct pl_run *run;
+    int error = own_run(call, completed, owner, &state, &run);
+    if (error)
+        return error;
     *started = run;
+    number(run);
     pl_run_start(run);
     return 0;
 }

@@ -1,13 +1,24 @@
-/* Reduce_scatter_block: rank i's OUT = block i of (IN of rank 0 op IN of rank 1 op ...); m bytes a block.
+/* Reduce_scatter: rank i's OUT = block i of (IN of rank 0 op IN of rank 1 op ...); m bytes a block, or,
+ * when uneven, as many as all ranks know.
  */
 #include "algorithm.h"
 
 #include <stdlib.h>
 
-static struct pl_slice block_of_in(const struct pl_coll_args *args, int rank)
+/* This rank's OUT. */
+static struct pl_slice result(const struct pl_coll_args *args)
 {
-    size_t m = pl_coll_bytes(args);
-    return pl_in((size_t)rank * m, m);
+    return pl_out(0, pl_in_block(args, args->rank).length);
+}
+
+static size_t longest(const struct pl_coll_args *args)
+{
+    return args->uneven ? pl_blocks_longest(args->in, args->size) : pl_coll_bytes(args);
+}
+
+static size_t total(const struct pl_coll_args *args)
+{
+    return args->uneven ? pl_blocks_total(args->in, args->size) : pl_coll_bytes(args) * (size_t)args->size;
 }
 
 /* Pairwise: send every rank its part, sum what comes along the canonical tree.
@@ -38,38 +49,42 @@ void pl_pairwise_reduce(struct pl_builder *b, const struct pl_coll_args *args, s
 
 static void pairwise(struct pl_builder *b, const struct pl_coll_args *args)
 {
-    pl_pairwise_reduce(b, args, pl_out(0, pl_coll_bytes(args)), block_of_in);
+    pl_pairwise_reduce(b, args, result(args), pl_in_block);
 }
 
 static double linear_cost(const struct pl_machine *m, const struct pl_coll_args *args)
 {
-    return (args->size - 1) * (m->alpha + (double)pl_coll_bytes(args) * (m->beta + m->gamma));
+    return (args->size - 1) * (m->alpha + (double)longest(args) * (m->beta + m->gamma));
 }
 
 /* Ring: a block travels to its owner, growing at every rank; for commutative operators.
  *
  *     block 0:  1 -> 2 -> 0        block r starts at rank r + 1
  *
- * Cost: (n-1) (alpha + m (beta + gamma)); two parts of TMP. */
+ * Cost: (n-1) (alpha + m (beta + gamma)), m of the longest block; two such of TMP. */
 static void ring(struct pl_builder *b, const struct pl_coll_args *args)
 {
     int n = args->size, r = args->rank, right = (r + 1) % n, left = (r - 1 + n) % n;
-    size_t m = pl_coll_bytes(args);
-    struct pl_slice out = pl_out(0, m), slot[2] = {pl_tmp(b, m), pl_tmp(b, m)};
+    struct pl_slice slot[2] = {pl_tmp(b, longest(args)), pl_tmp(b, longest(args))};
+    struct pl_slice passed = pl_in_block(args, left);
     for (int k = 0; k < n - 1; k++) {
-        struct pl_slice passed = k ? slot[(k - 1) % 2] : block_of_in(args, left);
-        pl_exchange_reduce(b, args, right, passed, left, k == n - 2 ? out : slot[k % 2],
-                           block_of_in(args, (r - k - 2 + 2 * n) % n), slot[k % 2], true);
+        struct pl_slice mine = pl_in_block(args, (r - k - 2 + 2 * n) % n);
+        struct pl_slice to = k == n - 2 ? result(args) : pl_part(slot[k % 2], 0, mine.length);
+        pl_exchange_reduce(b, args, right, passed, left, to, mine, slot[k % 2], true);
+        passed = to;
     }
     if (n == 1)
-        pl_step_copy(b, out, block_of_in(args, 0));
+        pl_step_copy(b, result(args), pl_in_block(args, 0));
 }
 
 /* The blocks of virtual rank v: its own, after that of the rank folded into it. */
-static struct pl_slice blocks_of(const struct pl_fold *fold, struct pl_slice buffer, size_t m, int v)
+static struct pl_slice blocks_of(const struct pl_coll_args *args, const struct pl_fold *fold,
+                                 struct pl_slice buffer, int v)
 {
-    int first = v < fold->extra ? 2 * v : v + fold->extra;
-    return pl_part(buffer, (size_t)first * m, v < fold->extra ? 2 * m : m);
+    struct pl_slice first = pl_in_block(args, v < fold->extra ? 2 * v : v + fold->extra);
+    if (v < fold->extra)
+        first.length += pl_in_block(args, 2 * v + 1).length;
+    return pl_part(buffer, first.offset, first.length);
 }
 
 static int reversed(int v, int p)
@@ -85,7 +100,6 @@ static int reversed(int v, int p)
 static void arrange(struct pl_builder *b, const struct pl_coll_args *args, const struct pl_fold *fold,
                     struct pl_slice work, size_t *start)
 {
-    size_t m = pl_coll_bytes(args);
     struct pl_slice in = pl_in(0, work.length), theirs = {0};
     if (fold->rank < fold->extra) {
         theirs = pl_tmp(b, work.length);
@@ -94,10 +108,10 @@ static void arrange(struct pl_builder *b, const struct pl_coll_args *args, const
     start[0] = 0;
     for (int i = 0; i < fold->power; i++) {
         int v = reversed(i, fold->power);
-        struct pl_slice mine = blocks_of(fold, in, m, v);
+        struct pl_slice mine = blocks_of(args, fold, in, v);
         struct pl_slice to = pl_part(work, start[i], mine.length);
         if (fold->rank < fold->extra)
-            pl_step_reduce(b, to, blocks_of(fold, theirs, m, v), mine);
+            pl_step_reduce(b, to, blocks_of(args, fold, theirs, v), mine);
         else
             pl_step_copy(b, to, mine);
         start[i + 1] = start[i] + mine.length;
@@ -118,10 +132,10 @@ static void halving(struct pl_builder *b, const struct pl_coll_args *args)
 {
     struct pl_fold fold = pl_fold(args);
     int p = fold.power, v = fold.rank, low = 0, width = p;
-    size_t m = pl_coll_bytes(args), all = m * (size_t)args->size;
+    size_t all = total(args);
     if (v < 0) {
         pl_step_send(b, args->rank + 1, pl_in(0, all));
-        pl_step_recv(b, args->rank + 1, pl_out(0, m));
+        pl_step_recv(b, args->rank + 1, result(args));
         return;
     }
     size_t *start = malloc(((size_t)p + 1) * sizeof *start);
@@ -140,24 +154,25 @@ static void halving(struct pl_builder *b, const struct pl_coll_args *args)
         struct pl_slice give = pl_part(work, start[other], start[other + width] - start[other]);
         pl_exchange_reduce(b, args, partner, give, partner, keep, keep, tmp, partner < args->rank);
     }
-    struct pl_slice result = pl_part(work, start[low], start[low + 1] - start[low]);
+    struct pl_slice sums = pl_part(work, start[low], start[low + 1] - start[low]), out = result(args);
     free(start);
     if (v < fold.extra)
-        pl_step_send(b, args->rank - 1, pl_part(result, 0, m));
-    pl_step_copy(b, pl_out(0, m), pl_part(result, result.length - m, m));
+        pl_step_send(b, args->rank - 1, pl_part(sums, 0, sums.length - out.length));
+    pl_step_copy(b, out, pl_part(sums, sums.length - out.length, out.length));
 }
 
 static double halving_cost(const struct pl_machine *m, const struct pl_coll_args *args)
 {
     int p = pl_power2(args->size);
-    double bytes = (double)pl_coll_bytes(args), n = args->size;
-    double fold = p == args->size ? 0 : 2 * m->alpha + bytes * ((n + 1) * m->beta + n * m->gamma);
-    return pl_log2_up(p) * m->alpha + (n - 1) * bytes * (m->beta + m->gamma) + fold;
+    double all = (double)total(args), share = 1 - 1.0 / args->size;
+    double fold =
+        p == args->size ? 0 : 2 * m->alpha + all * (m->beta + m->gamma) + all / args->size * m->beta;
+    return pl_log2_up(p) * m->alpha + share * all * (m->beta + m->gamma) + fold;
 }
 
 const struct pl_algorithm pl_reduce_scatter_algorithms[] = {
-    {"pairwise", pairwise, linear_cost, PL_ORDERED | PL_TREE},
-    {"ring", ring, linear_cost, 0},
-    {"halving", halving, halving_cost, PL_ORDERED | PL_TREE_POWER2},
+    {"pairwise", pairwise, linear_cost, PL_ORDERED | PL_TREE | PL_UNEVEN},
+    {"ring", ring, linear_cost, PL_UNEVEN},
+    {"halving", halving, halving_cost, PL_ORDERED | PL_TREE_POWER2 | PL_UNEVEN},
     {0},
 };

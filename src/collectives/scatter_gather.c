@@ -11,7 +11,8 @@
  * there on every hop, so that the root needs no copy of its whole buffer.
  *
  * Linear: the root deals with each rank itself. Cost: (n-1) (alpha + m beta); nothing is sent
- * twice, so it wins for long blocks, where other links of a tree would only wait.
+ * twice, so it wins for long blocks, where other links of a tree would only wait. It is the only one for
+ * blocks of different lengths (scatterv, gatherv): all but the root know no length but their own.
  */
 #include "algorithm.h"
 
@@ -88,28 +89,26 @@ static double binomial_cost(const struct pl_machine *m, const struct pl_coll_arg
 
 static void scatter_linear(struct pl_builder *b, const struct pl_coll_args *args)
 {
-    size_t m = pl_coll_bytes(args);
-    struct pl_slice all = pl_in(0, m * (size_t)args->size), own = pl_out(0, m);
+    struct pl_slice own = pl_out(0, pl_coll_bytes(args));
     if (args->rank != args->root) {
         pl_step_recv(b, args->root, own);
         return;
     }
     for (int k = 1; k < args->size; k++)
-        pl_step_send(b, real_rank(args, k), block(all, m, real_rank(args, k)));
-    pl_step_copy(b, own, block(all, m, args->root));
+        pl_step_send(b, real_rank(args, k), pl_in_block(args, real_rank(args, k)));
+    pl_step_copy(b, own, pl_in_block(args, args->root));
 }
 
 static void gather_linear(struct pl_builder *b, const struct pl_coll_args *args)
 {
-    size_t m = pl_coll_bytes(args);
-    struct pl_slice all = pl_out(0, m * (size_t)args->size), own = pl_in(0, m);
+    struct pl_slice own = pl_in(0, pl_coll_bytes(args));
     if (args->rank != args->root) {
         pl_step_send(b, args->root, own);
         return;
     }
     for (int k = 1; k < args->size; k++)
-        pl_step_recv(b, real_rank(args, k), block(all, m, real_rank(args, k)));
-    pl_step_copy(b, block(all, m, args->root), own);
+        pl_step_recv(b, real_rank(args, k), pl_out_block(args, real_rank(args, k)));
+    pl_step_copy(b, pl_out_block(args, args->root), own);
 }
 
 static double linear_cost(const struct pl_machine *m, const struct pl_coll_args *args)
@@ -119,12 +118,12 @@ static double linear_cost(const struct pl_machine *m, const struct pl_coll_args 
 
 const struct pl_algorithm pl_scatter_algorithms[] = {
     {"binomial", scatter_binomial, binomial_cost, 0},
-    {"linear", scatter_linear, linear_cost, 0},
+    {"linear", scatter_linear, linear_cost, PL_UNEVEN},
     {0},
 };
 
 const struct pl_algorithm pl_gather_algorithms[] = {
     {"binomial", gather_binomial, binomial_cost, 0},
-    {"linear", gather_linear, linear_cost, 0},
+    {"linear", gather_linear, linear_cost, PL_UNEVEN},
     {0},
 };

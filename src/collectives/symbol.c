@@ -17,7 +17,7 @@ static uint64_t mix(uint64_t x)
     return x ^ x >> 31;
 }
 
-static struct pl_symbol leaf(int rank, size_t i)
+struct pl_symbol pl_symbol_leaf(int rank, size_t i)
 {
     uint64_t a = mix(((uint64_t)rank << 40) + i + 1);
     return (struct pl_symbol){a, mix(a) | 1};
@@ -40,13 +40,17 @@ struct pl_symbol pl_symbol_combine(enum pl_verify_sum sum, struct pl_symbol left
 static size_t own_offset(const struct pl_coll_args *args)
 {
     bool block = args->collective == PL_GATHER || args->collective == PL_ALLGATHER;
-    return block ? args->count * (size_t)args->rank : 0;
+    return block ? pl_out_block(args, args->rank).offset / args->element : 0;
 }
 
 void pl_symbol_cells(const struct pl_coll_args *args, size_t *in, size_t *out)
 {
     size_t m = args->count, all = m * (size_t)args->size;
     bool root = args->rank == args->root;
+    if (args->uneven || args->remote) {
+        pl_symbol_uneven_cells(args, in, out);
+        return;
+    }
     switch (args->collective) {
     case PL_BARRIER:
         *in = *out = 0;
@@ -67,6 +71,8 @@ void pl_symbol_cells(const struct pl_coll_args *args, size_t *in, size_t *out)
         *in = m, *out = root ? m : 0;
         break;
     case PL_ALLREDUCE:
+    case PL_SCAN:
+    case PL_EXSCAN:
         *in = m, *out = m;
         break;
     case PL_REDUCE_SCATTER:
@@ -77,11 +83,11 @@ void pl_symbol_cells(const struct pl_coll_args *args, size_t *in, size_t *out)
     }
 }
 
-void pl_symbol_inputs(const struct pl_coll_args *args, struct pl_symbol *in, struct pl_symbol *out)
+void pl_symbol_inputs(const struct pl_coll_args *args, int node, struct pl_symbol *in, struct pl_symbol *out)
 {
     size_t cells, unused;
     pl_symbol_cells(args, &cells, &unused);
-    bool root = args->rank == args->root;
+    bool root = args->remote ? args->root == PL_ROOT : args->rank == args->root;
     struct pl_symbol *to = in;
     if (args->collective == PL_BCAST) {
         cells = root ? args->count : 0;
@@ -90,23 +96,25 @@ void pl_symbol_inputs(const struct pl_coll_args *args, struct pl_symbol *in, str
         to = out + own_offset(args);
     }
     for (size_t i = 0; i < cells; i++)
-        to[i] = leaf(args->rank, i);
+        to[i] = pl_symbol_leaf(node, i);
 }
 
 size_t pl_symbol_result_cells(const struct pl_coll_args *args)
 {
     size_t in, out;
     pl_symbol_cells(args, &in, &out);
-    return args->collective == PL_REDUCE_SCATTER ? args->count : out;
+    if (args->collective == PL_REDUCE_SCATTER)
+        return args->uneven ? args->in[args->rank].length / args->element : args->count;
+    return out;
 }
 
-/* The reduction of cell i over ranks from..from+n-1. */
-static struct pl_symbol reduced(enum pl_verify_sum sum, int from, int n, size_t i)
+struct pl_symbol pl_symbol_reduced(enum pl_verify_sum sum, int from, int n, size_t i)
 {
     if (n == 1)
-        return leaf(from, i);
+        return pl_symbol_leaf(from, i);
     int half = pl_tree_split(n);
-    return pl_symbol_combine(sum, reduced(sum, from, half, i), reduced(sum, from + half, n - half, i));
+    return pl_symbol_combine(sum, pl_symbol_reduced(sum, from, half, i),
+                             pl_symbol_reduced(sum, from + half, n - half, i));
 }
 
 struct pl_symbol pl_symbol_result(enum pl_verify_sum sum, const struct pl_coll_args *args, size_t i)
@@ -114,17 +122,23 @@ struct pl_symbol pl_symbol_result(enum pl_verify_sum sum, const struct pl_coll_a
     size_t m = args->count, r = (size_t)args->rank;
     switch (args->collective) {
     case PL_BCAST:
-        return leaf(args->root, i);
+        return pl_symbol_leaf(args->root, i);
     case PL_SCATTER:
-        return leaf(args->root, r * m + i);
+        return pl_symbol_leaf(args->root, r * m + i);
     case PL_GATHER:
     case PL_ALLGATHER:
-        return leaf((int)(i / m), i % m);
+        return pl_symbol_leaf((int)(i / m), i % m);
     case PL_ALLTOALL:
-        return leaf((int)(i / m), r * m + i % m);
+        return pl_symbol_leaf((int)(i / m), r * m + i % m);
     case PL_REDUCE_SCATTER:
-        return reduced(sum, 0, args->size, r * m + i);
+        return pl_symbol_reduced(sum, 0, args->size, r * m + i);
+    case PL_SCAN:
+        return pl_symbol_reduced(sum, 0, args->rank + 1, i);
+    case PL_EXSCAN:
+        if (r)
+            return pl_symbol_reduced(sum, 0, args->rank, i);
+        return args->in_place ? pl_symbol_leaf(0, i) : (struct pl_symbol){0, 0};
     default:
-        return reduced(sum, 0, args->size, i);
+        return pl_symbol_reduced(sum, 0, args->size, i);
     }
 }

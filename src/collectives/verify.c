@@ -61,12 +61,23 @@ static uint64_t draw(struct simulation *s)
 /* The call as `rank` makes it: where only the root has both buffers, only the root can be in place. */
 static struct pl_coll_args call_of(const struct simulation *s, int rank)
 {
+    if (s->params->each)
+        return s->params->each[rank];
     struct pl_coll_args args = *s->args;
     bool rooted =
         args.collective == PL_REDUCE || args.collective == PL_GATHER || args.collective == PL_SCATTER;
     args.rank = rank;
     args.in_place = args.in_place && (!rooted || rank == args.root);
     return args;
+}
+
+/* The node that `node` calls rank `peer`: on an intercommunicator the own group comes first. */
+static int node_of(const struct simulation *s, int node, int peer)
+{
+    int first = s->args->size;
+    if (!s->args->remote || node < first)
+        return peer;
+    return peer < s->args->remote ? first + peer : peer - s->args->remote;
 }
 
 static const struct pl_step *step_of(const struct simulation *s, size_t number)
@@ -238,7 +249,9 @@ static int check_results(const struct simulation *s)
             return complain(s, s->node[r].base, "and the others do not make a barrier");
         size_t cells = pl_symbol_result_cells(&mine);
         for (size_t i = 0; i < cells; i++)
-            if (!pl_symbol_equal(out->cell[i], pl_symbol_result(s->params->sum, &mine, i)))
+            if (!pl_symbol_equal(out->cell[i], s->params->each ? pl_symbol_uneven_result(
+                                                                     s->params->sum, s->params->each, r, i)
+                                                               : pl_symbol_result(s->params->sum, &mine, i)))
                 return pl_fail(
                     PL_EINTERNAL,
                     "%s %s, %d ranks, root %d, %zu elements of %zu%s: rank %d has a wrong element %zu",
@@ -260,7 +273,7 @@ static void prepare_run(struct simulation *s, uint64_t seed)
             memset(node->buffer[i].cell, 0, node->buffer[i].cells * sizeof(struct pl_symbol));
             memset(node->buffer[i].mark, 0, node->buffer[i].cells * sizeof(int16_t));
         }
-        pl_symbol_inputs(&mine, node->buffer[PL_IN].cell, node->buffer[PL_OUT].cell);
+        pl_symbol_inputs(&mine, r, node->buffer[PL_IN].cell, node->buffer[PL_OUT].cell);
         for (uint32_t i = 0; i < node->schedule->steps; i++) {
             s->needs[node->base + i] = node->schedule->needs[i];
             s->known[node->base + i] = (uint64_t)1 << (r & 63);
@@ -300,10 +313,12 @@ static int pair_up(struct simulation *s)
             recvs += send->verb == PL_STEP_RECV;
             if (send->verb != PL_STEP_SEND)
                 continue;
-            const struct node *peer = &s->node[send->peer];
-            size_t *j = &next[send->peer];
+            int to = node_of(s, r, send->peer);
+            const struct node *peer = &s->node[to];
+            const struct pl_step *recv = peer->schedule->step;
+            size_t *j = &next[to];
             while (*j < peer->schedule->steps &&
-                   !(peer->schedule->step[*j].verb == PL_STEP_RECV && peer->schedule->step[*j].peer == r))
+                   !(recv[*j].verb == PL_STEP_RECV && node_of(s, to, recv[*j].peer) == r))
                 ++*j;
             if (*j == peer->schedule->steps)
                 error = complain(s, i, "sends what its peer does not receive");
@@ -344,7 +359,8 @@ static int prepare_node(struct simulation *s, int rank)
     s->steps += node->schedule->steps;
     error = allocate_buffer(&node->buffer[PL_IN], in, true);
     if (!error)
-        error = allocate_buffer(&node->buffer[PL_OUT], out, mine.collective == PL_BCAST && rank == mine.root);
+        error = allocate_buffer(&node->buffer[PL_OUT], out,
+                                mine.collective == PL_BCAST && mine.root == (mine.remote ? PL_ROOT : rank));
     if (!error)
         error = allocate_buffer(&node->buffer[PL_TMP],
                                 (node->schedule->tmp + mine.element - 1) / mine.element, false);
@@ -396,7 +412,8 @@ static void finish(struct simulation *s)
 
 int pl_verify(const struct pl_verify_params *params)
 {
-    struct simulation s = {.params = params, .args = &params->args, .nodes = params->args.size};
+    struct simulation s = {
+        .params = params, .args = &params->args, .nodes = params->args.size + params->args.remote};
     int error = prepare(&s);
     for (int i = 0; i < params->orders && !error; i++)
         error = run_once(&s, params->seed + (uint64_t)i);

@@ -20,6 +20,9 @@ struct pl_verify_params {
     uint64_t seed;   /* of the order of completion */
     int orders;      /* how many orders to try, >= 1 */
     unsigned ignore; /* hazards for the builder to overlook */
+    /* Uneven calls and those on intercommunicators: every rank's call, then those of the other group's ranks
+     * as they see it; `args` is only for texts then. Else NULL. */
+    const struct pl_coll_args *each;
 };
 
 /* Writes the schedules of all ranks and runs them together. Checks: sends and receives pair up with

@@ -82,6 +82,19 @@ int pl_return(struct pl_mpi *mpi, struct pl_comm *comm, int error)
     return class;
 }
 
+const char *pl_callback_begin(struct pl_mpi *mpi)
+{
+    const char *call = mpi->rank->call;
+    pl_leave(mpi->rank);
+    return call;
+}
+
+void pl_callback_end(struct pl_mpi *mpi, const char *call)
+{
+    pl_enter(mpi->rank);
+    mpi->rank->call = call;
+}
+
 int pl_check_count(MPI_Count count)
 {
     return count >= 0 ? 0 : pl_bad(MPI_ERR_COUNT, "count %lld is negative", (long long)count);
@@ -91,9 +104,29 @@ int pl_check_buffer(const void *buffer, MPI_Count count, const struct pl_datatyp
 {
     if (buffer == MPI_IN_PLACE)
         return pl_bad(MPI_ERR_BUFFER, "MPI_IN_PLACE is not allowed for this buffer");
-    if (!buffer && count && type->size)
+    if (!type->committed)
+        return pl_bad(MPI_ERR_TYPE, "the datatype is not committed: call MPI_Type_commit first");
+    if (!buffer && count && type->size && (type->contiguous || type->predefined))
         return pl_bad(MPI_ERR_BUFFER, "the buffer is NULL but the count is %lld", (long long)count);
     return 0;
+}
+
+int pl_check_length(MPI_Count count, const struct pl_datatype *type, size_t *length)
+{
+    if (!__builtin_mul_overflow((size_t)count, type->size, length) && *length <= PTRDIFF_MAX)
+        return 0;
+    return pl_bad(MPI_ERR_COUNT, "%lld elements of %zu bytes are more than memory can have", (long long)count,
+                  type->size);
+}
+
+int pl_check_op(const struct pl_op *op, const struct pl_datatype *type)
+{
+    if (op->kind == PL_OP_REPLACE || op->kind == PL_OP_NO_OP)
+        return pl_bad(MPI_ERR_OP, "%s is for accumulating into windows, not for reductions", op->name);
+    if (pl_op_defined(op, type))
+        return 0;
+    return pl_bad(MPI_ERR_OP, "%s is not defined for %s", op->name,
+                  type->name[0] ? type->name : "a derived datatype");
 }
 
 int pl_check_root(const struct pl_comm *comm, int root)

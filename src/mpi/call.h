@@ -39,6 +39,19 @@ struct pl_errhandler {
     int references;
 };
 
+/* What a Fortran layer said of its LOGICALs (abi.c), by size: 1, 2, 4, 8, 16 bytes. */
+enum { PL_LOGICAL_SIZES = 5 };
+
+struct pl_fortran_booleans {
+    bool set;
+    unsigned char logical_true[16], logical_false[16];
+};
+
+struct pl_fortran {
+    bool info_set;
+    struct pl_fortran_booleans booleans[PL_LOGICAL_SIZES];
+};
+
 /* What the MPI functions of one rank share. */
 struct pl_mpi {
     struct pl_rank *rank;
@@ -49,7 +62,14 @@ struct pl_mpi {
     char *texts[PL_ERROR_CLASSES]; /* of the latest error of each class */
     struct pl_errhandler fatal, abort, returns;
     struct pl_group *empty;
-    struct pl_list free_requests;
+    char *type_names[256]; /* that the program gave to predefined datatypes */
+    struct pl_fortran fortran;
+    struct { /* values of the predefined attributes, whose addresses programs get */
+        int tag_ub, io, host, wtime_is_global, last_used_code;
+        int appnum, universe_size; /* -1: not known; -2: not asked for yet */
+    } predefined;
+    struct pl_list free_requests; /* to be used again */
+    struct pl_list given_up;      /* under way, their handles freed */
 };
 
 /* Begins a call that needs MPI to be up; ends the program with a clear line when it is not. */
@@ -57,6 +77,10 @@ struct pl_mpi *pl_call(const char *name);
 /* Ends a call: 0, or the error class after the error handler of `comm` (NULL: of MPI_COMM_SELF) was called.
  */
 int pl_return(struct pl_mpi *mpi, struct pl_comm *comm, int error);
+
+/* Around a callback of the program that may call MPI: gives the rank's lock away and takes it again. */
+const char *pl_callback_begin(struct pl_mpi *mpi);
+void pl_callback_end(struct pl_mpi *mpi, const char *call);
 
 /* pl_fail for a wrong argument. Returns `class`. */
 int pl_bad(int class, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -80,9 +104,16 @@ int pl_errhandler_of(struct pl_mpi *mpi, MPI_Errhandler handle, struct pl_errhan
 int pl_comm_publish(struct pl_mpi *mpi, struct pl_comm *comm, MPI_Comm *handle);
 int pl_group_publish(struct pl_mpi *mpi, struct pl_group *group, MPI_Group *handle);
 
+/* MPI_IDENT, MPI_SIMILAR or MPI_UNEQUAL. */
+int pl_group_compare(const struct pl_group *a, const struct pl_group *b);
+
 /* Checks that recur. */
 int pl_check_count(MPI_Count count);
 int pl_check_buffer(const void *buffer, MPI_Count count, const struct pl_datatype *type);
+/* The bytes that `count` elements take in a message; MPI_ERR_COUNT when no memory has that many. */
+int pl_check_length(MPI_Count count, const struct pl_datatype *type, size_t *length);
+/* An operator that reductions may use and that is defined for the type. */
+int pl_check_op(const struct pl_op *op, const struct pl_datatype *type);
 int pl_check_root(const struct pl_comm *comm, int root);
 /* An output argument that may not be NULL. */
 int pl_check_pointer(const void *pointer, const char *name);

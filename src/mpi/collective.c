@@ -29,6 +29,9 @@ static int set_data(struct pl_mpi *mpi, MPI_Count count, MPI_Datatype datatype, 
     int error = pl_check_count(count);
     if (!error)
         error = pl_datatype_of(mpi, datatype, &call->type);
+    size_t length;
+    if (!error)
+        error = pl_check_length(count, call->type, &length);
     if (!error)
         call->count = (size_t)count;
     return error;
@@ -42,9 +45,7 @@ static int check_buffer(const struct pl_coll_call *call, const void *buffer)
 static int set_op(struct pl_mpi *mpi, MPI_Op op, struct pl_coll_call *call)
 {
     int error = pl_op_of(mpi, op, &call->op);
-    if (!error && !pl_op_defined(call->op, call->type))
-        error = pl_bad(MPI_ERR_OP, "%s is not defined for %s", call->op->name, call->type->name);
-    return error;
+    return error ? error : pl_check_op(call->op, call->type);
 }
 
 static int check_alias(const struct pl_coll_call *call)
@@ -85,6 +86,8 @@ static int prepare_rooted(struct pl_mpi *mpi, const struct arguments *a, struct 
         error = check_buffer(call, all);
     if (!error && !call->in_place)
         error = check_buffer(call, one);
+    if (!error && at_root)
+        error = check_alias(call);
     return error;
 }
 
@@ -106,6 +109,8 @@ static int prepare_allgather(struct pl_mpi *mpi, const struct arguments *a, stru
         error = check_buffer(call, a->out);
     if (!error && !call->in_place)
         error = check_buffer(call, a->in);
+    if (!error)
+        error = check_alias(call);
     return error;
 }
 
@@ -177,12 +182,12 @@ static void run_completed(struct pl_run *run)
         request->base.completed(&request->base);
 }
 
-/* Type and operator may be freed by the program while the call is under way: the request keeps copies. */
+/* Type and operator may be freed by the program while the call is under way: the request keeps them. */
 static void keep_copies(struct pl_mpi_request *request, struct pl_coll_call *call)
 {
     if (call->type) {
-        request->type = *call->type;
-        call->type = &request->type;
+        pl_datatype_hold(call->type);
+        request->type = call->type;
     }
     if (call->op) {
         request->op = *call->op;

@@ -35,12 +35,13 @@ static int init(const char *name, int required, int *provided)
         start_process();
         rank = pl_self();
     }
-    if (rank->initialized) {
-        pl_error("%s was called a second time", name);
-        return rank->mpi_state ? pl_return(pl_call(name), NULL, pl_bad(MPI_ERR_OTHER, "MPI is already up"))
-                               : MPI_ERR_OTHER;
-    }
     struct pl_mpi *mpi = rank->mpi_state;
+    if (!mpi) {
+        pl_error("%s was called after MPI_Finalize: MPI starts once a program", name);
+        exit(MPI_ERR_OTHER);
+    }
+    if (rank->initialized)
+        return pl_return(pl_call(name), NULL, pl_bad(MPI_ERR_OTHER, "MPI is already up"));
     rank->initialized = true;
     mpi->thread_level = required <= MPI_THREAD_SINGLE    ? MPI_THREAD_SINGLE
                         : required > MPI_THREAD_MULTIPLE ? MPI_THREAD_MULTIPLE

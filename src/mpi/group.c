@@ -108,7 +108,7 @@ int PMPI_Group_translate_ranks(MPI_Group group1, int n, const int ranks1[], MPI_
 }
 PL_WEAK(Group_translate_ranks)
 
-static int compare(const struct pl_group *a, const struct pl_group *b)
+int pl_group_compare(const struct pl_group *a, const struct pl_group *b)
 {
     if (a->size != b->size)
         return MPI_UNEQUAL;
@@ -130,7 +130,7 @@ int PMPI_Group_compare(MPI_Group group1, MPI_Group group2, int *result)
     if (!error)
         error = pl_check_pointer(result, "result");
     if (!error)
-        *result = compare(a, b);
+        *result = pl_group_compare(a, b);
     return pl_return(mpi, NULL, error);
 }
 PL_WEAK(Group_compare)

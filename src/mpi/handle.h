@@ -19,6 +19,8 @@ enum pl_class {
     PL_CLASS_MESSAGE,
     PL_CLASS_INFO,
     PL_CLASS_ERRHANDLER,
+    PL_CLASS_KEYVAL,
+    PL_CLASS_SESSION,
     PL_CLASSES
 };
 

@@ -17,8 +17,12 @@ static void recycle(struct pl_mpi_request *request)
     if (request->run)
         request->run->owner = NULL; /* given up: it finishes itself when it can */
     request->run = NULL;
+    pl_datatype_release(request->type);
+    request->type = NULL;
     pl_comm_release(request->comm);
     request->comm = NULL;
+    if (request->freed)
+        pl_list_remove(&request->link);
     pl_list_append(&request->mpi->free_requests, &request->link);
 }
 
@@ -60,6 +64,7 @@ void pl_mpi_request_begin_run(struct pl_mpi_request *request)
     base->rank = request->mpi->rank;
     base->complete = base->cancelled = base->matched = false;
     base->is_send = true;
+    base->type = NULL;
     base->cookie = 0;
     base->error = 0;
     base->text = NULL;
@@ -298,7 +303,7 @@ int PMPI_Testall(int count, MPI_Request handles[], int *flag, MPI_Status statuse
 }
 PL_WEAK(Testall)
 
-static int one_of(const char *name, int count, MPI_Request handles[], int *index, int *flag,
+static int one_of(const char *name, bool block, int count, MPI_Request handles[], int *index, int *flag,
                   MPI_Status *status)
 {
     struct pl_mpi *mpi = pl_call(name);
@@ -307,8 +312,10 @@ static int one_of(const char *name, int count, MPI_Request handles[], int *index
     int error = resolve(mpi, count, handles, &active), first = MPI_UNDEFINED;
     if (!error)
         error = pl_check_pointer(index, "index");
+    if (!error && !block)
+        error = pl_check_pointer(flag, "flag");
     if (!error) {
-        enum progress seen = await_one(mpi, active, count, !flag, &first);
+        enum progress seen = await_one(mpi, active, count, block, &first);
         if (flag)
             *flag = seen != NONE_COMPLETE;
         *index = seen == SOME_COMPLETE ? first : MPI_UNDEFINED;
@@ -328,14 +335,13 @@ static int one_of(const char *name, int count, MPI_Request handles[], int *index
 
 int PMPI_Waitany(int count, MPI_Request handles[], int *index, MPI_Status *status)
 {
-    return one_of("MPI_Waitany", count, handles, index, NULL, status);
+    return one_of("MPI_Waitany", true, count, handles, index, NULL, status);
 }
 PL_WEAK(Waitany)
 
 int PMPI_Testany(int count, MPI_Request handles[], int *index, int *flag, MPI_Status *status)
 {
-    int ignored;
-    return one_of("MPI_Testany", count, handles, index, flag ? flag : &ignored, status);
+    return one_of("MPI_Testany", false, count, handles, index, flag, status);
 }
 PL_WEAK(Testany)
 
@@ -409,6 +415,7 @@ int PMPI_Request_free(MPI_Request *handle)
         } else {
             pl_handle_drop(&mpi->handles[PL_CLASS_REQUEST], request->handle);
             request->freed = true;
+            pl_list_append(&mpi->given_up, &request->link);
         }
         *handle = MPI_REQUEST_NULL;
     }

@@ -9,14 +9,14 @@ struct pl_run;
 
 struct pl_mpi_request {
     struct pl_request base; /* a send or receive; of a collective only complete, error and text are used */
-    struct pl_list link;    /* when free */
+    struct pl_list link;    /* when free or given up */
     struct pl_mpi *mpi;
     struct pl_comm *comm; /* held */
     uintptr_t handle;
     bool collective;
     struct pl_run *run;      /* a collective under way */
-    struct pl_datatype type; /* a collective's, copied: the program may free its own */
-    struct pl_op op;
+    const struct pl_datatype *type; /* a collective's, held: the program may free its own */
+    struct pl_op op;                /* the same, copied */
     bool freed; /* MPI_Request_free was called: it goes when it completes */
 };
 

@@ -96,8 +96,8 @@ int PMPI_Reduce_local_c(const void *inbuf, void *inoutbuf, MPI_Count count, MPI_
         error = pl_datatype_of(mpi, datatype, &type);
     if (!error)
         error = pl_op_of(mpi, op, &o);
-    if (!error && !pl_op_defined(o, type))
-        error = pl_bad(MPI_ERR_OP, "%s is not defined for %s", o->name, type->name);
+    if (!error)
+        error = pl_check_op(o, type);
     if (!error)
         error = pl_check_buffer(inbuf, count, type);
     if (!error)

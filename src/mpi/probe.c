@@ -1,5 +1,5 @@
 /* Probe and matched probe (MPI 5.0, sections 3.8.1 to 3.8.3). */
-#include "mpi_request.h"
+#include "message.h"
 
 static int find(struct pl_mpi *mpi, int source, int tag, MPI_Comm comm, bool take, struct pl_comm **c,
                 struct pl_message **message)
@@ -7,9 +7,9 @@ static int find(struct pl_mpi *mpi, int source, int tag, MPI_Comm comm, bool tak
     *c = NULL;
     int error = pl_comm_of(mpi, comm, c);
     if (!error &&
-        (source >= (*c)->size || (source < 0 && source != MPI_ANY_SOURCE && source != MPI_PROC_NULL)))
+        (source >= (*c)->target->size || (source < 0 && source != MPI_ANY_SOURCE && source != MPI_PROC_NULL)))
         error = pl_bad(MPI_ERR_RANK, "there is no rank %d in %s, which has %d ranks (0..%d)", source,
-                       (*c)->name, (*c)->size, (*c)->size - 1);
+                       (*c)->name, (*c)->target->size, (*c)->target->size - 1);
     if (!error && tag < 0 && tag != MPI_ANY_TAG)
         error = pl_bad(MPI_ERR_TAG, "tag %d is negative and not MPI_ANY_TAG", tag);
     *message = NULL;
@@ -147,30 +147,21 @@ static int message_of(struct pl_mpi *mpi, MPI_Message *handle, struct pl_message
 }
 
 static int check(struct pl_mpi *mpi, void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Message *handle,
-                 struct pl_message **message, size_t *length)
+                 struct pl_message **message, struct pl_data *data)
 {
-    const struct pl_datatype *type;
-    int error = pl_check_count(count);
-    if (!error)
-        error = pl_datatype_of(mpi, datatype, &type);
-    if (!error)
-        error = pl_check_buffer(buf, count, type);
-    if (!error)
-        error = message_of(mpi, handle, message);
-    if (!error)
-        *length = (size_t)count * type->size;
-    return error;
+    int error = pl_data_of(mpi, buf, count, datatype, data);
+    return error ? error : message_of(mpi, handle, message);
 }
 
 /* Starts the receive of a probed message; its handle becomes MPI_MESSAGE_NULL. */
-static void start(struct pl_mpi *mpi, struct pl_request *request, struct pl_message *message, void *buf,
-                  size_t length, MPI_Message *handle)
+static void start(struct pl_mpi *mpi, struct pl_request *request, struct pl_message *message,
+                  const struct pl_data *data, MPI_Message *handle)
 {
     if (message) {
         pl_handle_drop(&mpi->handles[PL_CLASS_MESSAGE], (uintptr_t)*handle);
-        pl_message_recv(request, mpi->rank->world, message, buf, length);
+        pl_message_recv(request, mpi->rank->world, message, data->buffer, data->length, data->type);
     } else {
-        pl_recv_start(request, mpi->rank->self, PL_CHANNEL_USER, buf, length, MPI_PROC_NULL, 0, 0);
+        pl_recv_start(request, mpi->rank->self, PL_CHANNEL_USER, data->buffer, 0, MPI_PROC_NULL, 0, 0);
     }
     *handle = MPI_MESSAGE_NULL;
 }
@@ -179,12 +170,12 @@ int PMPI_Mrecv_c(void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Message 
 {
     struct pl_mpi *mpi = pl_call("MPI_Mrecv");
     struct pl_message *message;
-    size_t length;
-    int error = check(mpi, buf, count, datatype, handle, &message, &length);
+    struct pl_data data;
+    int error = check(mpi, buf, count, datatype, handle, &message, &data);
     if (!error) {
         struct pl_request request;
         request.completed = NULL;
-        start(mpi, &request, message, buf, length, handle);
+        start(mpi, &request, message, &data, handle);
         error = pl_request_wait(&request);
         pl_status_of(status, &request);
         pl_request_finish(&request);
@@ -205,15 +196,15 @@ int PMPI_Imrecv_c(void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Message
     struct pl_mpi *mpi = pl_call("MPI_Imrecv");
     struct pl_message *message;
     struct pl_mpi_request *made;
-    size_t length;
-    int error = check(mpi, buf, count, datatype, handle, &message, &length);
+    struct pl_data data;
+    int error = check(mpi, buf, count, datatype, handle, &message, &data);
     if (!error)
         error = pl_check_pointer(request, "request");
     if (!error && !(made = pl_mpi_request_create(mpi, mpi->rank->world)))
         error = PL_ENOMEM;
     if (!error) {
         *request = (MPI_Request)made->handle;
-        start(mpi, &made->base, message, buf, length, handle);
+        start(mpi, &made->base, message, &data, handle);
     }
     return pl_return(mpi, NULL, error);
 }

@@ -1,17 +1,13 @@
 /* Point to point (MPI 5.0, chapter 3): blocking and nonblocking sends and receives.
  * The forms with MPI_Count are the real ones; the others call them.
  */
-#include "mpi_request.h"
+#include "message.h"
+
+#include "pack.h"
 
 #include <limits.h>
 
 enum { TAG_UB = INT_MAX };
-
-struct message_args {
-    struct pl_comm *comm;
-    const struct pl_datatype *type;
-    size_t length; /* bytes */
-};
 
 static int check_tag(int tag, bool any)
 {
@@ -22,42 +18,77 @@ static int check_tag(int tag, bool any)
 
 static int check_rank(const struct pl_comm *comm, int rank, bool any)
 {
-    if ((rank >= 0 && rank < comm->size) || rank == MPI_PROC_NULL || (any && rank == MPI_ANY_SOURCE))
+    int size = comm->target->size;
+    if ((rank >= 0 && rank < size) || rank == MPI_PROC_NULL || (any && rank == MPI_ANY_SOURCE))
         return 0;
     return pl_bad(MPI_ERR_RANK, "there is no rank %d in %s, which has %d ranks (0..%d)", rank, comm->name,
-                  comm->size, comm->size - 1);
+                  size, size - 1);
 }
 
-static int check(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datatype datatype, int rank,
-                 int tag, MPI_Comm comm, bool receive, struct message_args *args)
+/* Data with gaps, or beside its address. */
+static void set_uneven(struct pl_data *data, const void *buf, size_t count, const struct pl_datatype *type)
 {
+    ptrdiff_t offset;
+    data->type = pl_datatype_plain(type, count, &offset) ? NULL : type;
+    data->buffer = (void *)((uintptr_t)buf + (data->type ? 0 : (uintptr_t)offset));
+}
+
+static inline int set_data(struct pl_data *data, const void *buf, MPI_Count count,
+                           const struct pl_datatype *type)
+{
+    data->buffer = (void *)(uintptr_t)buf;
+    data->type = NULL;
+    int error = pl_check_length(count, type, &data->length);
+    if (error)
+        return error;
+    if (__builtin_expect(!type->contiguous, 0))
+        set_uneven(data, buf, (size_t)count, type);
+    return 0;
+}
+
+int pl_data_of(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datatype datatype,
+               struct pl_data *data)
+{
+    const struct pl_datatype *type;
+    int error = pl_check_count(count);
+    if (!error)
+        error = pl_datatype_of(mpi, datatype, &type);
+    if (!error)
+        error = pl_check_buffer(buf, count, type);
+    return error ? error : set_data(data, buf, count, type);
+}
+
+int pl_message_check(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datatype datatype, int peer,
+                     int tag, MPI_Comm comm, bool receive, struct pl_message_args *args)
+{
+    const struct pl_datatype *type;
     args->comm = NULL;
+    args->peer = peer;
+    args->tag = tag;
     int error = pl_comm_of(mpi, comm, &args->comm);
     if (!error)
         error = pl_check_count(count);
     if (!error)
-        error = pl_datatype_of(mpi, datatype, &args->type);
+        error = pl_datatype_of(mpi, datatype, &type);
     if (!error)
-        error = check_rank(args->comm, rank, receive);
+        error = check_rank(args->comm, peer, receive);
     if (!error)
         error = check_tag(tag, receive);
     if (!error)
-        error = pl_check_buffer(buf, count, args->type);
-    if (!error)
-        args->length = (size_t)count * args->type->size;
-    return error;
+        error = pl_check_buffer(buf, count, type);
+    return error ? error : set_data(&args->data, buf, count, type);
 }
 
 static int send(const char *name, enum pl_mode mode, const void *buf, MPI_Count count, MPI_Datatype datatype,
                 int dest, int tag, MPI_Comm comm)
 {
     struct pl_mpi *mpi = pl_call(name);
-    struct message_args args;
-    int error = check(mpi, buf, count, datatype, dest, tag, comm, false, &args);
+    struct pl_message_args args;
+    int error = pl_message_check(mpi, buf, count, datatype, dest, tag, comm, false, &args);
     if (!error) {
         struct pl_request request;
         request.completed = NULL;
-        pl_send_start(&request, args.comm, PL_CHANNEL_USER, mode, buf, args.length, dest, tag, 0);
+        pl_data_send(&request, &args, PL_CHANNEL_USER, mode);
         error = pl_request_wait(&request);
         pl_request_finish(&request);
     }
@@ -104,12 +135,12 @@ static int receive(const char *name, void *buf, MPI_Count count, MPI_Datatype da
                    MPI_Comm comm, MPI_Status *status)
 {
     struct pl_mpi *mpi = pl_call(name);
-    struct message_args args;
-    int error = check(mpi, buf, count, datatype, source, tag, comm, true, &args);
+    struct pl_message_args args;
+    int error = pl_message_check(mpi, buf, count, datatype, source, tag, comm, true, &args);
     if (!error) {
         struct pl_request request;
         request.completed = NULL;
-        pl_recv_start(&request, args.comm, PL_CHANNEL_USER, buf, args.length, source, tag, 0);
+        pl_data_recv(&request, &args, PL_CHANNEL_USER);
         error = pl_request_wait(&request);
         pl_status_of(status, &request);
         pl_request_finish(&request);
@@ -135,16 +166,16 @@ static int isend(const char *name, enum pl_mode mode, const void *buf, MPI_Count
                  int dest, int tag, MPI_Comm comm, MPI_Request *handle)
 {
     struct pl_mpi *mpi = pl_call(name);
-    struct message_args args;
+    struct pl_message_args args;
     struct pl_mpi_request *request;
-    int error = check(mpi, buf, count, datatype, dest, tag, comm, false, &args);
+    int error = pl_message_check(mpi, buf, count, datatype, dest, tag, comm, false, &args);
     if (!error)
         error = pl_check_pointer(handle, "request");
     if (!error && !(request = pl_mpi_request_create(mpi, args.comm)))
         error = PL_ENOMEM;
     if (!error) {
         *handle = (MPI_Request)request->handle;
-        pl_send_start(&request->base, args.comm, PL_CHANNEL_USER, mode, buf, args.length, dest, tag, 0);
+        pl_data_send(&request->base, &args, PL_CHANNEL_USER, mode);
     }
     return pl_return(mpi, args.comm, error);
 }
@@ -195,16 +226,16 @@ int PMPI_Irecv_c(void *buf, MPI_Count count, MPI_Datatype datatype, int source, 
                  MPI_Request *handle)
 {
     struct pl_mpi *mpi = pl_call("MPI_Irecv");
-    struct message_args args;
+    struct pl_message_args args;
     struct pl_mpi_request *request;
-    int error = check(mpi, buf, count, datatype, source, tag, comm, true, &args);
+    int error = pl_message_check(mpi, buf, count, datatype, source, tag, comm, true, &args);
     if (!error)
         error = pl_check_pointer(handle, "request");
     if (!error && !(request = pl_mpi_request_create(mpi, args.comm)))
         error = PL_ENOMEM;
     if (!error) {
         *handle = (MPI_Request)request->handle;
-        pl_recv_start(&request->base, args.comm, PL_CHANNEL_USER, buf, args.length, source, tag, 0);
+        pl_data_recv(&request->base, &args, PL_CHANNEL_USER);
     }
     return pl_return(mpi, args.comm, error);
 }
@@ -222,16 +253,15 @@ int PMPI_Sendrecv_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendt
                     MPI_Comm comm, MPI_Status *status)
 {
     struct pl_mpi *mpi = pl_call("MPI_Sendrecv");
-    struct message_args out, in;
-    int error = check(mpi, sendbuf, sendcount, sendtype, dest, sendtag, comm, false, &out);
+    struct pl_message_args out, in;
+    int error = pl_message_check(mpi, sendbuf, sendcount, sendtype, dest, sendtag, comm, false, &out);
     if (!error)
-        error = check(mpi, recvbuf, recvcount, recvtype, source, recvtag, comm, true, &in);
+        error = pl_message_check(mpi, recvbuf, recvcount, recvtype, source, recvtag, comm, true, &in);
     if (!error) {
         struct pl_request send_request, recv_request;
         send_request.completed = recv_request.completed = NULL;
-        pl_recv_start(&recv_request, in.comm, PL_CHANNEL_USER, recvbuf, in.length, source, recvtag, 0);
-        pl_send_start(&send_request, out.comm, PL_CHANNEL_USER, PL_MODE_STANDARD, sendbuf, out.length, dest,
-                      sendtag, 0);
+        pl_data_recv(&recv_request, &in, PL_CHANNEL_USER);
+        pl_data_send(&send_request, &out, PL_CHANNEL_USER, PL_MODE_STANDARD);
         int sent = pl_request_wait(&send_request);
         error = pl_request_wait(&recv_request);
         pl_status_of(status, &recv_request);

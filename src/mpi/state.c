@@ -3,10 +3,14 @@
  */
 #include "state.h"
 
+#include "agree.h"
+#include "attribute.h"
 #include "collectives.h"
 #include "info.h"
 #include "mpi_request.h"
+#include "recipe.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +34,16 @@ static struct pl_comm *make_comm(struct pl_rank *rank, bool whole, const char *n
     return comm;
 }
 
+static void set_predefined(struct pl_mpi *mpi)
+{
+    mpi->predefined.tag_ub = INT_MAX;
+    mpi->predefined.io = MPI_ANY_SOURCE;
+    mpi->predefined.host = MPI_PROC_NULL;
+    mpi->predefined.wtime_is_global = mpi->rank->hosts <= 1;
+    mpi->predefined.last_used_code = MPI_ERR_LASTCODE;
+    mpi->predefined.appnum = mpi->predefined.universe_size = -2;
+}
+
 struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
 {
     struct pl_mpi *mpi = calloc(1, sizeof *mpi);
@@ -41,6 +55,8 @@ struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
     mpi->abort = (struct pl_errhandler){.predefined = MPI_ERRORS_ABORT};
     mpi->returns = (struct pl_errhandler){.predefined = MPI_ERRORS_RETURN};
     pl_list_init(&mpi->free_requests);
+    set_predefined(mpi);
+    pl_list_init(&mpi->given_up);
     mpi->empty = pl_group_create(0);
     rank->world = make_comm(rank, true, "MPI_COMM_WORLD", MPI_COMM_WORLD);
     rank->self = make_comm(rank, false, "MPI_COMM_SELF", MPI_COMM_SELF);
@@ -48,6 +64,7 @@ struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
         pl_mpi_destroy(mpi);
         return NULL;
     }
+    rank->explain = pl_coll_explain;
     rank->mpi_state = mpi;
     return mpi;
 }
@@ -56,17 +73,31 @@ static void free_comms(struct pl_mpi *mpi)
 {
     struct pl_comm *comm;
     while ((comm = pl_handle_any(&mpi->handles[PL_CLASS_COMM]))) {
-        pl_handle_drop(&mpi->handles[PL_CLASS_COMM], comm->handle);
-        pl_errhandler_release(mpi, comm->errhandler);
-        pl_comm_release(comm);
+        pl_comm_unmake(mpi, comm);
     }
     struct pl_comm *predefined[] = {mpi->rank->world, mpi->rank->self};
     for (int i = 0; i < 2; i++)
         if (predefined[i]) {
+            pl_attributes_drop(mpi, &predefined[i]->attributes);
             pl_errhandler_release(mpi, predefined[i]->errhandler);
             pl_comm_release(predefined[i]);
         }
     mpi->rank->world = mpi->rank->self = NULL;
+}
+
+/* A request that the program never completed. A transport may still have it: then p2p keeps its memory. */
+static void end_request(struct pl_mpi_request *request)
+{
+    struct pl_comm *comm = request->comm;
+    if (request->run)
+        request->run->owner = NULL;
+    if (request->base.complete || request->collective) {
+        pl_request_finish(&request->base);
+        free(request);
+    } else {
+        pl_request_orphan(&request->base, request);
+    }
+    pl_comm_release(comm);
 }
 
 static void free_requests(struct pl_mpi *mpi)
@@ -75,9 +106,12 @@ static void free_requests(struct pl_mpi *mpi)
     struct pl_mpi_request *request;
     while ((request = pl_handle_any(handles))) {
         pl_handle_drop(handles, request->handle);
-        pl_request_finish(&request->base);
-        pl_comm_release(request->comm);
-        free(request);
+        end_request(request);
+    }
+    pl_list_each(node, &mpi->given_up)
+    {
+        pl_list_remove(node);
+        end_request(pl_container(node, struct pl_mpi_request, link));
     }
     pl_list_each(node, &mpi->free_requests)
     {
@@ -105,6 +139,11 @@ static void release_info(void *object)
     pl_info_destroy(object);
 }
 
+static void release_datatype(void *object)
+{
+    pl_datatype_forget(object);
+}
+
 void pl_mpi_destroy(struct pl_mpi *mpi)
 {
     if (!mpi)
@@ -113,14 +152,17 @@ void pl_mpi_destroy(struct pl_mpi *mpi)
     free_comms(mpi);
     free_class(mpi, PL_CLASS_GROUP, release_group);
     free_class(mpi, PL_CLASS_INFO, release_info);
-    free_class(mpi, PL_CLASS_DATATYPE, free);
+    free_class(mpi, PL_CLASS_DATATYPE, release_datatype);
     free_class(mpi, PL_CLASS_OP, free);
     free_class(mpi, PL_CLASS_MESSAGE, free);
     free_class(mpi, PL_CLASS_ERRHANDLER, free);
+    free_class(mpi, PL_CLASS_KEYVAL, free);
     for (int i = 0; i < PL_CLASSES; i++)
         pl_handles_finish(&mpi->handles[i]);
     for (int i = 0; i < PL_ERROR_CLASSES; i++)
         free(mpi->texts[i]);
+    for (int i = 0; i < 256; i++)
+        free(mpi->type_names[i]);
     pl_group_release(mpi->empty);
     pl_collectives_finish(mpi->rank);
     mpi->rank->mpi_state = NULL;

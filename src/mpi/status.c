@@ -1,7 +1,14 @@
 /* Statuses (MPI 5.0, section 3.2.5): what a message was. */
 #include "mpi_request.h"
+#include "signature.h"
 
 #include <limits.h>
+
+static void set_length(MPI_Status *status, uint64_t length)
+{
+    status->MPI_internal[0] = (int)(uint32_t)length;
+    status->MPI_internal[1] = (int)(uint32_t)(length >> 32);
+}
 
 /* MPI_internal: [0], [1] bytes, low and high; [2] cancelled. */
 void pl_status_set(MPI_Status *status, int source, int tag, size_t length, bool cancelled)
@@ -10,8 +17,7 @@ void pl_status_set(MPI_Status *status, int source, int tag, size_t length, bool 
         return;
     status->MPI_SOURCE = source;
     status->MPI_TAG = tag;
-    status->MPI_internal[0] = (int)(uint32_t)length;
-    status->MPI_internal[1] = (int)(uint32_t)(length >> 32);
+    set_length(status, length);
     status->MPI_internal[2] = cancelled;
 }
 
@@ -45,8 +51,9 @@ int PMPI_Test_cancelled(const MPI_Status *status, int *flag)
 }
 PL_WEAK(Test_cancelled)
 
-/* Whole elements in `length` bytes, MPI_UNDEFINED when there is a rest. */
-static int elements(const char *name, const MPI_Status *status, MPI_Datatype datatype, MPI_Count *count)
+/* Whole elements of the type in `length` bytes, or basic elements; MPI_UNDEFINED when there is a rest. */
+static int elements(const char *name, const MPI_Status *status, MPI_Datatype datatype, bool basic,
+                    MPI_Count *count)
 {
     struct pl_mpi *mpi = pl_call(name);
     const struct pl_datatype *type;
@@ -57,10 +64,14 @@ static int elements(const char *name, const MPI_Status *status, MPI_Datatype dat
         error = pl_datatype_of(mpi, datatype, &type);
     if (!error) {
         uint64_t length = status_length(status);
-        if (!type->size)
-            *count = length ? MPI_UNDEFINED : 0;
+        int64_t found;
+        if (basic)
+            found = pl_elements_of_bytes(type, length);
+        else if (!type->size)
+            found = length ? -1 : 0;
         else
-            *count = length % type->size ? MPI_UNDEFINED : (MPI_Count)(length / type->size);
+            found = length % type->size ? -1 : (int64_t)(length / type->size);
+        *count = found < 0 ? MPI_UNDEFINED : found;
     }
     return pl_return(mpi, NULL, error);
 }
@@ -74,31 +85,79 @@ static int narrow(int result, MPI_Count wide, int *count)
 
 int PMPI_Get_count_c(const MPI_Status *status, MPI_Datatype datatype, MPI_Count *count)
 {
-    return elements("MPI_Get_count", status, datatype, count);
+    return elements("MPI_Get_count", status, datatype, false, count);
 }
 PL_WEAK(Get_count_c)
 
 int PMPI_Get_count(const MPI_Status *status, MPI_Datatype datatype, int *count)
 {
     MPI_Count wide = 0;
-    int result = elements("MPI_Get_count", status, datatype, count ? &wide : NULL);
+    int result = elements("MPI_Get_count", status, datatype, false, count ? &wide : NULL);
     return narrow(result, wide, count);
 }
 PL_WEAK(Get_count)
 
 int PMPI_Get_elements_c(const MPI_Status *status, MPI_Datatype datatype, MPI_Count *count)
 {
-    return elements("MPI_Get_elements", status, datatype, count);
+    return elements("MPI_Get_elements", status, datatype, true, count);
 }
 PL_WEAK(Get_elements_c)
 
 int PMPI_Get_elements(const MPI_Status *status, MPI_Datatype datatype, int *count)
 {
     MPI_Count wide = 0;
-    int result = elements("MPI_Get_elements", status, datatype, count ? &wide : NULL);
+    int result = elements("MPI_Get_elements", status, datatype, true, count ? &wide : NULL);
     return narrow(result, wide, count);
 }
 PL_WEAK(Get_elements)
+
+int PMPI_Get_elements_x(const MPI_Status *status, MPI_Datatype datatype, MPI_Count *count)
+{
+    return elements("MPI_Get_elements_x", status, datatype, true, count);
+}
+PL_WEAK(Get_elements_x)
+
+static int set_elements(const char *name, MPI_Status *status, MPI_Datatype datatype, MPI_Count count)
+{
+    struct pl_mpi *mpi = pl_call(name);
+    const struct pl_datatype *type;
+    int error = pl_check_pointer(status, "status");
+    if (!error)
+        error = pl_datatype_of(mpi, datatype, &type);
+    if (!error)
+        error = pl_check_count(count);
+    if (!error)
+        set_length(status, pl_bytes_of_elements(type, (uint64_t)count));
+    return pl_return(mpi, NULL, error);
+}
+
+int PMPI_Status_set_elements_c(MPI_Status *status, MPI_Datatype datatype, MPI_Count count)
+{
+    return set_elements("MPI_Status_set_elements", status, datatype, count);
+}
+PL_WEAK(Status_set_elements_c)
+
+int PMPI_Status_set_elements_x(MPI_Status *status, MPI_Datatype datatype, MPI_Count count)
+{
+    return set_elements("MPI_Status_set_elements_x", status, datatype, count);
+}
+PL_WEAK(Status_set_elements_x)
+
+int PMPI_Status_set_elements(MPI_Status *status, MPI_Datatype datatype, int count)
+{
+    return set_elements("MPI_Status_set_elements", status, datatype, count);
+}
+PL_WEAK(Status_set_elements)
+
+int PMPI_Status_set_cancelled(MPI_Status *status, int flag)
+{
+    struct pl_mpi *mpi = pl_call("MPI_Status_set_cancelled");
+    int error = pl_check_pointer(status, "status");
+    if (!error)
+        status->MPI_internal[2] = flag != 0;
+    return pl_return(mpi, NULL, error);
+}
+PL_WEAK(Status_set_cancelled)
 
 /* One integer of a status, read or written. */
 static int field(const char *name, const MPI_Status *status, const int *from, int *to)

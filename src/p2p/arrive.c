@@ -46,6 +46,19 @@ static struct pl_message *message_create(struct pl_rank *rank, int peer, const s
     return message;
 }
 
+/* Where the next `length` bytes for a receive shall land. */
+static void land(struct pl_request *request, size_t length, struct pl_landing *landing)
+{
+    size_t moved = request->cookie ? request->moved : 0;
+    size_t room = request->capacity - moved;
+    if (length > room)
+        length = room;
+    void *buffer = (char *)request->buffer + moved;
+    if (request->type && !(buffer = pl_typed_stage(request, request->cookie ? request->segment : length)))
+        length = 0;
+    *landing = (struct pl_landing){buffer, length, request};
+}
+
 static void arrived_eager(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, size_t length,
                           const void *payload, struct pl_landing *landing)
 {
@@ -54,11 +67,10 @@ static void arrived_eager(struct pl_rank *rank, int peer, const struct pl_envelo
         pl_recv_accept(request, envelope, peer);
         if (payload || !length) {
             size_t fits = length < request->capacity ? length : request->capacity;
-            if (fits)
-                memcpy(request->buffer, payload, fits);
+            pl_recv_put(request, 0, payload, fits);
             pl_recv_complete(request);
         } else {
-            *landing = (struct pl_landing){request->buffer, request->capacity, request};
+            land(request, length, landing);
         }
         return;
     }
@@ -113,8 +125,13 @@ static void arrived_rts(struct pl_rank *rank, int peer, const struct pl_envelope
     }
 }
 
-static void data_landed(struct pl_request *request)
+/* A segment of the data of a receive is where it belongs; after the last the receive is complete. */
+static void data_landed(struct pl_request *request, size_t length)
 {
+    size_t wanted = request->length < request->capacity ? request->length : request->capacity;
+    request->moved += length;
+    if (request->moved < wanted)
+        return;
     pl_cookie_drop(&request->rank->cookies, request->cookie);
     request->cookie = 0;
     pl_recv_complete(request);
@@ -126,13 +143,13 @@ static void arrived_data(struct pl_rank *rank, int peer, const struct pl_envelop
     struct pl_request *request = pl_cookie_find(&rank->cookies, envelope->cookie);
     if (!request || request->is_send || request->peer != peer)
         return; /* given up meanwhile: the payload is dropped */
-    if (payload || !length) {
-        size_t fits = length < request->capacity ? length : request->capacity;
-        if (fits)
-            memcpy(request->buffer, payload, fits);
-        data_landed(request);
+    if (length > request->capacity - request->moved || (request->type && length > request->segment)) {
+        nonsense(rank, peer, "more data than was asked for");
+    } else if (payload || !length) {
+        pl_recv_put(request, request->moved, payload, length);
+        data_landed(request, length);
     } else {
-        *landing = (struct pl_landing){request->buffer, request->capacity, request};
+        land(request, length, landing);
     }
 }
 
@@ -190,8 +207,7 @@ static void message_landed(struct pl_message *message, int status)
         match_waiting(message);
     } else if (claim) {
         size_t fits = claim->length < claim->capacity ? claim->length : claim->capacity;
-        if (fits)
-            memcpy(claim->buffer, message->data, fits);
+        pl_recv_put(claim, 0, message->data, fits);
         free(message);
         pl_recv_complete(claim);
     }
@@ -200,7 +216,6 @@ static void message_landed(struct pl_message *message, int status)
 static void landed(void *context, int peer, const struct pl_landing *landing, size_t length, int status)
 {
     struct pl_rank *rank = context;
-    (void)length;
     if (!landing->token)
         return;
     struct pl_message *message = message_of(landing->token);
@@ -212,11 +227,17 @@ static void landed(void *context, int peer, const struct pl_landing *landing, si
     if (status < 0) {
         pl_cookie_drop(&rank->cookies, request->cookie);
         pl_request_complete(request, pl_peer_fail(rank, peer));
-    } else if (request->cookie) {
-        data_landed(request);
-    } else {
-        pl_recv_complete(request);
+        return;
     }
+    bool segment = request->cookie != 0; /* else: an eager message, all of it */
+    if (request->type) {
+        size_t fits = length < landing->capacity ? length : landing->capacity;
+        pl_recv_put(request, segment ? request->moved : 0, request->staging, fits);
+    }
+    if (segment)
+        data_landed(request, length);
+    else
+        pl_recv_complete(request);
 }
 
 static void lost(void *context, int peer, int error, const char *cause)

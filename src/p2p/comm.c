@@ -1,9 +1,16 @@
 /* Groups and communicators, as values with counted references. How ranks agree
  * on a new communicator is src/mpi's; here one is made once that is known.
  *
- * A context is (the rank that led the creation, its count of contexts led): unique
- * in the world without asking anybody. Agreeing on the next free small number was
- * rejected: it costs an allreduce and goes wrong when two threads create at once.
+ * A context is (world, the rank of it that led the creation, its count of contexts led):
+ * unique without asking anybody.
+ *
+ *     53     38 37      20 19       0
+ *     |  world  |   rank  |  counter |      two bits more name the channel
+ *
+ * Worlds are numbered apart by chance (world_id of struct pl_rank) and only matter when two of them
+ * connect. A counter that has gone round starts anew: the first communicators of a million are
+ * then long gone. Agreeing on the next free small number was rejected: it costs an allreduce
+ * and goes wrong when two threads create at once.
  */
 #include "comm.h"
 
@@ -13,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COUNTER_BITS = 28 }; /* 2^28 communicators led by each of 2^26 ranks, in 54 bits */
+enum { COUNTER_BITS = 20, RANK_BITS = 18, WORLD_BITS = 16 };
 
 struct pl_group *pl_group_create(int size)
 {
@@ -66,13 +73,27 @@ struct pl_comm *pl_comm_create(struct pl_rank *rank, struct pl_group *group, uin
     if (!comm)
         return NULL;
     comm->owner = rank;
-    comm->group = group;
+    comm->group = comm->target = group;
     comm->size = group->size;
     comm->rank = group->rank;
     comm->context = context;
     comm->references = 1;
     pl_group_hold(group);
     look_around(comm);
+    return comm;
+}
+
+struct pl_comm *pl_comm_create_inter(struct pl_rank *rank, struct pl_comm *local, struct pl_group *remote,
+                                     bool low, uint64_t context)
+{
+    struct pl_comm *comm = pl_comm_create(rank, local->group, context);
+    if (!comm)
+        return NULL;
+    comm->local = local;
+    comm->remote = comm->target = remote;
+    comm->low = low;
+    pl_comm_hold(local);
+    pl_group_hold(remote);
     return comm;
 }
 
@@ -87,13 +108,19 @@ void pl_comm_release(struct pl_comm *comm)
         return;
     if (comm->collectives_free)
         comm->collectives_free(comm);
+    pl_comm_release(comm->local);
+    pl_group_release(comm->remote);
     pl_group_release(comm->group);
+    free(comm->topology);
     free(comm);
 }
 
 uint64_t pl_context_new(struct pl_rank *rank)
 {
-    uint32_t counter = ++rank->contexts;
-    assert(counter < 1u << COUNTER_BITS);
-    return (uint64_t)rank->rank << COUNTER_BITS | counter;
+    uint32_t counter = ++rank->contexts & ((1u << COUNTER_BITS) - 1);
+    if (!counter)
+        counter = rank->contexts = 1;
+    uint64_t world = rank->world_id & ((1u << WORLD_BITS) - 1);
+    assert(rank->rank < 1 << RANK_BITS);
+    return (world << RANK_BITS | (uint64_t)rank->rank) << COUNTER_BITS | counter;
 }

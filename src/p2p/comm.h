@@ -15,12 +15,28 @@ struct pl_group {
     int peers[]; /* peer number (pl_rank->peers) of each member */
 };
 
+/* An intracommunicator has one group; an intercommunicator (MPI 5.0, section 7.6) two:
+ *
+ *                     group     remote    target       local
+ *   intra             all       NULL      = group      NULL
+ *   inter             our side  the other = remote     an intracommunicator over group
+ *
+ * rank and size are this rank's in `group`. The ranks that a send, a receive or an envelope
+ * names are ranks of `target`. Collectives on an intercommunicator talk among themselves on
+ * `local` and across by sends and receives on the intercommunicator itself (channel
+ * PL_CHANNEL_COLLECTIVE, tag: comm->sequence, as ever); `low` is true on one side and false on the
+ * other, for those who must decide who goes first.
+ */
 struct pl_comm {
     int rank, size;
     struct pl_group *group;
-    uint64_t context;      /* unique to the communicator among all that share a member */
-    struct pl_rank *owner; /* whose view of the communicator this is */
-    uint32_t sequence;     /* of the next collective: its tag, and part of its signature */
+    struct pl_group *remote; /* NULL: an intracommunicator */
+    struct pl_group *target; /* whom ranks in messages name; not held: group or remote */
+    struct pl_comm *local;   /* intercommunicator: held; else NULL */
+    bool low;                /* intercommunicator: this is the low side */
+    uint64_t context;        /* unique to the communicator among all that share a member */
+    struct pl_rank *owner;   /* whose view of the communicator this is */
+    uint32_t sequence;       /* of the next collective: its tag, and part of its signature */
     int references;
     uintptr_t handle; /* the MPI handle's value */
     char name[128];   /* given, or a description for error texts */
@@ -28,6 +44,7 @@ struct pl_comm {
     void *collectives; /* what src/collectives keeps for it (schedule cache, ...) */
     void (*collectives_free)(struct pl_comm *comm); /* set together with it */
     void *errhandler, *attributes;                  /* what src/mpi keeps for it */
+    void *topology;                                 /* src/mpi/topology.h: one malloc, freed with this */
     int hosts;                                      /* on how many hosts its ranks are */
     int local_size;                                 /* ranks of it on this rank's host */
     char algorithm[128]; /* forced algorithms for this communicator, as PEAL_ALGORITHM; "" for none */
@@ -39,6 +56,9 @@ void pl_group_release(struct pl_group *group); /* accepts NULL */
 
 /* A communicator of `rank` over `group` (held), or NULL: no memory. */
 struct pl_comm *pl_comm_create(struct pl_rank *rank, struct pl_group *group, uint64_t context);
+/* The intercommunicator of `rank` between the group of `local` and `remote` (both held). */
+struct pl_comm *pl_comm_create_inter(struct pl_rank *rank, struct pl_comm *local, struct pl_group *remote,
+                                     bool low, uint64_t context);
 void pl_comm_hold(struct pl_comm *comm);
 void pl_comm_release(struct pl_comm *comm);
 

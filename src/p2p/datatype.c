@@ -11,7 +11,7 @@
  * Rejected: filling the table at start. It would be mutable state, and every rank
  * of an in-process world shares it.
  */
-#include "datatype.h"
+#include "pack.h"
 
 #include <complex.h>
 #include <wchar.h>
@@ -19,6 +19,8 @@
 #define TYPE(value, mpi_name, c_type, kind, group_)                                                          \
     [(value)&0xff] = {.size = sizeof(c_type),                                                                \
                       .extent = sizeof(c_type),                                                              \
+                      .true_extent = sizeof(c_type),                                                         \
+                      .align = _Alignof(c_type),                                                             \
                       .basic = PL_BASIC_##kind,                                                              \
                       .group = PL_TYPES_##group_,                                                            \
                       .contiguous = true,                                                                    \
@@ -27,12 +29,24 @@
                       .handle = (value),                                                                     \
                       .name = mpi_name}
 
-#define PAIR(value, mpi_name, value_type, index_type, kind)                                                  \
+#define PAIR(value, mpi_name, value_type, index_type, kind, lies)                                            \
     [(value)&0xff] = {.size = sizeof(value_type) + sizeof(index_type),                                       \
                       .extent = sizeof(struct {                                                              \
                           value_type v;                                                                      \
                           index_type i;                                                                      \
                       }),                                                                                    \
+                      .true_extent = offsetof(                                                               \
+                                         struct {                                                            \
+                                             value_type v;                                                   \
+                                             index_type i;                                                   \
+                                         },                                                                  \
+                                         i) +                                                                \
+                                     sizeof(index_type),                                                     \
+                      .align = _Alignof(struct {                                                             \
+                          value_type v;                                                                      \
+                          index_type i;                                                                      \
+                      }),                                                                                    \
+                      .program = lies,                                                                       \
                       .basic = PL_BASIC_##kind,                                                              \
                       .group = PL_TYPES_PAIR,                                                                \
                       .contiguous = sizeof(value_type) + sizeof(index_type) == sizeof(struct {               \
@@ -46,15 +60,21 @@
 
 /* Fortran's 16-byte kinds, for which ISO C has no type: their storage. */
 typedef struct {
-    char bytes[16];
+    _Alignas(16) char bytes[16];
 } sixteen;
 typedef struct {
-    char bytes[32];
+    _Alignas(16) char bytes[32];
 } thirty_two;
 
 _Static_assert(sizeof(short) == 2 && sizeof(int) == 4 && sizeof(long) == 8 && sizeof(long long) == 8 &&
                    sizeof(float) == 4 && sizeof(double) == 8 && sizeof(bool) == 1 && sizeof(void *) == 8,
                "the ABI's values here are those of LP64");
+
+/* How the data of the pairs with a gap lies. */
+static const struct pl_program twelve = {12, 1, 1, 0, {{.count = 1, .length = 12}}};
+static const struct pl_program twenty = {20, 1, 1, 0, {{.count = 1, .length = 20}}};
+static const struct pl_program short_and_int = {
+    6, 2, 1, 0, {{.count = 1, .length = 2}, {.offset = 4, .count = 1, .length = 4, .before = 2}}};
 
 /* clang-format off */
 static const struct pl_datatype types[256] = {
@@ -127,15 +147,15 @@ static const struct pl_datatype types[256] = {
     TYPE(0x2e3, "MPI_COMPLEX16", double complex, COMPLEX_DOUBLE, COMPLEX),
     TYPE(0x2eb, "MPI_COMPLEX32", thirty_two, COMPLEX_FLOAT128, COMPLEX),
 
-    PAIR(0x228, "MPI_FLOAT_INT", float, int, FLOAT_INT),
-    PAIR(0x229, "MPI_DOUBLE_INT", double, int, DOUBLE_INT),
-    PAIR(0x22a, "MPI_LONG_INT", long, int, LONG_INT),
-    PAIR(0x22b, "MPI_2INT", int, int, INT_INT),
-    PAIR(0x22c, "MPI_SHORT_INT", short, int, SHORT_INT),
-    PAIR(0x22d, "MPI_LONG_DOUBLE_INT", long double, int, LONG_DOUBLE_INT),
-    PAIR(0x230, "MPI_2REAL", float, float, FLOAT_FLOAT),
-    PAIR(0x231, "MPI_2DOUBLE_PRECISION", double, double, DOUBLE_DOUBLE),
-    PAIR(0x232, "MPI_2INTEGER", int32_t, int32_t, INT_INT),
+    PAIR(0x228, "MPI_FLOAT_INT", float, int, FLOAT_INT, NULL),
+    PAIR(0x229, "MPI_DOUBLE_INT", double, int, DOUBLE_INT, &twelve),
+    PAIR(0x22a, "MPI_LONG_INT", long, int, LONG_INT, &twelve),
+    PAIR(0x22b, "MPI_2INT", int, int, INT_INT, NULL),
+    PAIR(0x22c, "MPI_SHORT_INT", short, int, SHORT_INT, &short_and_int),
+    PAIR(0x22d, "MPI_LONG_DOUBLE_INT", long double, int, LONG_DOUBLE_INT, &twenty),
+    PAIR(0x230, "MPI_2REAL", float, float, FLOAT_FLOAT, NULL),
+    PAIR(0x231, "MPI_2DOUBLE_PRECISION", double, double, DOUBLE_DOUBLE, NULL),
+    PAIR(0x232, "MPI_2INTEGER", int32_t, int32_t, INT_INT, NULL),
 };
 
 static const char *const basic_names[PL_BASIC_COUNT] = {

@@ -65,24 +65,63 @@ enum pl_group_of_types {
     PL_TYPES_PAIR            /* of MINLOC and MAXLOC */
 };
 
+struct pl_program;   /* pack.h: how the data of an element lies */
+struct pl_signature; /* signature.h: of which basic elements it consists */
+
 struct pl_datatype {
     size_t size;         /* bytes of data in one element, gaps not counted */
     ptrdiff_t lb;        /* lower bound, bytes */
     ptrdiff_t extent;    /* from one element to the next, bytes */
     enum pl_basic basic; /* of every number in it, if they are all the same */
     enum pl_group_of_types group;
-    bool contiguous; /* size == extent, lb == 0: `count` elements are count * size plain bytes */
+    bool contiguous; /* size == extent, lb == 0, in order: `count` elements are count * size plain bytes */
     bool predefined; /* one of the constant table: contiguous, but for pairs with a gap */
     bool committed;
-    uintptr_t handle; /* the MPI handle's value, for user operators */
-    const char *name; /* "MPI_INT" */
-    int references;   /* of a derived type; predefined ones are constants, never counted */
+    bool bounded;        /* lb and extent were set by a resize, here or in a part: alignment does not count */
+    unsigned char align; /* of the element in a C struct, bytes */
+    ptrdiff_t true_lb;   /* where the data itself begins, and how far it reaches */
+    ptrdiff_t true_extent;
+    const struct pl_program *program;     /* NULL: contiguous */
+    const struct pl_signature *signature; /* NULL: predefined, or empty */
+    uintptr_t handle;                     /* the MPI handle's value, for user operators */
+    const char *name;                     /* "MPI_INT" */
+    int references; /* of a derived type; predefined ones are constants, never counted */
+
+    /* A derived type's, kept for src/mpi: */
+    int handles;      /* how often the program holds the handle */
+    bool permanent;   /* the program may not free it */
+    void *recipe;     /* how it was made */
+    void *attributes; /* what MPI_Type_set_attr gave it */
+    void (*released)(
+        struct pl_datatype *type); /* the last reference is gone: frees recipe, attributes, name */
 };
 
-enum { PL_HANDLE_BYTE = 0x247, PL_HANDLE_BAND = 0x028 }; /* MPI_BYTE and MPI_BAND, for the library's own calls */
+/* MPI_BYTE and MPI_BAND, for the library's own calls. */
+enum { PL_HANDLE_BYTE = 0x247, PL_HANDLE_BAND = 0x028 };
 
 /* The predefined type with this handle value (mpi-abi's 0x200..0x2ff), or NULL: no such type here. */
 const struct pl_datatype *pl_datatype_predefined(uintptr_t handle);
+
+/* A part of a derived type: `count` elements of `type`, the first `offset` bytes from the address of the
+ * whole, each `stride` bytes after the one before. */
+struct pl_part {
+    ptrdiff_t offset, stride;
+    size_t count;
+    const struct pl_datatype *type;
+};
+
+/* A new type, not committed, with one reference, whose data is that of the parts in order. Its bounds are
+ * MPI's (5.0, section 5.1.7): from the lowest to the highest byte, the extent rounded up to the alignment;
+ * where a part was resized, the bounds of such parts alone. 0, PL_ENOMEM, or PL_EARG where sizes pass 2^63.
+ */
+int pl_datatype_create(const struct pl_part *parts, size_t nparts, struct pl_datatype **made);
+/* The same data with other bounds. */
+int pl_datatype_resize(const struct pl_datatype *type, ptrdiff_t lb, ptrdiff_t extent,
+                       struct pl_datatype **made);
+
+/* Counted references of derived types; nothing happens to predefined ones. release accepts NULL. */
+void pl_datatype_hold(const struct pl_datatype *type);
+void pl_datatype_release(const struct pl_datatype *type);
 
 /* The name of a basic kind for error texts: "int32", "float". */
 const char *pl_basic_name(enum pl_basic basic);

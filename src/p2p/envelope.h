@@ -14,7 +14,7 @@ enum pl_kind {
     PL_KIND_RTS,        /* a message of `length` bytes waits at the sender; payload: struct pl_rts */
     PL_KIND_ACK,        /* to the sender: cookie's message is matched */
     PL_KIND_CTS,        /* to the sender: send cookie's message as DATA(answer), `length` bytes of it */
-    PL_KIND_DATA,       /* to the receiver: the payload of receive `cookie` */
+    PL_KIND_DATA,       /* to the receiver: the payload of receive `cookie`, or its next segment */
     PL_KIND_WAKE,       /* nothing: whoever sleeps shall look around */
     PL_KIND_FIN,        /* to the sender: cookie's message has been fetched */
 };
@@ -22,7 +22,10 @@ enum pl_kind {
 struct pl_envelope {
     uint64_t kind : 8, context : 56;
     int32_t source; /* rank of the sender in the communicator */
-    int32_t tag;
+    union {
+        int32_t tag;
+        int32_t segment; /* CTS: send no DATA longer than this; 0: all in one */
+    };
     uint64_t length; /* of the message, bytes */
     uint32_t cookie;
     union {
@@ -35,7 +38,7 @@ static_assert(sizeof(struct pl_envelope) == PL_HEADER_SIZE, "an envelope is a fr
 
 /* Where a waiting message lies, for transports that reach into a peer's memory. */
 struct pl_rts {
-    uint64_t address;
+    uint64_t address; /* 0: it does not lie in one piece */
     struct pl_memory_key key;
 };
 

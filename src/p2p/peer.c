@@ -28,6 +28,24 @@ struct pl_peer *pl_peer_get(struct pl_rank *rank, int number)
     return peer;
 }
 
+struct pl_identity pl_peer_identity(struct pl_rank *rank, int number)
+{
+    if (number < rank->size)
+        return (struct pl_identity){.world = rank->world_id, .rank = number};
+    return rank->peers[number]->identity;
+}
+
+int pl_peer_find(struct pl_rank *rank, const struct pl_identity *identity)
+{
+    if (identity->world == rank->world_id)
+        return identity->rank < rank->size ? identity->rank : -1;
+    for (int i = rank->size; i < rank->npeers; i++)
+        if (rank->peers[i]->identity.world == identity->world &&
+            rank->peers[i]->identity.rank == identity->rank)
+            return i;
+    return -1;
+}
+
 static int connect_by(struct pl_rank *rank, struct pl_port *port, struct pl_peer *peer)
 {
     unsigned char card[PL_CARD_MAX];
@@ -84,7 +102,7 @@ int pl_peer_fail(struct pl_rank *rank, int number)
 
 static bool in_comm(const struct pl_request *request, int peer)
 {
-    const struct pl_group *group = request->comm->group;
+    const struct pl_group *group = request->comm->target;
     if (request->source >= 0)
         return group->peers[request->source] == peer;
     for (int i = 0; i < group->size; i++)

@@ -107,6 +107,8 @@ void pl_request_complete(struct pl_request *request, int error)
         request->error = error;
         request->text = strdup(pl_fail_text());
     }
+    if (__builtin_expect(request->type != NULL, 0))
+        pl_typed_end(request);
     request->complete = true;
     if (request->completed)
         request->completed(request);
@@ -173,7 +175,17 @@ void pl_request_abandon(struct pl_request *request, int error)
     if (request->cookie)
         pl_cookie_drop(&request->rank->cookies, request->cookie);
     request->cookie = 0;
+    if (request->type)
+        request->staging = NULL; /* the transport may still hold it */
     pl_request_complete(request, error);
+}
+
+void pl_request_orphan(struct pl_request *request, void *memory)
+{
+    request->completed = NULL;
+    request->owner = memory;
+    pl_request_cancel(request);
+    pl_list_append(&request->rank->orphans, &request->link);
 }
 
 void pl_request_finish(struct pl_request *request)

@@ -3,6 +3,16 @@
 #define PL_PROTOCOL_H
 
 #include "match.h"
+#include "pack.h"
+
+#include <string.h>
+
+
+/* The context in the envelopes of one channel of a communicator. */
+static inline uint64_t pl_context_of(const struct pl_comm *comm, enum pl_channel channel)
+{
+    return comm->context << PL_CHANNEL_BITS | channel;
+}
 
 /* Completes the request once; with an error, the text is pl_fail_text(). */
 void pl_request_complete(struct pl_request *request, int error);
@@ -18,12 +28,41 @@ void pl_send_answered(struct pl_rank *rank, int peer, const struct pl_envelope *
 /* A message from this rank to itself. */
 void pl_send_local(struct pl_request *request);
 
+/* One of the things that a send waits for has happened. */
+void pl_send_part_done(struct pl_request *request, int status);
+
 /* Receiver's half: a match was found. Fills in what the envelope says; answers a synchronous send. */
 void pl_recv_accept(struct pl_request *request, const struct pl_envelope *envelope, int peer);
 /* Fetches the payload of an accepted message that waits at the sender. */
 void pl_recv_fetch(struct pl_request *request, const struct pl_envelope *envelope, const struct pl_rts *rts);
 /* Hands a kept (and removed) message to an accepted receive. */
 void pl_recv_message(struct pl_request *request, struct pl_message *message);
+
+/* What a message lying at `payload` brings to a receive, from byte `position` of it on. */
+static inline void pl_recv_put(struct pl_request *request, size_t position, const void *payload,
+                               size_t length)
+{
+    if (__builtin_expect(request->type != NULL, 0))
+        pl_unpack(request->type, position, request->buffer, payload, length);
+    else if (length)
+        memcpy((char *)request->buffer + position, payload, length);
+}
+
+/* typed.c: requests whose data has gaps, and messages in segments. */
+enum { PL_SEGMENT = 128 * 1024 }; /* bytes packed at a time */
+void pl_typed_begin(struct pl_request *request, const struct pl_datatype *type);
+void pl_typed_end(struct pl_request *request); /* frees what the request holds */
+/* All of a send, packed, in staging; NULL: no memory (text set). */
+const void *pl_typed_pack_all(struct pl_request *request);
+/* Gives a receive `bytes` of staging; NULL: no memory (text set). */
+void *pl_typed_stage(struct pl_request *request, size_t bytes);
+/* From a send of this rank to a receive of it. */
+void pl_request_copy(struct pl_request *receive, struct pl_request *send, size_t bytes);
+/* Sends `length` bytes as DATA frames, as the receiver asked. */
+void pl_typed_send(struct pl_request *request, const struct pl_envelope *cts, size_t length);
+/* Reads `length` bytes from the sender's memory in segments; `done` follows, with 0 or an error. */
+void pl_typed_get(struct pl_request *request, const struct pl_rts *rts, size_t length,
+                  void (*done)(struct pl_request *request, int status));
 
 /* The upcalls that p2p hands to every port. */
 extern const struct pl_upcalls pl_p2p_upcalls;

@@ -89,6 +89,7 @@ static int cpus_available(void)
 int pl_rank_open(struct pl_rank *rank)
 {
     pl_match_init(rank);
+    pl_list_init(&rank->orphans);
     pthread_mutex_init(&rank->lock, NULL);
     rank->npeers = rank->size;
     rank->peers = calloc((size_t)rank->size, sizeof *rank->peers);
@@ -101,11 +102,23 @@ int pl_rank_open(struct pl_rank *rank)
     return rank->size > 1 ? open_allowed(rank) : 0;
 }
 
+static void free_orphans(struct pl_rank *rank)
+{
+    pl_list_each(node, &rank->orphans)
+    {
+        struct pl_request *request = pl_container(node, struct pl_request, link);
+        pl_list_remove(node);
+        pl_request_finish(request);
+        free(request->owner);
+    }
+}
+
 void pl_rank_close(struct pl_rank *rank)
 {
     for (int i = 0; i < rank->nports; i++)
         rank->ports[i]->transport->close(rank->ports[i]);
     rank->nports = 0;
+    free_orphans(rank);
     pl_match_finish(rank);
     pl_cookies_finish(&rank->cookies);
     for (int i = 0; i < rank->npeers && rank->peers; i++)

@@ -14,12 +14,20 @@
 
 enum { PL_PORTS_MAX = 8, PL_MATCH_BUCKETS = 256 };
 
+/* Who a process is, whichever world looks at it; travels between worlds. */
+struct pl_identity {
+    uint64_t world; /* its world's world_id */
+    int32_t rank;   /* in its world */
+    int32_t unused;
+};
+
 struct pl_peer {
     int number;
     int host;  /* hosts are numbered 0.. */
     bool lost; /* it died or is out of reach; `cause` says how */
     char *cause;
     struct pl_endpoint *endpoint; /* NULL until first used */
+    struct pl_identity identity;
 };
 
 struct pl_bucket {
@@ -48,6 +56,8 @@ struct pl_rank {
     struct pl_cookies cookies;                  /* requests that frames name */
     int lost;                                   /* peers known to be lost */
     uint32_t contexts;                          /* contexts led so far */
+    uint64_t world_id;                          /* the same on all ranks of a world, and on no others' */
+    struct pl_list orphans;                     /* requests given to p2p for good */
 
     struct pl_comm *world, *self;
 
@@ -79,6 +89,9 @@ void pl_rank_close(struct pl_rank *rank);
 
 /* The peer, made on first use; NULL: no memory. */
 struct pl_peer *pl_peer_get(struct pl_rank *rank, int number);
+/* Who the peer is, and the number of the peer that somebody is, or -1: of a world not connected to. */
+struct pl_identity pl_peer_identity(struct pl_rank *rank, int number);
+int pl_peer_find(struct pl_rank *rank, const struct pl_identity *identity);
 /* Makes a peer that sleeps in pl_idle look around: for those who write where it waits. */
 void pl_peer_wake(struct pl_rank *rank, int number);
 /* The way to the peer, made on first use; NULL: it cannot be (pl_fail_text says why). */

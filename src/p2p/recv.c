@@ -65,22 +65,38 @@ static void fetched(struct pl_request *request)
     pl_recv_complete(request);
 }
 
-static void get_done(struct pl_operation *operation, int status)
+static void ask(struct pl_request *request, uint32_t cookie, size_t fits);
+
+static void got(struct pl_request *request, int status)
 {
-    struct pl_request *request = pl_container(operation, struct pl_request, operation);
-    if (status < 0)
+    if (status == PL_EUNSUPPORTED && request->type && !request->moved)
+        ask(request, request->remote_cookie, smaller(request->length, request->capacity));
+    else if (status < 0)
         pl_request_complete(request,
                             status == PL_EPEER ? pl_peer_fail(request->rank, request->peer) : status);
     else
         fetched(request);
 }
 
-static void ask(struct pl_request *request, const struct pl_envelope *envelope, size_t fits)
+static void get_done(struct pl_operation *operation, int status)
+{
+    got(pl_container(operation, struct pl_request, operation), status);
+}
+
+/* Asks the sender, whose send has that cookie, for the first `fits` bytes. */
+static void ask(struct pl_request *request, uint32_t cookie, size_t fits)
 {
     struct pl_rank *rank = request->rank;
     request->cookie = pl_cookie_new(&rank->cookies, request);
     struct pl_envelope cts = {
-        .kind = PL_KIND_CTS, .cookie = envelope->cookie, .answer = request->cookie, .length = fits};
+        .kind = PL_KIND_CTS, .cookie = cookie, .answer = request->cookie, .length = fits};
+    request->moved = 0;
+    if (request->type) {
+        request->segment = smaller(PL_SEGMENT, fits);
+        cts.segment = (int32_t)request->segment;
+        free(request->staging);
+        request->staging = NULL;
+    }
     int result = request->cookie ? pl_frame_send(rank, request->peer, &cts, NULL)
                                  : pl_fail(PL_ENOMEM, "no memory for a receive under way");
     if (result < 0) {
@@ -102,7 +118,11 @@ void pl_recv_fetch(struct pl_request *request, const struct pl_envelope *envelop
         pl_request_complete(request, PL_EPEER);
         return;
     }
-    if (endpoint->transport->reaches(endpoint)) {
+    if (rts->address && endpoint->transport->reaches(endpoint)) {
+        if (request->type) {
+            pl_typed_get(request, rts, fits, got);
+            return;
+        }
         request->operation.done = get_done;
         int result = endpoint->transport->get(endpoint, request->buffer, rts->address, &rts->key, fits,
                                               &request->operation);
@@ -113,7 +133,7 @@ void pl_recv_fetch(struct pl_request *request, const struct pl_envelope *envelop
             return;
         }
     }
-    ask(request, envelope, fits);
+    ask(request, envelope->cookie, fits);
 }
 
 void pl_recv_message(struct pl_request *request, struct pl_message *message)
@@ -139,8 +159,10 @@ void pl_recv_message(struct pl_request *request, struct pl_message *message)
     }
     size_t fits = smaller(request->length, request->capacity);
     struct pl_request *sender = message->local;
-    if (fits)
-        memcpy(request->buffer, sender ? sender->buffer : message->data, fits);
+    if (sender)
+        pl_request_copy(request, sender, fits);
+    else
+        pl_recv_put(request, 0, message->data, fits);
     free(message);
     pl_recv_complete(request);
     if (sender)
@@ -167,7 +189,7 @@ static bool hopeless(struct pl_request *request)
     struct pl_rank *rank = request->rank;
     if (!rank->lost)
         return false;
-    const struct pl_group *group = request->comm->group;
+    const struct pl_group *group = request->comm->target;
     int first = request->source == PL_ANY_SOURCE ? 0 : request->source;
     int last = request->source == PL_ANY_SOURCE ? group->size - 1 : request->source;
     for (int i = first; i <= last; i++) {
@@ -180,11 +202,11 @@ static bool hopeless(struct pl_request *request)
     return false;
 }
 
-void pl_recv_start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel, void *buffer,
-                   size_t capacity, int source, int tag, uint32_t signature)
+static void start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel, void *buffer,
+                  size_t capacity, int source, int tag, uint32_t signature)
 {
     init(request, comm, buffer, capacity);
-    request->context = comm->context * 2 + channel;
+    request->context = pl_context_of(comm, channel);
     request->signature = signature;
     request->source = source;
     request->tag = tag;
@@ -202,10 +224,25 @@ void pl_recv_start(struct pl_request *request, struct pl_comm *comm, enum pl_cha
     }
 }
 
+void pl_recv_start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel, void *buffer,
+                   size_t capacity, int source, int tag, uint32_t signature)
+{
+    request->type = NULL;
+    start(request, comm, channel, buffer, capacity, source, tag, signature);
+}
+
+void pl_recv_start_typed(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel,
+                         void *buffer, size_t capacity, int source, int tag, uint32_t signature,
+                         const struct pl_datatype *type)
+{
+    pl_typed_begin(request, type);
+    start(request, comm, channel, buffer, capacity, source, tag, signature);
+}
+
 struct pl_message *pl_message_find(struct pl_comm *comm, enum pl_channel channel, int source, int tag,
                                    bool take)
 {
-    struct pl_message *message = pl_match_find(comm->owner, comm->context * 2 + channel, source, tag);
+    struct pl_message *message = pl_match_find(comm->owner, pl_context_of(comm, channel), source, tag);
     if (message && take)
         pl_match_remove(message);
     return message;
@@ -227,8 +264,11 @@ size_t pl_message_length(const struct pl_message *message)
 }
 
 void pl_message_recv(struct pl_request *request, struct pl_comm *comm, struct pl_message *message,
-                     void *buffer, size_t capacity)
+                     void *buffer, size_t capacity, const struct pl_datatype *type)
 {
+    request->type = NULL;
+    if (type)
+        pl_typed_begin(request, type);
     init(request, comm, buffer, capacity);
     request->context = message->envelope.context;
     request->signature = 0;

@@ -15,13 +15,17 @@
 #include <stdint.h>
 
 struct pl_comm;
+struct pl_datatype;
 struct pl_rank;
 
 #define PL_ANY_SOURCE (-1)
 #define PL_ANY_TAG    (-2)
 #define PL_PROC_NULL  (-3)
 
-enum pl_channel { PL_CHANNEL_USER, PL_CHANNEL_COLLECTIVE }; /* the two contexts of a communicator */
+/* The contexts of a communicator: the program's messages, those of collectives, and those by which ranks
+ * agree on a new communicator, and partitioned ones. */
+enum pl_channel { PL_CHANNEL_USER, PL_CHANNEL_COLLECTIVE, PL_CHANNEL_AGREE, PL_CHANNEL_PARTITIONED };
+enum { PL_CHANNEL_BITS = 2 };
 enum pl_mode { PL_MODE_STANDARD, PL_MODE_SYNCHRONOUS };
 
 struct pl_request {
@@ -43,7 +47,7 @@ struct pl_request {
     /* p2p's own from here on */
     struct pl_comm *comm;
     void *buffer;
-    size_t capacity;    /* receive: bytes of buffer */
+    size_t capacity;    /* receive: bytes of data in buffer; send: bytes the receiver asked for */
     uint64_t context;   /* matching key: communicator and channel */
     uint64_t sequence;  /* order of posting */
     uint32_t signature; /* collective contract; 0: none */
@@ -53,6 +57,10 @@ struct pl_request {
     uint32_t remote_cookie;
     struct pl_memory_key key;
     bool registered;
+    const struct pl_datatype *type; /* held: how the data lies in buffer; NULL: plain bytes */
+    unsigned char *staging;         /* typed: packed bytes on their way, or NULL */
+    size_t moved;                   /* bytes that went in segments so far */
+    size_t segment;                 /* bytes of one, at most */
     struct pl_operation operation;
 };
 
@@ -63,9 +71,19 @@ void pl_send_start(struct pl_request *request, struct pl_comm *comm, enum pl_cha
                    enum pl_mode mode, const void *buffer, size_t length, int destination, int tag,
                    uint32_t signature);
 
+/* The same with the data of a datatype at `buffer`: `length` bytes of it are packed, in segments where the
+ * message is long. The type is held until the request is complete. */
+void pl_send_start_typed(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel,
+                         enum pl_mode mode, const void *buffer, size_t length, int destination, int tag,
+                         uint32_t signature, const struct pl_datatype *type);
+
 /* Starts a receive of at most `capacity` bytes. */
 void pl_recv_start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel, void *buffer,
                    size_t capacity, int source, int tag, uint32_t signature);
+
+void pl_recv_start_typed(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel,
+                         void *buffer, size_t capacity, int source, int tag, uint32_t signature,
+                         const struct pl_datatype *type);
 
 /* Runs progress until the request is complete; spins, yields, then sleeps.
  * Returns its error, whose text is then pl_fail_text(). Does not finish it. */
@@ -86,7 +104,7 @@ int pl_message_tag(const struct pl_message *message);
 size_t pl_message_length(const struct pl_message *message);
 /* Receives a taken message. The message is p2p's again. */
 void pl_message_recv(struct pl_request *request, struct pl_comm *comm, struct pl_message *message,
-                     void *buffer, size_t capacity);
+                     void *buffer, size_t capacity, const struct pl_datatype *type); /* NULL: plain bytes */
 
 /* Cancels a receive that is not matched yet: it completes as cancelled. Returns whether it did. */
 bool pl_request_cancel(struct pl_request *request);
@@ -94,6 +112,10 @@ bool pl_request_cancel(struct pl_request *request);
 /* Gives up a request that can never complete (deadlock): it completes with `error`, whose text is
  * pl_fail_text(). */
 void pl_request_abandon(struct pl_request *request, int error);
+
+/* Takes over a request that nobody will wait for any more: one not matched is cancelled, and `memory` (malloc'd,
+ * the request is in it) is freed when the ports are closed, since until then a transport may use it. */
+void pl_request_orphan(struct pl_request *request, void *memory);
 
 /* Frees what a complete request holds (its error text). The memory itself is the caller's. */
 void pl_request_finish(struct pl_request *request);
@@ -110,7 +132,8 @@ int pl_poll(struct pl_rank *rank);
  * rank's lock away meanwhile. */
 int pl_idle(struct pl_rank *rank, unsigned idle);
 
-/* Whether that call would sleep. Who waits for something that no frame brings says so first, and is woken by pl_peer_wake. */
+/* Whether that call would sleep. Who waits for something that no frame brings says so first, and is woken by
+ * pl_peer_wake. */
 bool pl_idle_sleeps(const struct pl_rank *rank, unsigned idle);
 
 #endif

@@ -10,7 +10,9 @@
  * costs two or three but copies once, straight into the user's buffer. The
  * transport says where one overtakes the other (eager_limit). A message to the
  * rank itself never leaves p2p: it goes by copy, or waits for its receive.
+ * Data with gaps is packed: see typed.c.
  */
+#include "pack.h"
 #include "protocol.h"
 
 #include "errors.h"
@@ -54,8 +56,7 @@ int pl_frame_send(struct pl_rank *rank, int peer, const struct pl_envelope *enve
     return result < 0 ? result : 0;
 }
 
-/* One of the things that a send waits for has happened. */
-static void part_done(struct pl_request *request, int status)
+void pl_send_part_done(struct pl_request *request, int status)
 {
     if (status < 0 && !request->error) {
         request->error = status;
@@ -76,40 +77,47 @@ static void part_done(struct pl_request *request, int status)
 
 static void send_done(struct pl_operation *operation, int status)
 {
-    part_done(pl_container(operation, struct pl_request, operation), status);
+    pl_send_part_done(pl_container(operation, struct pl_request, operation), status);
 }
 
 /* Hands request->operation to the transport, as one part of the send. */
 static void post(struct pl_request *request, struct pl_endpoint *endpoint, const struct pl_envelope *envelope,
-                 size_t length)
+                 const void *payload, size_t length)
 {
     struct pl_operation *operation = &request->operation;
     memcpy(&operation->header, envelope, PL_HEADER_SIZE);
-    operation->payload = request->buffer;
+    operation->payload = payload;
     operation->length = length;
     operation->done = send_done;
     int result = endpoint->transport->send(endpoint, operation);
     if (result != PL_PENDING)
-        part_done(request, result);
+        pl_send_part_done(request, result);
 }
 
 static void send_eager(struct pl_request *request, struct pl_endpoint *endpoint, struct pl_envelope *envelope,
                        enum pl_mode mode)
 {
+    const void *payload = request->buffer;
+    if (__builtin_expect(request->type != NULL, 0) && !(payload = pl_typed_pack_all(request))) {
+        pl_request_complete(request, PL_ENOMEM);
+        return;
+    }
     request->parts = 1;
     if (mode == PL_MODE_SYNCHRONOUS) {
         envelope->kind = PL_KIND_EAGER_SYNC;
         envelope->cookie = request->cookie = pl_cookie_new(&request->rank->cookies, request);
         request->parts = 2;
     }
-    post(request, endpoint, envelope, request->length);
+    post(request, endpoint, envelope, payload, request->length);
 }
 
 static void send_rendezvous(struct pl_request *request, struct pl_endpoint *endpoint,
                             struct pl_envelope *envelope)
 {
     struct pl_rts rts = {.address = (uintptr_t)request->buffer};
-    if (endpoint->transport->reg(endpoint->port, request->buffer, request->length, &rts.key) == 0) {
+    if (request->type)
+        rts.address = 0; /* it cannot be fetched: the receiver asks */
+    else if (endpoint->transport->reg(endpoint->port, request->buffer, request->length, &rts.key) == 0) {
         request->key = rts.key;
         request->registered = true;
     }
@@ -118,12 +126,12 @@ static void send_rendezvous(struct pl_request *request, struct pl_endpoint *endp
     envelope->cookie = request->cookie = pl_cookie_new(&request->rank->cookies, request);
     int result = pl_frame_send(request->rank, request->peer, envelope, &rts);
     if (result < 0)
-        part_done(request, result);
+        pl_send_part_done(request, result);
 }
 
-void pl_send_start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel,
-                   enum pl_mode mode, const void *buffer, size_t length, int destination, int tag,
-                   uint32_t signature)
+static void start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel,
+                  enum pl_mode mode, const void *buffer, size_t length, int destination, int tag,
+                  uint32_t signature)
 {
     request->rank = comm->owner;
     request->comm = comm;
@@ -133,7 +141,7 @@ void pl_send_start(struct pl_request *request, struct pl_comm *comm, enum pl_cha
     request->text = NULL;
     request->buffer = (void *)(uintptr_t)buffer;
     request->length = length;
-    request->context = comm->context * 2 + channel;
+    request->context = pl_context_of(comm, channel);
     request->signature = signature;
     request->source = PL_PROC_NULL;
     request->tag = tag;
@@ -142,7 +150,7 @@ void pl_send_start(struct pl_request *request, struct pl_comm *comm, enum pl_cha
         pl_request_complete(request, 0);
         return;
     }
-    request->peer = comm->group->peers[destination];
+    request->peer = comm->target->peers[destination];
     if (request->peer == request->rank->rank) {
         request->parts = 1 + (mode == PL_MODE_SYNCHRONOUS || length > LOCAL_EAGER);
         pl_send_local(request);
@@ -165,6 +173,22 @@ void pl_send_start(struct pl_request *request, struct pl_comm *comm, enum pl_cha
         send_rendezvous(request, endpoint, &envelope);
 }
 
+void pl_send_start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel,
+                   enum pl_mode mode, const void *buffer, size_t length, int destination, int tag,
+                   uint32_t signature)
+{
+    request->type = NULL;
+    start(request, comm, channel, mode, buffer, length, destination, tag, signature);
+}
+
+void pl_send_start_typed(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel,
+                         enum pl_mode mode, const void *buffer, size_t length, int destination, int tag,
+                         uint32_t signature, const struct pl_datatype *type)
+{
+    pl_typed_begin(request, type);
+    start(request, comm, channel, mode, buffer, length, destination, tag, signature);
+}
+
 void pl_send_local(struct pl_request *request)
 {
     struct pl_rank *rank = request->rank;
@@ -178,8 +202,7 @@ void pl_send_local(struct pl_request *request)
     if (receive) {
         pl_recv_accept(receive, &envelope, request->peer);
         size_t fits = request->length < receive->capacity ? request->length : receive->capacity;
-        if (fits)
-            memmove(receive->buffer, request->buffer, fits);
+        pl_request_copy(receive, request, fits);
         pl_recv_complete(receive);
         pl_request_complete(request, 0);
         return;
@@ -196,7 +219,9 @@ void pl_send_local(struct pl_request *request)
     message->peer = request->peer;
     message->here = true;
     message->local = waits ? request : NULL;
-    if (!waits && request->length)
+    if (!waits && request->type)
+        pl_pack(request->type, 0, request->buffer, message->data, request->length);
+    else if (!waits && request->length)
         memcpy(message->data, request->buffer, request->length);
     pl_match_keep(message);
     if (!waits)
@@ -207,12 +232,16 @@ static void send_data(struct pl_request *request, const struct pl_envelope *cts)
 {
     struct pl_endpoint *endpoint = pl_peer_endpoint(request->rank, request->peer);
     if (!endpoint) {
-        part_done(request, PL_EPEER);
+        pl_send_part_done(request, PL_EPEER);
         return;
     }
     size_t length = cts->length < request->length ? cts->length : request->length;
+    if (request->type || cts->segment > 0) {
+        pl_typed_send(request, cts, length);
+        return;
+    }
     struct pl_envelope data = {.kind = PL_KIND_DATA, .length = length, .cookie = cts->answer};
-    post(request, endpoint, &data, length);
+    post(request, endpoint, &data, request->buffer, length);
 }
 
 void pl_send_answered(struct pl_rank *rank, int peer, const struct pl_envelope *envelope)
@@ -223,5 +252,5 @@ void pl_send_answered(struct pl_rank *rank, int peer, const struct pl_envelope *
     if (envelope->kind == PL_KIND_CTS)
         send_data(request, envelope);
     else
-        part_done(request, 0);
+        pl_send_part_done(request, 0);
 }

@@ -17,7 +17,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { LAUNCHER_SEES_NS = 300 * 1000 * 1000 };
 
 extern char **environ;
 
@@ -118,11 +121,22 @@ static bool needs_key(const struct pl_rank *rank)
     return rank->size > 1 && (rank->hosts > 1 || strncmp(rank->config.transports, "shm", 3) != 0);
 }
 
+/* A lost peer is the reason more often than not. The launcher learns of its death by itself, knows its signal
+ * or code, and ends the job with that: it gets the time to, before this rank's code would be taken for the
+ * cause. */
+static void let_launcher_see(void)
+{
+    struct timespec time = {0, LAUNCHER_SEES_NS};
+    nanosleep(&time, NULL);
+}
+
 static void abort_process(struct pl_rank *rank, int code, const char *text)
 {
     const struct process *process = rank->world_state;
     pl_error("%s", text);
     fflush(NULL);
+    if (process->launcher && rank->lost)
+        let_launcher_see();
     if (process->launcher)
         pl_pmi1_abort(process->launcher, code);
     _exit(code & 255 ? code & 255 : 1);
@@ -149,6 +163,18 @@ static int meet_launcher(struct pl_rank *rank)
     identify(rank);
     look_around(rank);
     return needs_key(rank) ? share_key(rank) : 0;
+}
+
+void pl_world_job(struct pl_rank *rank, int *appnum, int *universe_size)
+{
+    const struct process *process = rank->fabric ? NULL : rank->world_state;
+    *appnum = *universe_size = -1;
+    if (!process || !process->launcher)
+        return;
+    if (pl_pmi1_appnum(process->launcher, appnum))
+        *appnum = -1;
+    if (pl_pmi1_universe_size(process->launcher, universe_size))
+        *universe_size = -1;
 }
 
 int pl_process_start(struct pl_rank **started)

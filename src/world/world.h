@@ -15,6 +15,9 @@ int pl_process_start(struct pl_rank **rank);
  * stays, so that calls after the end can be answered. The ranks have met before (a barrier). */
 void pl_process_end(struct pl_rank *rank);
 
+/* The number of this program among those of the job, and how many ranks the job could have; -1: not known. */
+void pl_world_job(struct pl_rank *rank, int *appnum, int *universe_size);
+
 /* One function run as the ranks of an in-process world. */
 struct pl_inprocess {
     int size;

@@ -77,7 +77,7 @@ int main(int argc, char **argv)
     else if (!strcmp(what, "abort") && rank == 1)
         code = pl_pmi1_abort(client, atoi(argv[2]));
     else if (!strcmp(what, "leave") && rank == 1)
-        return 0;
+        _exit(0); /* not by return: a leak report would change the code */
     if (strcmp(what, "exchange"))
         pause();
     pl_pmi1_close(client);

@@ -21,7 +21,7 @@ static struct pl_coll_args call(enum pl_collective collective, int size, size_t 
 Test(price, closed_forms)
 {
     static const int sizes[] = {2, 3, 4, 5, 7, 8, 12, 16, 31, 32};
-    for (int c = 0; c < PL_COLLECTIVES; c++)
+    for (int c = 0; c < PL_NEIGHBOR; c++)
         for (const struct pl_algorithm *a = pl_algorithms((enum pl_collective)c); a->name; a++)
             for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
                 for (size_t count = 960; count <= 960 * 960; count *= 960) {
@@ -59,10 +59,10 @@ Test(choose, short_and_long_differ)
 
 Test(choose, never_what_is_wrong)
 {
-    for (int c = PL_REDUCE; c <= PL_REDUCE_SCATTER; c++)
+    for (int c = PL_REDUCE; c < PL_COLLECTIVES; c++)
         for (int n = 1; n <= 40; n++)
             for (size_t count = 1; count < 10000000; count *= 10)
-                for (int mode = 0; mode < 3; mode++) {
+                for (int mode = 0; mode < 3 && pl_collective_sums((enum pl_collective)c); mode++) {
                     struct pl_coll_args args = call((enum pl_collective)c, n, count);
                     args.ordered = mode > 0;
                     const struct pl_algorithm *a =

@@ -67,6 +67,10 @@ static int64_t expected(const struct pl_coll_call *call, int rank, int size, siz
         return input((int)(i / m), (size_t)rank * m + i % m);
     case PL_REDUCE_SCATTER:
         return reduced(call->op, size, (size_t)rank * m + i);
+    case PL_SCAN:
+        return reduced(call->op, rank + 1, i);
+    case PL_EXSCAN:
+        return rank ? reduced(call->op, rank, i) : 0; /* nobody touches rank 0's */
     default:
         return reduced(call->op, size, i);
     }
@@ -157,6 +161,11 @@ static void run(struct fake_world *world, struct pl_coll_call call)
         release(&job, r);
 }
 
+static void run_one(struct fake_world *world, enum pl_collective collective, size_t count)
+{
+    run(world, (struct pl_coll_call){.collective = collective, .count = count, .type = &int64, .op = &sum});
+}
+
 Test(run, every_collective)
 {
     static const int sizes[] = {1, 2, 3, 5, 8, 16};
@@ -164,9 +173,9 @@ Test(run, every_collective)
     for (size_t s = 0; s < 6; s++)
         for (int eager = 0; eager < 2; eager++) {
             struct fake_world *world = fake_world_create(sizes[s], s, eager);
-            for (int c = PL_BCAST; c < PL_COLLECTIVES; c++)
+            for (int c = PL_BCAST; c < PL_NEIGHBOR; c++)
                 for (size_t k = 0; k < 5; k++) {
-                    bool sums = c >= PL_REDUCE && c <= PL_REDUCE_SCATTER;
+                    bool sums = pl_collective_sums((enum pl_collective)c);
                     bool rooted = c == PL_BCAST || c == PL_SCATTER || c == PL_GATHER || c == PL_REDUCE;
                     struct pl_coll_call call = {.collective = (enum pl_collective)c, .count = counts[k]};
                     if (counts[k] == 40000 && sizes[s] > 5)
@@ -210,6 +219,91 @@ Test(run, many_at_once)
             release(&job[j], r);
         }
     free(job);
+    fake_world_destroy(world);
+}
+
+/* Two persistent calls, started again and again, by each rank in another order, with others in between. */
+Test(run, persistent)
+{
+    enum { RANKS = 5, COUNT = 20 };
+    struct fake_world *world = fake_world_create(RANKS, 4, false);
+    int64_t in[RANKS][COUNT], out[2][RANKS][COUNT];
+    struct pl_run *run[2][RANKS];
+    struct waiter waiter[RANKS] = {{0}};
+    for (int r = 0; r < RANKS; r++)
+        for (int k = 0; k < 2; k++) {
+            struct pl_coll_call call = {.collective = PL_SCAN,
+                                        .in = in[r],
+                                        .out = out[k][r],
+                                        .count = COUNT,
+                                        .type = &int64,
+                                        .op = &sum,
+                                        .comm = world->comm[r]};
+            cr_assert_eq(pl_coll_init(&call, note, &waiter[r], &run[k][r]), 0, "%s", pl_fail_text());
+            cr_assert(run[k][r]->complete && !waiter[r].completed);
+        }
+    for (int64_t round = 0; round < 10; round++) {
+        for (int r = 0; r < RANKS; r++) {
+            for (int i = 0; i < COUNT; i++)
+                in[r][i] = round * 100 + r + i;
+            pl_run_start(run[r % 2][r]);
+            pl_run_start(run[!(r % 2)][r]);
+        }
+        while (pl_progress(&world->rank[0]))
+            ;
+        for (int r = 0; r < RANKS; r++)
+            for (int64_t i = 0; i < COUNT; i++)
+                for (int k = 0; k < 2; k++)
+                    cr_assert_eq(out[k][r][i], (r + 1) * (round * 100 + i) + r * (r + 1) / 2);
+        /* the calls in between */
+        run_one(world, PL_ALLREDUCE, (size_t)round);
+    }
+    for (int r = 0; r < RANKS; r++) {
+        cr_assert_eq(waiter[r].completed, 20);
+        pl_run_finish(run[0][r]);
+        pl_run_finish(run[1][r]);
+    }
+    fake_world_destroy(world);
+}
+
+/* Calls that differ in one number of one list only, alternating: each must get its own schedule. */
+Test(run, lists_are_keys)
+{
+    enum { RANKS = 3 };
+    struct fake_world *world = fake_world_create(RANKS, 8, true);
+    for (int round = 0; round < 40; round++) {
+        int64_t in[RANKS][9], out[RANKS][9];
+        struct pl_run *run[RANKS];
+        struct pl_block from[RANKS], to[RANKS];
+        for (int r = 0; r < RANKS; r++) {
+            for (size_t i = 0; i < RANKS; i++) {
+                from[i] = (struct pl_block){i * 24, 16};
+                to[i] = (struct pl_block){i * 24 + (round % 2 && i == 2 ? 8 : 0), 16};
+            }
+            for (int i = 0; i < 9; i++)
+                in[r][i] = 100 * r + i, out[r][i] = -1;
+            struct pl_coll_call call = {.collective = PL_ALLTOALL,
+                                        .in = in[r],
+                                        .out = out[r],
+                                        .type = &int64,
+                                        .comm = world->comm[r],
+                                        .uneven = true,
+                                        .in_blocks = from,
+                                        .out_blocks = to};
+            cr_assert_eq(pl_coll_start(&call, NULL, NULL, &run[r]), 0);
+            memset(from, 255, sizeof from); /* the lists are read no more */
+        }
+        while (pl_progress(&world->rank[0]))
+            ;
+        for (int r = 0; r < RANKS; r++) {
+            for (int i = 0; i < 9; i++) {
+                int shift = round % 2 && i > 5, k = i % 3 - shift;
+                cr_assert_eq(out[r][i], k < 0 || k > 1 ? -1 : 100 * (i / 3) + 3 * r + k, "%d %d: %ld", r, i,
+                             (long)out[r][i]);
+            }
+            pl_run_finish(run[r]);
+        }
+    }
     fake_world_destroy(world);
 }
 

@@ -17,14 +17,10 @@ static bool rooted(enum pl_collective c)
     return c == PL_BCAST || c == PL_SCATTER || c == PL_GATHER || c == PL_REDUCE;
 }
 
-static bool reduces(enum pl_collective c)
-{
-    return c == PL_REDUCE || c == PL_ALLREDUCE || c == PL_REDUCE_SCATTER;
-}
-
 static bool blockwise(enum pl_collective c)
 {
-    return c != PL_BCAST && c != PL_REDUCE && c != PL_ALLREDUCE && c != PL_BARRIER;
+    return c == PL_SCATTER || c == PL_GATHER || c == PL_ALLGATHER || c == PL_REDUCE_SCATTER ||
+           c == PL_ALLTOALL;
 }
 
 /* One call in each sense of summing that the algorithm claims. Returns how many were run. */
@@ -34,7 +30,7 @@ static size_t verify_case(const struct pl_algorithm *algorithm, struct pl_coll_a
     size_t cases = 0;
     for (enum pl_verify_sum sum = PL_SUM_SET; sum <= PL_SUM_TREE; sum++) {
         args.ordered = sum != PL_SUM_SET;
-        if (sum != PL_SUM_SET && !reduces(args.collective))
+        if (sum != PL_SUM_SET && !pl_collective_sums(args.collective))
             break;
         if (!pl_algorithm_fits(algorithm, &args, sum == PL_SUM_TREE))
             continue;
@@ -131,4 +127,12 @@ Test(verify, reduce_scatter)
 Test(verify, alltoall)
 {
     verify_collective(PL_ALLTOALL);
+}
+Test(verify, scan)
+{
+    verify_collective(PL_SCAN);
+}
+Test(verify, exscan)
+{
+    verify_collective(PL_EXSCAN);
 }

@@ -1,0 +1,10 @@
+/* The signature of a collective call; its reading is pl_coll_explain. */
+#ifndef PL_CONTRACT_H
+#define PL_CONTRACT_H
+
+#include "collectives.h"
+
+/* `bytes`: what all ranks know to be the same; else 0. */
+uint32_t pl_contract(const struct pl_coll_call *call, size_t bytes);
+
+#endif

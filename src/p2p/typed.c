@@ -1,0 +1,193 @@
+/* Messages whose data has gaps, on either side or both. Transports move bytes; what is
+ * not in one piece is packed into a staging buffer and sent from there, or received
+ * there and unpacked.
+ *
+ *   eager        one staging buffer of the message's size, at most the eager limit
+ *   rendezvous   the receiver asks (CTS), the sender answers with as many DATA frames as it takes:
+ *
+ *     sender    pack segment 0 | send | pack segment 1 | send | ...     one buffer of PL_SEGMENT bytes
+ *     receiver                         land, unpack     land, unpack    the same, or none if the transport
+ *                                                                       hands the payload over in place
+ *
+ *   A receive with gaps of a message without them reads it from the sender's memory in segments where the
+ *   transport can, else asks for segments.
+ *
+ * So memory is bounded however long the message is, and segments overlap with the wire where the transport
+ * takes a frame before it has crossed. Segments need no number: frames of a pair come in order.
+ *
+ * Rejected: packing whole messages (twice the memory), and gather lists handed to the
+ * transports, which would bring datatypes into each of them.
+ */
+#include "protocol.h"
+
+#include "errors.h"
+
+#include <stdlib.h>
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+void pl_typed_begin(struct pl_request *request, const struct pl_datatype *type)
+{
+    pl_datatype_hold(type);
+    request->type = type;
+    request->staging = NULL;
+    request->moved = 0;
+}
+
+void pl_typed_end(struct pl_request *request)
+{
+    const struct pl_datatype *type = request->type;
+    free(request->staging);
+    request->staging = NULL;
+    request->type = NULL;
+    pl_datatype_release(type);
+}
+
+void *pl_typed_stage(struct pl_request *request, size_t bytes)
+{
+    if (!request->staging && !(request->staging = malloc(bytes ? bytes : 1)))
+        pl_fail(PL_ENOMEM, "no memory to pack %zu bytes", bytes);
+    return request->staging;
+}
+
+const void *pl_typed_pack_all(struct pl_request *request)
+{
+    void *staging = pl_typed_stage(request, request->length);
+    if (staging)
+        pl_pack(request->type, 0, request->buffer, staging, request->length);
+    return staging;
+}
+
+void pl_request_copy(struct pl_request *receive, struct pl_request *send, size_t bytes)
+{
+    if (!send->type) {
+        if (receive->type)
+            pl_unpack(receive->type, 0, receive->buffer, send->buffer, bytes);
+        else if (bytes)
+            memmove(receive->buffer, send->buffer, bytes);
+        return;
+    }
+    if (!receive->type) {
+        pl_pack(send->type, 0, send->buffer, receive->buffer, bytes);
+        return;
+    }
+    char segment[8192];
+    for (size_t at = 0, length; at < bytes; at += length) {
+        length = smaller(bytes - at, sizeof segment);
+        pl_pack(send->type, at, send->buffer, segment, length);
+        pl_unpack(receive->type, at, receive->buffer, segment, length);
+    }
+}
+
+/* The next segment of a send, in one piece; NULL: no memory. */
+static const void *next_segment(struct pl_request *request, size_t length)
+{
+    if (!request->type)
+        return (char *)request->buffer + request->moved;
+    void *staging = pl_typed_stage(request, request->segment);
+    if (staging)
+        pl_pack(request->type, request->moved, request->buffer, staging, length);
+    return staging;
+}
+
+static void segment_sent(struct pl_operation *operation, int status);
+
+static void send_on(struct pl_request *request)
+{
+    struct pl_endpoint *endpoint = pl_peer_endpoint(request->rank, request->peer);
+    int status = endpoint ? 0 : PL_EPEER;
+    while (!status && request->moved < request->capacity) {
+        size_t length = smaller(request->capacity - request->moved, request->segment);
+        struct pl_envelope data = {.kind = PL_KIND_DATA, .length = length, .cookie = request->remote_cookie};
+        struct pl_operation *operation = &request->operation;
+        operation->payload = next_segment(request, length);
+        operation->length = length;
+        operation->done = segment_sent;
+        memcpy(&operation->header, &data, PL_HEADER_SIZE);
+        request->moved += length;
+        status = operation->payload ? endpoint->transport->send(endpoint, operation) : PL_ENOMEM;
+    }
+    if (status != PL_PENDING)
+        pl_send_part_done(request, status);
+}
+
+static void segment_sent(struct pl_operation *operation, int status)
+{
+    struct pl_request *request = pl_container(operation, struct pl_request, operation);
+    if (status < 0)
+        pl_send_part_done(request, status);
+    else
+        send_on(request);
+}
+
+void pl_typed_send(struct pl_request *request, const struct pl_envelope *cts, size_t length)
+{
+    request->moved = 0;
+    request->capacity = length;
+    request->remote_cookie = cts->answer;
+    request->segment = PL_SEGMENT;
+    if (cts->segment > 0)
+        request->segment = smaller(PL_SEGMENT, (size_t)cts->segment);
+    request->segment = smaller(request->segment, length ? length : 1);
+    send_on(request);
+}
+
+/* What a receive that reads segments remembers beside the request. */
+struct fetch {
+    struct pl_rts rts;
+    size_t length;
+    void (*done)(struct pl_request *request, int status);
+    unsigned char segment[];
+};
+
+static void segment_read(struct pl_operation *operation, int status);
+
+static void read_on(struct pl_request *request, int status)
+{
+    struct fetch *fetch = (struct fetch *)request->staging;
+    struct pl_endpoint *endpoint = pl_peer_endpoint(request->rank, request->peer);
+    if (!endpoint && !status)
+        status = PL_EPEER;
+    while (!status && request->moved < fetch->length) {
+        size_t length = smaller(fetch->length - request->moved, PL_SEGMENT);
+        request->operation.done = segment_read;
+        status = endpoint->transport->get(endpoint, fetch->segment, fetch->rts.address + request->moved,
+                                          &fetch->rts.key, length, &request->operation);
+        if (status)
+            break;
+        pl_unpack(request->type, request->moved, request->buffer, fetch->segment, length);
+        request->moved += length;
+    }
+    if (status != PL_PENDING)
+        fetch->done(request, status);
+}
+
+static void segment_read(struct pl_operation *operation, int status)
+{
+    struct pl_request *request = pl_container(operation, struct pl_request, operation);
+    struct fetch *fetch = (struct fetch *)request->staging;
+    if (!status) {
+        size_t length = smaller(fetch->length - request->moved, PL_SEGMENT);
+        pl_unpack(request->type, request->moved, request->buffer, fetch->segment, length);
+        request->moved += length;
+    }
+    read_on(request, status);
+}
+
+void pl_typed_get(struct pl_request *request, const struct pl_rts *rts, size_t length,
+                  void (*done)(struct pl_request *request, int status))
+{
+    struct fetch *fetch = pl_typed_stage(request, sizeof *fetch + smaller(length, PL_SEGMENT));
+    if (!fetch) {
+        pl_request_complete(request, PL_ENOMEM);
+        return;
+    }
+    fetch->rts = *rts;
+    fetch->length = length;
+    fetch->done = done;
+    request->moved = 0;
+    read_on(request, 0);
+}
