@@ -361,13 +361,13 @@ static bool unsent(const struct pl_verbs_port *port)
     return false;
 }
 
-/* Whether some peer's card has not yet acknowledged our goodbye. */
-static bool unheard(const struct pl_verbs_port *port)
+/* Whether the network card of some peer in this state, or one beyond it, has not acknowledged our goodbye. */
+static bool unheard(const struct pl_verbs_port *port, enum pl_verbs_state state)
 {
     for (int rank = 0; rank < port->peers; rank++) {
         const struct pl_verbs_peer *peer = port->peer[rank];
-        if (peer && peer->pair && peer->said_goodbye && !peer->heard_goodbye && !peer->error &&
-            (int32_t)(peer->retired - peer->goodbye) < 0)
+        if (peer && peer->pair && peer->state >= state && peer->said_goodbye && !peer->heard_goodbye &&
+            !peer->error && (int32_t)(peer->retired - peer->goodbye) < 0)
             return true;
     }
     return false;
@@ -421,8 +421,12 @@ static void verbs_close(struct pl_port *base)
     for (int rank = 0; rank < port->peers; rank++)
         if (port->peer[rank])
             say_goodbye(port->peer[rank]);
+    /* Whoever called and was never heard of again may have gone without a word: it is given a moment. */
+    deadline = pl_now() + SECOND / 2;
+    while (unheard(port, PL_VERBS_KNOWN) && go_on(port, deadline))
+        ;
     deadline = pl_now() + port->timeout;
-    while (unheard(port) && go_on(port, deadline))
+    while (unheard(port, PL_VERBS_UP) && go_on(port, deadline))
         ;
     port_free(port);
 }
