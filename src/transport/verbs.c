@@ -422,7 +422,7 @@ static void verbs_close(struct pl_port *base)
         if (port->peer[rank])
             say_goodbye(port->peer[rank]);
     /* Whoever called and was never heard of again may have gone without a word: it is given a moment. */
-    deadline = pl_now() + SECOND / 2;
+    deadline = pl_now() + (port->timeout < 2 * SECOND ? port->timeout : 2 * SECOND);
     while (unheard(port, PL_VERBS_KNOWN) && go_on(port, deadline))
         ;
     deadline = pl_now() + port->timeout;

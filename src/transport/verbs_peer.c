@@ -8,7 +8,7 @@
  *
  * How a death is seen: the network card of the other host acknowledges every
  * message without its process, and stops when the process is gone, since the kernel
- * destroys its queue pairs. So a message to the dead is repeated eight times
+ * destroys its queue pairs. So a message to the dead is repeated six times
  * and then completes with "retry exceeded", after at most PEAL_TIMEOUT. A rank that only
  * waits sends nothing; so the timer has every quiet connection write zero bytes to
  * the peer's memory, which needs no key, no receive slot and no attention there.
@@ -26,6 +26,7 @@
 
 #define MOST_RANKS (1 << 22)
 #define INLINE     256
+#define REPEATS    6 /* 7 means for ever to soft-RoCE */
 
 /* How many messages a peer may send before it hears of credits; bounds what the slots take. */
 static unsigned window_of(const struct pl_verbs_port *port)
@@ -70,11 +71,11 @@ struct pl_verbs_peer *pl_verbs_peer_get(struct pl_verbs_port *port, int rank)
     return peer;
 }
 
-/* The exponent of the time between repetitions, eight of which take at most `timeout` ns. */
+/* The exponent of the time between repetitions, which all together take at most `timeout` ns. */
 static uint8_t repeat_exponent(int64_t timeout)
 {
     uint8_t exponent = 12;
-    while (exponent < 21 && ((int64_t)8 * 4096 << (exponent + 1)) <= timeout)
+    while (exponent < 21 && ((int64_t)(REPEATS + 1) * 4096 << (exponent + 1)) <= timeout)
         exponent++;
     return exponent;
 }
@@ -138,7 +139,7 @@ int pl_verbs_pair_join(struct pl_verbs_peer *peer, uint32_t pair, uint32_t psn, 
                        strerror(bad));
     to.qp_state = IBV_QPS_RTS;
     to.timeout = repeat_exponent(port->timeout);
-    to.retry_cnt = 7;
+    to.retry_cnt = REPEATS;
     to.rnr_retry = 7;
     to.sq_psn = peer->psn;
     to.max_rd_atomic = reads;
