@@ -60,34 +60,6 @@ void pl_verbs_timer_set(struct pl_verbs_port *port)
     timerfd_settime(port->timer, 0, &(struct itimerspec){every, every}, NULL);
 }
 
-static int one_completion(struct pl_verbs_port *port, const struct ibv_wc *done)
-{
-    uint32_t who = (uint32_t)(done->wr_id >> 32) & 0xfffffff, number = (uint32_t)done->wr_id;
-    struct pl_verbs_peer *peer;
-    switch ((enum pl_verbs_source)(done->wr_id >> 60)) {
-    case PL_VERBS_RECEIVE:
-        return pl_verbs_take(port, who, number, done);
-    case PL_VERBS_HEARD:
-        return pl_verbs_call_heard(port, number, done->byte_len, done->status == IBV_WC_SUCCESS);
-    case PL_VERBS_CALLING:
-        return 0;
-    case PL_VERBS_WORK:
-        peer = who < (uint32_t)port->peers ? port->peer[who] : NULL;
-        if (!peer || !peer->pair)
-            return 0;
-        if (done->status == IBV_WC_SUCCESS)
-            return pl_verbs_retire(peer, number, 0);
-        pl_verbs_peer_break(
-            peer, PL_EPEER,
-            done->status == IBV_WC_RETRY_EXC_ERR
-                ? "has not acknowledged anything for PEAL_TIMEOUT: it died or its link is down"
-                : "cannot be reached any more (completion status %d, vendor %u)",
-            done->status, done->vendor_err);
-        return 0;
-    }
-    return 0;
-}
-
 /* What the device itself tells: links that go and come. */
 static void device_events(struct pl_verbs_port *port)
 {
@@ -110,6 +82,48 @@ static void device_events(struct pl_verbs_port *port)
         }
         port->library.ack_async_event(&event);
     }
+}
+
+/* A request has failed, and with it the queue pair. */
+static void failed(struct pl_verbs_port *port, struct pl_verbs_peer *peer, const struct ibv_wc *done)
+{
+    struct ibv_port_attr now = {.state = IBV_PORT_ACTIVE};
+    port->library.query_port(port->device.context, (uint8_t)port->device.port, &now);
+    if (now.state != IBV_PORT_ACTIVE)
+        pl_verbs_peer_break(peer, PL_EPEER, "is out of reach: the link of %s port %d is down",
+                            port->device.name, port->device.port);
+    else if (done->status == IBV_WC_RETRY_EXC_ERR)
+        pl_verbs_peer_break(peer, PL_EPEER, "has not acknowledged anything for %.1f s (PEAL_TIMEOUT)",
+                            (double)port->timeout / 1e9);
+    else if (done->status == IBV_WC_REM_ACCESS_ERR || done->status == IBV_WC_REM_OP_ERR)
+        pl_verbs_peer_break(peer, PL_EPEER,
+                            "refused access to its memory, which is no longer registered there");
+    else
+        pl_verbs_peer_break(peer, PL_EPEER, "cannot be sent to any more: %s reports status %d (vendor %u)",
+                            port->device.name, done->status, done->vendor_err);
+}
+
+static int one_completion(struct pl_verbs_port *port, const struct ibv_wc *done)
+{
+    uint32_t who = (uint32_t)(done->wr_id >> 32) & 0xfffffff, number = (uint32_t)done->wr_id;
+    struct pl_verbs_peer *peer;
+    switch ((enum pl_verbs_source)(done->wr_id >> 60)) {
+    case PL_VERBS_RECEIVE:
+        return pl_verbs_take(port, who, number, done);
+    case PL_VERBS_HEARD:
+        return pl_verbs_call_heard(port, number, done->byte_len, done->status == IBV_WC_SUCCESS);
+    case PL_VERBS_CALLING:
+        return 0;
+    case PL_VERBS_WORK:
+        peer = who < (uint32_t)port->peers ? port->peer[who] : NULL;
+        if (!peer || !peer->pair)
+            return 0;
+        if (done->status == IBV_WC_SUCCESS)
+            return pl_verbs_retire(peer, number, 0);
+        failed(port, peer, done);
+        return 0;
+    }
+    return 0;
 }
 
 static void timer_and_events(struct pl_verbs_port *port)

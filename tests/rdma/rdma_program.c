@@ -1,7 +1,8 @@
-/* Parts of the tests over RDMA that need MPI processes: program hello|remap|kill|link.
+/* Parts of the tests over RDMA that need MPI processes: program hello|remap|large|kill|link.
  *
  *   hello   says how many ranks there are
  *   remap   sends from and receives into memory that is unmapped and mapped again at the same address
+ *   large   messages that the limit on locked memory does not allow to register
  *   kill    the last rank kills itself while the others wait for it
  *   link    messages for a few seconds, while the caller takes the link down
  */
@@ -25,6 +26,25 @@ static char *map_at(void *where)
     if (memory == MAP_FAILED)
         exit(2);
     return memory;
+}
+
+/* More than the limit on locked memory allows to register, in both directions at once. */
+static int large(void)
+{
+    size_t bytes = (size_t)8 * LENGTH;
+    char *out = malloc(bytes), *in = calloc(bytes, 1);
+    int other = 1 - rank;
+    memset(out, 5 + rank, bytes);
+    MPI_Sendrecv(out, (int)bytes, MPI_CHAR, other, 0, in, (int)bytes, MPI_CHAR, other, 0, MPI_COMM_WORLD,
+                 MPI_STATUS_IGNORE);
+    for (size_t i = 0; i < bytes; i++)
+        if (in[i] != 5 + other)
+            return 1;
+    if (!rank)
+        puts("all right: it came in copies");
+    free(out);
+    free(in);
+    return 0;
 }
 
 static int remap(void)
@@ -113,6 +133,8 @@ int main(int argc, char **argv)
     const char *what = argc > 1 ? argv[1] : "hello";
     if (!strcmp(what, "remap"))
         code = remap();
+    else if (!strcmp(what, "large"))
+        code = large();
     else if (!strcmp(what, "kill"))
         code = kill_one();
     else if (!strcmp(what, "link"))
