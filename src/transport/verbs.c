@@ -99,7 +99,8 @@ static void failed(struct pl_verbs_port *port, struct pl_verbs_peer *peer, const
         pl_verbs_peer_break(peer, PL_EPEER,
                             "refused access to its memory, which is no longer registered there");
     else
-        pl_verbs_peer_break(peer, PL_EPEER, "cannot be sent to any more: %s reports status %d (vendor %u)",
+        pl_verbs_peer_break(peer, PL_EPEER,
+                            "cannot be sent to any more: %s reports status %d (vendor %u); is its link up?",
                             port->device.name, done->status, done->vendor_err);
 }
 
