@@ -67,6 +67,11 @@ static bool parse_algorithm(struct pl_config *config, const char *text)
     return parse_name_list(config->algorithm, sizeof config->algorithm, text);
 }
 
+static bool parse_tuning(struct pl_config *config, const char *text)
+{
+    return parse_name_list(config->tuning, sizeof config->tuning, text);
+}
+
 static const struct pl_knob knobs[] = {
     {"PEAL_TRANSPORT", "shm,tcp", "allowed transports, in order of preference"},
     {"PEAL_NET", "", "network interfaces and subnets to use; empty for all"},
@@ -74,11 +79,12 @@ static const struct pl_knob knobs[] = {
     {"PEAL_LOG", "warn", "what to tell on standard error: error, warn, info or debug"},
     {"PEAL_REPRODUCIBLE", "0", "1: reductions use one fixed tree, the same bits on every run"},
     {"PEAL_ALGORITHM", "", "force algorithms, for experiments: allreduce=ring,bcast=binomial"},
+    {"PEAL_TUNING", "", "file with what transports cost here, as peal bench --tune writes it"},
     {NULL, NULL, NULL},
 };
 
-static parse_fn *const parsers[] = {parse_transports, parse_net,          parse_timeout,
-                                    parse_log,        parse_reproducible, parse_algorithm};
+static parse_fn *const parsers[] = {parse_transports,   parse_net,       parse_timeout, parse_log,
+                                    parse_reproducible, parse_algorithm, parse_tuning};
 
 int pl_config_distance(const char *a, const char *b)
 {

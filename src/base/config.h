@@ -15,6 +15,7 @@ struct pl_config {
     enum pl_log_level log; /* PEAL_LOG: error, warn, info, debug */
     bool reproducible;     /* PEAL_REPRODUCIBLE: one summation tree whatever the algorithm */
     char algorithm[256];   /* PEAL_ALGORITHM: "allreduce=ring,bcast=binomial", for experiments */
+    char tuning[256];      /* PEAL_TUNING: a file that `peal bench --tune` wrote, "" for none */
 };
 
 /* One knob, for `peal info`, mpiexec's options and the docs. */

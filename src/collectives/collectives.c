@@ -62,6 +62,13 @@ static bool crowded(const struct pl_comm *comm)
     return comm->hosts == 1 && comm->owner->local_size > sysconf(_SC_NPROCESSORS_ONLN);
 }
 
+/* What carries the messages of most pairs. */
+static const char *transport_of(const struct pl_comm *comm)
+{
+    const struct pl_rank *rank = comm->owner;
+    return comm->hosts > 1 ? "tcp" : rank->nports ? rank->ports[0]->transport->name : "shm";
+}
+
 static struct state *state_create(struct pl_comm *comm)
 {
     struct pl_rank *rank = comm->owner;
@@ -70,16 +77,17 @@ static struct state *state_create(struct pl_comm *comm)
         pl_fail(PL_ENOMEM, "no memory for the collectives of %s", comm->name);
         return NULL;
     }
-    const char *transport = rank->fabric ? "loopback" : comm->hosts > 1 ? "tcp" : "shm";
-    state->machine = pl_machine_of(transport, crowded(comm));
     struct pl_collectives *own = rank->collectives_state;
     if (!own && !(own = rank->collectives_state = calloc(1, sizeof *own))) {
         free(state);
         pl_fail(PL_ENOMEM, "no memory for collectives");
         return NULL;
     }
-    bool first = !own->warned && comm->rank == 0;
+    bool begins = !own->warned, first = begins && comm->rank == 0;
     own->warned = true;
+    if (begins)
+        pl_tuning_read(&own->tuning, rank->config.tuning, first);
+    state->machine = pl_tuning_machine(&own->tuning, transport_of(comm), crowded(comm));
     pl_forced_read(&state->forced, rank->config.algorithm, first);
     pl_forced_read(&state->forced, comm->algorithm, comm->rank == 0);
     comm->collectives = state;
@@ -109,7 +117,8 @@ static struct pl_coll_args args_of(const struct pl_comm *comm, const struct pl_k
                                  .sources = key->outs,
                                  .destinations = key->ins,
                                  .source = key->source,
-                                 .destination = key->destination};
+                                 .destination = key->destination,
+                                 .remote = comm->remote ? comm->remote->size : 0};
 }
 
 static int build(struct pl_comm *comm, struct state *state, const struct pl_key *key,
@@ -143,8 +152,10 @@ static void set_lists(const struct pl_coll_call *call, struct pl_key *key)
     key->uneven = true;
     key->in = call->in_blocks;
     key->out = call->out_blocks;
-    key->ins = neighbors ? call->destinations : key->in ? call->comm->size : 0;
-    key->outs = neighbors ? call->sources : key->out ? call->comm->size : 0;
+    const struct pl_comm *comm = call->comm;
+    int ranks = comm->remote && call->collective != PL_REDUCE_SCATTER ? comm->remote->size : comm->size;
+    key->ins = neighbors ? call->destinations : key->in ? ranks : 0;
+    key->outs = neighbors ? call->sources : key->out ? ranks : 0;
     key->source = call->source;
     key->destination = call->destination;
 }
@@ -175,11 +186,15 @@ static int key_of(const struct pl_coll_call *call, struct pl_key *key)
 /* The bytes that all ranks know the call to have; 0 where they do not. */
 static size_t agreed_bytes(const struct pl_comm *comm, const struct pl_key *key)
 {
-    if (key->collective == PL_REDUCE_SCATTER && key->uneven)
+    if (comm->remote && key->collective == PL_REDUCE_SCATTER) /* the blocks of the groups differ */
+        return 0;
+    if (!key->uneven)
+        return key->count * key->element;
+    if (key->collective == PL_REDUCE_SCATTER)
         return pl_blocks_total(key->in, comm->size);
-    if (key->collective == PL_ALLGATHER && key->uneven)
+    if (key->collective == PL_ALLGATHER && !comm->remote)
         return pl_blocks_total(key->out, comm->size);
-    return key->uneven ? 0 : key->count * key->element;
+    return 0;
 }
 
 static uint32_t signature_of(const struct pl_coll_call *call, const struct pl_key *key)
@@ -212,6 +227,7 @@ static int make_run(const struct pl_coll_call *call, struct state *state, const 
     run->signature = signature_of(call, key);
     run->holds_comm = false;
     run->completed = NULL;
+    run->burden = NULL;
     *made = run;
     return 0;
 }
@@ -219,12 +235,19 @@ static int make_run(const struct pl_coll_call *call, struct state *state, const 
 /* Numbers the call: all ranks come here for it. */
 static void number(struct pl_run *run)
 {
-    run->tag = (int)((run->comm->sequence++ % PERSISTENT) << 16);
+    struct pl_comm *comm = run->comm;
+    run->tag = (int)((comm->sequence++ % PERSISTENT) << 16);
+    if (comm->remote)
+        run->local_tag = (int)((comm->local->sequence++ % PERSISTENT) << 16);
 }
 
 static int prepare(const struct pl_coll_call *call, struct state **state, struct pl_key *key)
 {
     struct pl_comm *comm = call->comm;
+    *state = NULL;
+    if (comm->remote && !pl_inter_algorithm(call->collective))
+        return pl_fail(PL_EUNSUPPORTED, "%s is not defined on an intercommunicator",
+                       pl_collective_name(call->collective));
     *state = comm->collectives ? comm->collectives : state_create(comm);
     return *state ? key_of(call, key) : PL_ENOMEM;
 }
@@ -258,7 +281,8 @@ static int run_blocking(const struct pl_coll_call *call)
     struct pl_run *run = NULL;
     struct pl_key key;
     int error = prepare(call, &state, &key);
-    if (!error && call->collective == PL_ALLREDUCE && key.count * key.element >= DIRECT_MIN)
+    if (!error && call->collective == PL_ALLREDUCE && !call->comm->remote &&
+        key.count * key.element >= DIRECT_MIN)
         error = go_direct(call, state, &key, &run);
     if (!error && !run) {
         error = make_run(call, state, &key, &run);
@@ -278,7 +302,7 @@ int pl_coll_blocking(const struct pl_coll_call *call)
     struct state *state = comm->collectives ? comm->collectives : state_create(comm);
     if (!state)
         return PL_ENOMEM;
-    if (state->forced.algorithm[call->collective] || !pl_tiny_wanted(&state->tiny, call))
+    if (comm->remote || state->forced.algorithm[call->collective] || !pl_tiny_wanted(&state->tiny, call))
         return run_blocking(call);
     int error = pl_tiny_open(&state->tiny, comm, run_blocking);
     if (error)
@@ -326,7 +350,7 @@ int pl_coll_init(const struct pl_coll_call *call, void (*completed)(struct pl_ru
     int error = own_run(call, completed, owner, &state, made);
     if (error)
         return error;
-    (*made)->tag = (int)((PERSISTENT | state->inits++ % PERSISTENT) << 16);
+    (*made)->tag = (*made)->local_tag = (int)((PERSISTENT | state->inits++ % PERSISTENT) << 16);
     (*made)->complete = true;
     return 0;
 }

@@ -1,18 +1,24 @@
 /* Pricing by discrete events. The model is the textbook's: a message of m bytes takes
  * alpha + m beta from when both ends are ready; a rank sends one and receives one at a time;
  * reducing m bytes takes m gamma, one step at a time; copies are free; bytes reached at a peer
- * cost half a beta each, for they are read but not written on the way. What the closed forms
+ * cost half a beta each, for they are read but not written on the way. Between hosts, the link of a
+ * host carries the bytes of one message at a time each way (its latency is no load). What the closed forms
  * of the algorithms say is held against this, so that one model prices everything,
  * also for ranks that nobody has here.
  *
  *   rank 0   |== send ==|                      an event is the earliest moment a step could start;
  *   rank 1   |== recv ==|-- reduce --|== ...   if its rank is busy then, it is put back for later
+ *
+ * Where all ranks do the same with peers equally far away, they are all equally far at every moment: so one
+ * (or one host's) is run, and its messages come from itself. A ring of 100,000 ranks has 10^10 steps, of
+ * which this takes 10^5.
  */
 #include "cost.h"
 
 #include "errors.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct event {
     double at;
@@ -20,11 +26,12 @@ struct event {
 };
 
 struct pricing {
-    const struct pl_machine *machine;
-    struct pl_schedule **schedule; /* [ranks] */
-    size_t *base;                  /* [ranks + 1] number of each rank's first step */
-    int ranks;
+    const struct pl_price_params *params;
+    struct pl_schedule **schedule;          /* [ranks] */
+    size_t *base;                           /* [ranks + 1] number of each rank's first step */
+    int ranks;                              /* that are run */
     double *sending, *receiving, *reducing; /* [ranks] until when */
+    double *leaving, *entering;             /* [ranks] by host: its link */
     uint32_t *needs;                        /* by step */
     double *ready;                          /* by step: when what it waits for is done */
     size_t *partner;                        /* by step, of a message */
@@ -105,55 +112,163 @@ static void done(struct pricing *p, size_t number, double at)
     }
 }
 
-static void run_event(struct pricing *p, struct event event)
+/* The later of `start` and what each of these is busy until. */
+static double free_at(double start, double *const busy[], int n)
 {
-    const struct pl_step *step = step_of(p, event.step);
-    int rank = p->owner[event.step];
-    double bytes = (double)step->length, start = event.at, end;
-    bool message = step->verb == PL_STEP_RECV;
-    double *busy[2] = {message ? &p->receiving[rank] : &p->reducing[rank],
-                       message ? &p->sending[step->peer] : &p->reducing[rank]};
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < n; i++)
         if (*busy[i] > start)
             start = *busy[i];
-    if (start > event.at) {
-        push(p, start, event.step);
-        return;
-    }
-    double reached = (step->left.space >= PL_PEER_IN) + (step->right.space >= PL_PEER_IN);
-    if (message)
-        end = start + p->machine->alpha + bytes * p->machine->beta;
-    else
-        end = start +
-              bytes * (reached * p->machine->beta / 2 + (step->verb == PL_STEP_REDUCE) * p->machine->gamma);
-    *busy[0] = *busy[1] = end;
+    return start;
+}
+
+static void finish_step(struct pricing *p, struct event event, double start, double end)
+{
+    const struct pl_step *step = step_of(p, event.step);
+    bool message = step->verb == PL_STEP_RECV;
+    if (p->params->trace)
+        p->params->trace(p->params->context,
+                         &(struct pl_priced){(enum pl_verb)step->verb, p->owner[event.step], step->peer,
+                                             step->length, start, end});
     if (message)
         done(p, p->partner[event.step], end);
     done(p, event.step, end);
 }
 
-/* The verifier has shown that messages pair up; here the k-th simply finds the k-th. */
-static void pair_up(struct pricing *p)
+static void run_message(struct pricing *p, struct event event)
 {
-    for (int r = 0; r < p->ranks; r++)
-        for (size_t i = p->base[r]; i < p->base[r + 1]; i++) {
-            const struct pl_step *send = step_of(p, i);
-            if (send->verb != PL_STEP_SEND)
-                continue;
-            for (size_t j = p->base[send->peer]; j < p->base[send->peer + 1]; j++) {
-                const struct pl_step *recv = step_of(p, j);
-                if (recv->verb == PL_STEP_RECV && recv->peer == r && recv->ordinal == send->ordinal) {
-                    p->partner[p->partner[i] = j] = i;
-                    break;
-                }
-            }
-        }
+    const struct pl_step *step = step_of(p, event.step);
+    const struct pl_network *network = &p->params->network;
+    int rank = p->owner[event.step], sender = step->peer % p->ranks, per_host = network->per_host;
+    bool between = !per_host || rank / per_host != step->peer / per_host, shared = per_host && between;
+    const struct pl_machine *machine = between ? &network->between : &network->within;
+    double bytes = (double)step->length;
+    double *busy[4] = {&p->receiving[rank], &p->sending[sender]};
+    if (shared) {
+        busy[2] = &p->entering[rank / per_host];
+        busy[3] = &p->leaving[sender / per_host];
+    }
+    double start = free_at(event.at, busy, shared ? 4 : 2);
+    if (start > event.at) {
+        push(p, start, event.step);
+        return;
+    }
+    double end = start + machine->alpha + bytes * machine->beta;
+    *busy[0] = *busy[1] = end;
+    if (shared)
+        *busy[2] = *busy[3] = start + bytes * machine->beta;
+    finish_step(p, event, start, end);
+}
+
+static void run_local(struct pricing *p, struct event event)
+{
+    const struct pl_step *step = step_of(p, event.step);
+    const struct pl_network *network = &p->params->network;
+    const struct pl_machine *reach = network->per_host ? &network->within : &network->between;
+    double *busy = &p->reducing[p->owner[event.step]];
+    double start = free_at(event.at, &busy, 1);
+    if (start > event.at) {
+        push(p, start, event.step);
+        return;
+    }
+    double reached = (step->left.space >= PL_PEER_IN) + (step->right.space >= PL_PEER_IN);
+    double each = reached * reach->beta / 2 + (step->verb == PL_STEP_REDUCE) * network->within.gamma;
+    *busy = start + (double)step->length * each;
+    finish_step(p, event, start, *busy);
+}
+
+static void run_event(struct pricing *p, struct event event)
+{
+    if (step_of(p, event.step)->verb == PL_STEP_RECV)
+        run_message(p, event);
+    else
+        run_local(p, event);
+}
+
+/* A message's end at one rank: sorted by the other rank, then in order. */
+struct end {
+    int rank, peer;
+    size_t step;
+};
+
+static int by_peer(const void *a, const void *b)
+{
+    const struct end *x = a, *y = b;
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? -1 : 1;
+    if (x->peer != y->peer)
+        return x->peer < y->peer ? -1 : 1;
+    return x->step < y->step ? -1 : x->step > y->step;
+}
+
+static size_t list_ends(const struct pricing *p, enum pl_verb verb, struct end *end)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->base[p->ranks]; i++)
+        if (step_of(p, i)->verb == verb)
+            end[n++] = (struct end){p->owner[i], step_of(p, i)->peer, i};
+    qsort(end, n, sizeof *end, by_peer);
+    return n;
+}
+
+/* The first of the receives at `rank` from `peer`, or where it would be. */
+static size_t find_end(const struct end *end, size_t n, int rank, int peer)
+{
+    size_t low = 0, high = n;
+    struct end key = {rank, peer, 0};
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (by_peer(&end[middle], &key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Who sends to rank `peer % ranks` as `rank` sends to `peer`: by rotation, or by exclusive or. */
+static int stand_in(const struct pricing *p, int rank, int peer, bool exclusive)
+{
+    int n = p->params->args.size, here = peer % p->ranks;
+    return exclusive ? rank ^ peer ^ here : (int)(((long)rank - peer + here + n) % n);
+}
+
+/* The k-th send to a peer meets the k-th receive from it. False: they do not pair up so. */
+static bool pair_ends(struct pricing *p, const struct end *send, size_t sends, const struct end *recv,
+                      size_t recvs, bool exclusive)
+{
+    for (size_t i = 0, k = 0; i < sends; i++, k++) {
+        if (i && (send[i].rank != send[i - 1].rank || send[i].peer != send[i - 1].peer))
+            k = 0;
+        int here = send[i].peer % p->ranks, from = stand_in(p, send[i].rank, send[i].peer, exclusive);
+        size_t at = find_end(recv, recvs, here, from) + k;
+        if (at >= recvs || recv[at].rank != here || recv[at].peer != from ||
+            step_of(p, recv[at].step)->length != step_of(p, send[i].step)->length)
+            return false;
+        p->partner[p->partner[send[i].step] = recv[at].step] = send[i].step;
+    }
+    return sends == recvs;
+}
+
+static int pair_up(struct pricing *p)
+{
+    size_t steps = p->base[p->ranks] + 1;
+    struct end *send = malloc(steps * sizeof *send), *recv = malloc(steps * sizeof *recv);
+    int error = send && recv ? 0 : pl_fail(PL_ENOMEM, "no memory to price %d ranks", p->ranks);
+    if (!error) {
+        size_t sends = list_ends(p, PL_STEP_SEND, send), recvs = list_ends(p, PL_STEP_RECV, recv);
+        if (!pair_ends(p, send, sends, recv, recvs, false) && !pair_ends(p, send, sends, recv, recvs, true))
+            error = pl_fail(PL_EINTERNAL, "%s: the messages of %d of %d ranks do not pair up",
+                            p->params->algorithm->name, p->ranks, p->params->args.size);
+    }
+    free(send);
+    free(recv);
+    return error;
 }
 
 static int allocate(struct pricing *p)
 {
     size_t steps = p->base[p->ranks] + 1, ranks = (size_t)p->ranks;
-    p->sending = calloc(3 * ranks, sizeof(double));
+    p->sending = calloc(5 * ranks, sizeof(double));
     p->ready = calloc(steps, sizeof(double));
     p->needs = malloc(steps * sizeof *p->needs);
     p->partner = malloc(steps * sizeof *p->partner);
@@ -164,6 +279,8 @@ static int allocate(struct pricing *p)
         return pl_fail(PL_ENOMEM, "no memory to price %d ranks", p->ranks);
     p->receiving = p->sending + ranks;
     p->reducing = p->receiving + ranks;
+    p->leaving = p->reducing + ranks;
+    p->entering = p->leaving + ranks;
     for (int r = 0; r < p->ranks; r++)
         for (size_t i = p->base[r]; i < p->base[r + 1]; i++) {
             p->owner[i] = r;
@@ -172,31 +289,55 @@ static int allocate(struct pricing *p)
     return 0;
 }
 
-static int prepare(struct pricing *p, const struct pl_algorithm *algorithm, const struct pl_coll_args *args)
+static int write_schedule(const struct pl_price_params *params, int rank, struct pl_schedule **schedule)
 {
-    p->schedule = calloc((size_t)args->size, sizeof(struct pl_schedule *));
-    p->base = calloc((size_t)args->size + 1, sizeof *p->base);
+    struct pl_coll_args mine = params->args;
+    mine.rank = rank;
+    return pl_algorithm_schedule(params->algorithm, &mine, 0, schedule);
+}
+
+static int prepare(struct pricing *p)
+{
+    const struct pl_price_params *params = p->params;
+    p->ranks = params->replicas ? params->replicas : params->args.size;
+    p->schedule = calloc((size_t)p->ranks, sizeof(struct pl_schedule *));
+    p->base = calloc((size_t)p->ranks + 1, sizeof *p->base);
     if (!p->schedule || !p->base)
-        return pl_fail(PL_ENOMEM, "no memory to price %d ranks", args->size);
-    for (int r = 0; r < args->size; r++) {
-        struct pl_coll_args mine = *args;
-        mine.rank = r;
-        int error = pl_algorithm_schedule(algorithm, &mine, 0, &p->schedule[r]);
+        return pl_fail(PL_ENOMEM, "no memory to price %d ranks", p->ranks);
+    for (int r = 0; r < p->ranks; r++) {
+        int error = write_schedule(params, r, &p->schedule[r]);
         if (error)
             return error;
         p->base[r + 1] = p->base[r] + p->schedule[r]->steps;
+        if (params->most_steps && p->base[r + 1] > params->most_steps)
+            return pl_fail(PL_EUNSUPPORTED, "%s on %d ranks has more than %zu steps", params->algorithm->name,
+                           params->args.size, params->most_steps);
     }
-    p->ranks = args->size;
     return allocate(p);
 }
 
-int pl_price(const struct pl_algorithm *algorithm, const struct pl_coll_args *args,
-             const struct pl_machine *machine, double *nanoseconds)
+static void release(struct pricing *p)
 {
-    struct pricing p = {.machine = machine};
-    int error = prepare(&p, algorithm, args);
+    for (int r = 0; p->schedule && r < p->ranks; r++)
+        pl_schedule_release(p->schedule[r]);
+    free(p->schedule);
+    free(p->base);
+    free(p->sending);
+    free(p->ready);
+    free(p->needs);
+    free(p->partner);
+    free(p->posted);
+    free(p->owner);
+    free(p->heap);
+}
+
+int pl_price_network(const struct pl_price_params *params, double *nanoseconds)
+{
+    struct pricing p = {.params = params};
+    int error = prepare(&p);
+    if (!error)
+        error = pair_up(&p);
     if (!error) {
-        pair_up(&p);
         for (size_t i = 0; i < p.base[p.ranks]; i++)
             if (!p.needs[i])
                 post(&p, i);
@@ -204,16 +345,57 @@ int pl_price(const struct pl_algorithm *algorithm, const struct pl_coll_args *ar
             run_event(&p, pop(&p));
         *nanoseconds = p.last;
     }
-    for (int r = 0; p.schedule && r < args->size; r++)
-        pl_schedule_release(p.schedule[r]);
-    free(p.schedule);
-    free(p.base);
-    free(p.sending);
-    free(p.ready);
-    free(p.needs);
-    free(p.partner);
-    free(p.posted);
-    free(p.owner);
-    free(p.heap);
+    release(&p);
     return error;
+}
+
+int pl_price(const struct pl_algorithm *algorithm, const struct pl_coll_args *args,
+             const struct pl_machine *machine, double *nanoseconds)
+{
+    struct pl_price_params params = {
+        .algorithm = algorithm, .args = *args, .network = {*machine, *machine, 0}};
+    return pl_price_network(&params, nanoseconds);
+}
+
+static bool same_steps(const struct pl_schedule *a, int rank_a, const struct pl_schedule *b, int rank_b,
+                       bool exclusive)
+{
+    if (a->steps != b->steps || a->edges != b->edges)
+        return false;
+    int n = a->size;
+    for (uint32_t i = 0; i < a->steps; i++) {
+        const struct pl_step *s = &a->step[i], *t = &b->step[i];
+        if (s->verb != t->verb || s->length != t->length || a->needs[i] != b->needs[i])
+            return false;
+        int d = (s->peer - rank_a + n) % n, e = (t->peer - rank_b + n) % n;
+        if (s->verb <= PL_STEP_RECV && (exclusive ? (s->peer ^ rank_a) != (t->peer ^ rank_b) : d != e))
+            return false;
+    }
+    return !memcmp(a->first, b->first, (a->steps + 1) * sizeof *a->first) &&
+           !memcmp(a->successor, b->successor, a->edges * sizeof *a->successor);
+}
+
+int pl_price_alike(const struct pl_algorithm *algorithm, const struct pl_coll_args *args, int replicas)
+{
+    struct pl_price_params params = {.algorithm = algorithm, .args = *args};
+    int n = args->size, groups = n / replicas, rotated = 1, exclusive = 1, error = 0;
+    const int sample[] = {1, 2, groups / 2, groups - 1};
+    if (n % replicas)
+        return 0;
+    for (int r = 0; r < replicas && (rotated || exclusive) && !error; r++) {
+        struct pl_schedule *first = NULL;
+        error = write_schedule(&params, r, &first);
+        for (size_t i = 0; i < sizeof sample / sizeof *sample && !error && (rotated || exclusive); i++) {
+            struct pl_schedule *other = NULL;
+            int rank = r + sample[i] % groups * replicas;
+            error = write_schedule(&params, rank, &other);
+            if (!error) {
+                rotated = rotated && same_steps(first, r, other, rank, false);
+                exclusive = exclusive && same_steps(first, r, other, rank, true);
+            }
+            pl_schedule_release(other);
+        }
+        pl_schedule_release(first);
+    }
+    return error ? error : rotated || exclusive;
 }

@@ -144,6 +144,15 @@ static void start_message(struct pl_run *run, uint32_t number)
 {
     const struct pl_step *step = &run->schedule->step[number];
     struct pl_slot *slot = &run->slot[step->request];
+    struct pl_comm *comm = run->comm;
+    int peer = step->peer, tag = run->tag;
+    if (comm->remote && peer < comm->size) {
+        comm = comm->local;
+        tag = run->local_tag;
+    } else if (comm->remote) {
+        peer -= comm->size;
+    }
+    tag |= step->ordinal;
     slot->step = number;
     slot->request.completed = message_complete;
     slot->request.owner = run;
@@ -151,14 +160,13 @@ static void start_message(struct pl_run *run, uint32_t number)
     run->outstanding++;
     if (step->verb == PL_STEP_SEND) {
         slot->request.is_send = true;
-        pl_send_start(&slot->request, run->comm, PL_CHANNEL_COLLECTIVE, PL_MODE_STANDARD,
-                      step->length ? address(run, &step->left) : NULL, step->length, step->peer,
-                      run->tag | step->ordinal, run->signature);
+        pl_send_start(&slot->request, comm, PL_CHANNEL_COLLECTIVE, PL_MODE_STANDARD,
+                      step->length ? address(run, &step->left) : NULL, step->length, peer, tag,
+                      run->signature);
     } else {
         slot->request.is_send = false;
-        pl_recv_start(&slot->request, run->comm, PL_CHANNEL_COLLECTIVE,
-                      step->length ? address(run, &step->to) : NULL, step->length, step->peer,
-                      run->tag | step->ordinal, run->signature);
+        pl_recv_start(&slot->request, comm, PL_CHANNEL_COLLECTIVE,
+                      step->length ? address(run, &step->to) : NULL, step->length, peer, tag, run->signature);
     }
 }
 

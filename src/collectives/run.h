@@ -23,6 +23,7 @@ struct pl_run {
     char *text;                            /* malloc'd text of the error, or NULL */
     void (*completed)(struct pl_run *run); /* called once, as the last thing; may finish the run */
     void *owner;
+    void *burden; /* the caller's too: what outlives an owner that gave the run up */
 
     /* the engine's own from here on */
     struct pl_comm *comm;
@@ -33,6 +34,7 @@ struct pl_run {
     char *base[3];  /* IN, OUT, TMP */
     char **peer;    /* [2 * size] IN and OUT of peers that the schedule reaches into; else NULL */
     int tag;        /* of the call; the ordinal of a message is added */
+    int local_tag;  /* intercommunicators: of its messages on comm->local */
     uint32_t signature;
     uint32_t left;        /* steps not complete */
     uint32_t outstanding; /* requests under way */

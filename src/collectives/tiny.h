@@ -4,10 +4,12 @@
 
 #include "board.h"
 #include "collectives.h"
+#include "tuning.h"
 
 /* What a rank keeps for all its communicators (rank->collectives_state). */
 struct pl_collectives {
-    bool warned; /* about wrong names in PEAL_ALGORITHM */
+    bool warned; /* about wrong names in PEAL_ALGORITHM, wrong lines in PEAL_TUNING */
+    struct pl_tuning tuning;
     struct pl_retired *retired;
 };
 

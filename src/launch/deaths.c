@@ -86,8 +86,10 @@ static int collect(struct pl_job *job)
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         int rank = find_rank(job, pid);
-        if (rank < 0)
+        if (rank < 0) {
+            pl_job_subjob_ended(job, pid, status);
             continue;
+        }
         job->members[rank].alive = false;
         job->members[rank].status = status;
         job->ended[count++] = rank;

@@ -46,6 +46,9 @@ static bool names_equal(const char *a, const char *b)
 
 static bool ours(const char *word)
 {
+    if (names_equal(word,
+                    "MPI_PARENT_PORT=")) /* a world spawned by MPI_Comm_spawn is told anew, or not at all */
+        return true;
     if (!strncmp(word, "PMI_", 4) || !strncmp(word, "PMIX_", 5))
         return true;
     for (int i = 0; i < VARIABLES; i++)

@@ -46,6 +46,9 @@ void pl_job_signal(struct pl_job *job, int number)
     for (int i = 0; i < job->started; i++)
         if (job->members[i].group)
             kill(-job->members[i].pid, number);
+    for (int i = 0; i < job->nsubjobs; i++)
+        if (job->subjobs[i].alive)
+            kill(job->subjobs[i].pid, number);
 }
 
 void pl_job_kill(struct pl_job *job)
@@ -180,7 +183,8 @@ static void run_loop(struct pl_job *job)
 static int prepare(struct pl_job *job)
 {
     int ranks = job->options->ranks;
-    struct pl_pmi_calls calls = {.owner = job, .aborted = aborted, .broken = broken, .stuck = stuck};
+    struct pl_pmi_calls calls = {
+        .owner = job, .aborted = aborted, .broken = broken, .stuck = stuck, .spawn = pl_job_spawn};
     gethostname(job->host, sizeof job->host - 1);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (job->options->timeout > 0)
@@ -219,5 +223,6 @@ int pl_job_run(const struct pl_options *options)
     pl_loop_finish(&job.loop);
     free(job.members);
     free(job.ended);
+    free(job.subjobs);
     return job.code;
 }

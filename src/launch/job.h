@@ -26,6 +26,12 @@ struct pl_member {
     int verdict; /* deaths.c's */
 };
 
+/* A further mpiexec that a rank asked for (MPI_Comm_spawn). The job lasts as long as it does. */
+struct pl_subjob {
+    pid_t pid;
+    bool alive;
+};
+
 struct pl_job {
     const struct pl_options *options;
     struct pl_loop loop;
@@ -39,7 +45,10 @@ struct pl_job {
 
     struct pl_member *members;
     int *ended; /* the ranks whose end was just heard of */
-    int started, alive;
+    int started;
+    int alive; /* ranks and subjobs */
+    struct pl_subjob *subjobs;
+    int nsubjobs;
     enum pl_phase phase;
     bool failed;
     int code;       /* what mpiexec exits with */
@@ -55,6 +64,11 @@ struct pl_job {
 /* Starts all ranks. On failure those started are on their way out, the text says
  * why, and job->code is the exit code. 0, or an error. (start.c) */
 int pl_job_start(struct pl_job *job);
+
+/* Starts another mpiexec with these arguments, on our standard outputs. 0 or an error. (subjob.c) */
+int pl_job_spawn(void *job, char *const *words, int count);
+/* A process has ended that is no rank. Whether it was a subjob; its failure is the job's. (subjob.c) */
+bool pl_job_subjob_ended(struct pl_job *job, pid_t pid, int status);
 
 /* Signal handling through the loop: blocks the signals and watches for them;
  * must precede the first rank. 0 or PL_ESYSTEM. (signals.c) */

@@ -5,8 +5,9 @@
  *
  * A rank that sends nonsense ends the job: what it wanted cannot be known, and
  * leaving it without an answer would hang it. Requests that are PMI-1 but serve
- * what Peal has not (spawn, name publishing) are refused with rc=-1, which the
- * MPI library at the other end turns into an error of its own.
+ * what Peal has not (PMI-1's spawn, whose arguments cannot have blanks) are refused with rc=-1, which the
+ * MPI library at the other end turns into an error of its own. Peal's own ranks spawn by another
+ * request: the arguments of a further mpiexec, a word a line.
  */
 #include "pmi_server.h"
 
@@ -170,6 +171,116 @@ static void do_abort(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
     peer->server->calls.aborted(peer->server->calls.owner, peer->rank, (int)code);
 }
 
+/* A name is a word in the same table, under a key that no rank can put; "" once it was taken back. */
+static bool name_key(const struct pl_pmi1_line *line, char *key, size_t size)
+{
+    const char *service = pl_pmi1_value(line, "service");
+    return service && snprintf(key, size, "\n%s", service) < (int)size;
+}
+
+static const char *published(struct pl_pmi_peer *peer, const char *key)
+{
+    const char *port = pl_kvs_get(&peer->server->kvs, key);
+    return port && port[0] ? port : NULL;
+}
+
+static void do_publish(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
+{
+    char key[PL_PMI1_NAME_MAX];
+    const char *port = pl_pmi1_value(line, "port");
+    if (!port || !name_key(line, key, sizeof key))
+        answer(peer, "cmd=publish_result rc=-1 msg=bad_service_or_port\n");
+    else if (published(peer, key))
+        answer(peer, "cmd=publish_result rc=-1 msg=published_already\n");
+    else if (pl_kvs_put(&peer->server->kvs, key, port))
+        answer(peer, "cmd=publish_result rc=-1 msg=no_memory\n");
+    else
+        answer(peer, "cmd=publish_result rc=0 info=ok\n");
+}
+
+static void do_unpublish(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
+{
+    char key[PL_PMI1_NAME_MAX];
+    if (!name_key(line, key, sizeof key) || !published(peer, key))
+        answer(peer, "cmd=unpublish_result rc=-1 msg=not_published\n");
+    else if (pl_kvs_put(&peer->server->kvs, key, ""))
+        answer(peer, "cmd=unpublish_result rc=-1 msg=no_memory\n");
+    else
+        answer(peer, "cmd=unpublish_result rc=0 info=ok\n");
+}
+
+static void do_lookup(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
+{
+    char key[PL_PMI1_NAME_MAX];
+    const char *port = name_key(line, key, sizeof key) ? published(peer, key) : NULL;
+    if (port)
+        answer(peer, "cmd=lookup_result rc=0 info=ok port=%s\n", port);
+    else
+        answer(peer, "cmd=lookup_result rc=-1 msg=not_published\n");
+}
+
+static void drop_words(struct pl_pmi_peer *peer)
+{
+    for (int i = 0; i < peer->nwords; i++)
+        free(peer->words[i]);
+    free(peer->words);
+    peer->words = NULL;
+    peer->nwords = 0;
+    peer->open_word = false;
+}
+
+/* Appends the bytes that `hex` stands for to the word under way, or begins one. */
+static bool take_word(struct pl_pmi_peer *peer, const char *hex)
+{
+    size_t length = strlen(hex) / 2, before = 0;
+    if (!peer->open_word) {
+        char **words = realloc(peer->words, sizeof *words * ((size_t)peer->nwords + 2));
+        if (!words)
+            return false;
+        peer->words = words;
+        words[peer->nwords] = NULL;
+        words[peer->nwords + 1] = NULL;
+    } else {
+        before = strlen(peer->words[--peer->nwords]);
+    }
+    char *word = realloc(peer->words[peer->nwords], before + length + 1);
+    if (!word)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        unsigned byte = 0;
+        sscanf(hex + 2 * i, "%2x", &byte);
+        word[before + i] = (char)byte;
+    }
+    word[before + length] = 0;
+    peer->words[peer->nwords++] = word;
+    return true;
+}
+
+static void do_spawn_word(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
+{
+    enum { WORDS_MAX = 10000 };
+    const char *hex = pl_pmi1_value(line, "hex");
+    long last;
+    if (!hex || hex[0] != 'x' || pl_pmi1_number(line, "last", 0, 1, &last) || peer->nwords == WORDS_MAX ||
+        !take_word(peer, hex + 1)) {
+        drop_words(peer);
+        answer(peer, "cmd=spawn_result rc=-1 msg=bad_argument\n");
+        return;
+    }
+    peer->open_word = !last;
+    answer(peer, "cmd=spawn_result rc=0\n");
+}
+
+static void do_spawn_go(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
+{
+    struct pl_pmi_server *server = peer->server;
+    int error = peer->nwords && server->calls.spawn
+                    ? server->calls.spawn(server->calls.owner, peer->words, peer->nwords)
+                    : -1;
+    drop_words(peer);
+    answer(peer, "cmd=spawn_result rc=%d%s\n", error ? -1 : 0, error ? " msg=could_not_start" : "");
+}
+
 static const struct {
     const char *cmd;
     void (*serve)(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line); /* NULL: refused */
@@ -185,9 +296,11 @@ static const struct {
     {"barrier_in", do_barrier, NULL},
     {"finalize", do_finalize, NULL},
     {"abort", do_abort, NULL},
-    {"publish_name", NULL, "publish_result"},
-    {"unpublish_name", NULL, "unpublish_result"},
-    {"lookup_name", NULL, "lookup_result"},
+    {"publish_name", do_publish, NULL},
+    {"unpublish_name", do_unpublish, NULL},
+    {"lookup_name", do_lookup, NULL},
+    {"spawn_word", do_spawn_word, NULL},
+    {"spawn_go", do_spawn_go, NULL},
     {"getbyidx", NULL, "getbyidx_results"},
     {"create_kvs", NULL, "newkvs"},
     {"destroy_kvs", NULL, "kvs_destroyed"},
@@ -289,6 +402,7 @@ void pl_pmi_server_finish(struct pl_pmi_server *server)
     for (int i = 0; server->peers && i < server->size; i++) {
         pl_loop_close(server->loop, &server->peers[i].watch);
         free(server->peers[i].unsent);
+        drop_words(&server->peers[i]);
     }
     pl_kvs_finish(&server->kvs);
     free(server->peers);

@@ -17,6 +17,7 @@ struct pl_pmi_calls {
     void (*broken)(void *owner, int rank,
                    const char *reason);             /* it speaks nonsense; its connection is closed */
     void (*stuck)(void *owner, int rank, int gone); /* it waits in a barrier that `gone` cannot reach */
+    int (*spawn)(void *owner, char *const *words, int count); /* start another mpiexec so; 0 or an error */
 };
 
 /* One rank's connection. */
@@ -27,6 +28,9 @@ struct pl_pmi_peer {
     bool started, finalized; /* said init, finalize */
     bool waiting;            /* in the barrier */
     bool spawning;           /* between mcmd=spawn and endcmd */
+    char **words;            /* [nwords] arguments for another mpiexec, so far; NULL-terminated */
+    int nwords;
+    bool open_word; /* the last one goes on */
     char *unsent;
     size_t unsent_fill;
     struct pl_pmi1_reader reader;

@@ -253,6 +253,8 @@ int pl_comm_make_between(struct pl_mpi *mpi, struct pl_comm *local, int local_le
 void pl_comm_unmake(struct pl_mpi *mpi, struct pl_comm *comm)
 {
     pl_handle_drop(&mpi->handles[PL_CLASS_COMM], comm->handle);
+    if (mpi->parent == comm)
+        mpi->parent = NULL;
     pl_attributes_drop(mpi, &comm->attributes);
     pl_errhandler_release(mpi, comm->errhandler);
     comm->errhandler = NULL;

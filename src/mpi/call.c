@@ -3,6 +3,8 @@
 #include "call.h"
 
 #include "log.h"
+#include "state.h"
+#include "world.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,6 +21,21 @@ struct pl_mpi *pl_call(const char *name)
     pl_enter(rank);
     rank->call = name;
     return rank->mpi_state;
+}
+
+struct pl_mpi *pl_call_any(const char *name)
+{
+    struct pl_rank *rank = pl_self();
+    if (!rank)
+        rank = pl_process_early();
+    struct pl_mpi *mpi = rank ? pl_mpi_memory(rank) : NULL;
+    if (!mpi) {
+        pl_error("%s: no memory", name);
+        exit(MPI_ERR_NO_MEM);
+    }
+    pl_enter(rank);
+    rank->call = name;
+    return mpi;
 }
 
 int pl_bad(int class, const char *format, ...)
@@ -44,27 +61,56 @@ int pl_error_keep(struct pl_mpi *mpi, int error)
     return class;
 }
 
-static void die(struct pl_mpi *mpi, const struct pl_comm *comm, int class)
+static void die(struct pl_mpi *mpi, const char *where, int class)
 {
     char text[PL_ERROR_TEXT + 192];
     const char *kept = class < PL_ERROR_CLASSES ? mpi->texts[class] : NULL;
     snprintf(text, sizeof text, "%s [%s, in %s, errors are fatal]", kept ? kept : pl_class_meaning(class),
-             pl_class_name(class), comm->name[0] ? comm->name : "an unnamed communicator");
-    mpi->rank->abort(mpi->rank, class, text);
+             pl_class_name(class), where);
+    if (mpi->rank->abort)
+        mpi->rank->abort(mpi->rank, class, text);
+    pl_error("%s", text);
+    exit(class & 255 ? class & 255 : 1);
 }
 
-static void handle_error(struct pl_mpi *mpi, struct pl_comm *comm, int class)
+/* Calls the program's function, which may call MPI, with the handler held. Its first argument is the address
+ * of a handle. */
+static void call_function(struct pl_mpi *mpi, struct pl_errhandler *errhandler, uintptr_t handle, int class)
 {
-    struct pl_errhandler *errhandler = comm->errhandler;
+    switch (errhandler->kind) {
+    case PL_ERRHANDLER_COMM:
+        ((MPI_Comm_errhandler_function *)errhandler->function)(&(MPI_Comm){(MPI_Comm)handle}, &class);
+        break;
+    case PL_ERRHANDLER_FILE:
+        ((MPI_File_errhandler_function *)errhandler->function)(&(MPI_File){(MPI_File)handle}, &class);
+        break;
+    case PL_ERRHANDLER_SESSION:
+        ((MPI_Session_errhandler_function *)errhandler->function)(&(MPI_Session){(MPI_Session)handle},
+                                                                  &class);
+        break;
+    default:
+        ((MPI_Win_errhandler_function *)errhandler->function)(&(MPI_Win){(MPI_Win)handle}, &class);
+    }
+    pl_enter(mpi->rank);
+    pl_errhandler_release(mpi, errhandler);
+    pl_leave(mpi->rank);
+}
+
+static int finish(struct pl_mpi *mpi, struct pl_errhandler *errhandler, uintptr_t handle, const char *where,
+                  int error)
+{
+    struct pl_rank *rank = mpi->rank;
+    int class = pl_error_keep(mpi, error);
+    rank->call = NULL;
+    if (errhandler && errhandler->function)
+        errhandler->references++;
+    pl_leave(rank);
     if (!errhandler || errhandler->predefined == MPI_ERRORS_ARE_FATAL ||
         errhandler->predefined == MPI_ERRORS_ABORT)
-        die(mpi, comm, class);
-    else if (errhandler->function) {
-        MPI_Comm handle = (MPI_Comm)comm->handle;
-        errhandler->references++;
-        errhandler->function(&handle, &class);
-        pl_errhandler_release(mpi, errhandler);
-    }
+        die(mpi, where, class);
+    else if (errhandler->function)
+        call_function(mpi, errhandler, handle, class);
+    return class;
 }
 
 int pl_return(struct pl_mpi *mpi, struct pl_comm *comm, int error)
@@ -75,11 +121,19 @@ int pl_return(struct pl_mpi *mpi, struct pl_comm *comm, int error)
         pl_leave(rank);
         return MPI_SUCCESS;
     }
-    int class = pl_error_keep(mpi, error);
-    rank->call = NULL;
-    pl_leave(rank);
-    handle_error(mpi, comm ? comm : rank->self, class);
-    return class;
+    if (!comm)
+        comm = rank->self;
+    if (!comm) /* MPI is not up */
+        return finish(mpi, NULL, 0, "no communicator", error);
+    return finish(mpi, comm->errhandler, comm->handle, comm->name[0] ? comm->name : "an unnamed communicator",
+                  error);
+}
+
+int pl_return_to(struct pl_mpi *mpi, struct pl_errhandler *errhandler, uintptr_t handle, int error)
+{
+    if (!error)
+        return pl_return(mpi, NULL, 0);
+    return finish(mpi, errhandler, handle, "an object with an error handler of its own", error);
 }
 
 const char *pl_callback_begin(struct pl_mpi *mpi)

@@ -32,8 +32,11 @@
 
 enum { PL_ERROR_CLASSES = 64 };
 
+enum pl_errhandler_kind { PL_ERRHANDLER_COMM, PL_ERRHANDLER_FILE, PL_ERRHANDLER_SESSION, PL_ERRHANDLER_WIN };
+
 struct pl_errhandler {
-    MPI_Comm_errhandler_function *function; /* NULL: one of the predefined */
+    enum pl_errhandler_kind kind; /* predefined ones serve all */
+    void (*function)(void);       /* of the kind's type; NULL: one of the predefined */
     MPI_Errhandler predefined;
     uintptr_t handle;
     int references;
@@ -52,28 +55,45 @@ struct pl_fortran {
     struct pl_fortran_booleans booleans[PL_LOGICAL_SIZES];
 };
 
-/* What the MPI functions of one rank share. */
+struct pl_user_error;
+
+/* What the MPI functions of one rank share. It is made by the first call that needs it, which may
+ * come before MPI_Init (MPI_Info_create, ...), and lives on after MPI_Finalize; communicators,
+ * datatypes, requests, ... are there only while MPI is up (rank->mpi_state is set). */
 struct pl_mpi {
     struct pl_rank *rank;
+    int sessions; /* open */
     int thread_level;
     pthread_t main_thread;
     bool finalized;
     struct pl_handles handles[PL_CLASSES];
     char *texts[PL_ERROR_CLASSES]; /* of the latest error of each class */
     struct pl_errhandler fatal, abort, returns;
+    struct pl_errhandler *file_errhandler; /* of MPI_FILE_NULL, which files inherit; NULL: returns */
+    struct pl_user_error *user_errors;     /* [user_error_count]; codes from MPI_ERR_LASTCODE + 1 on */
+    int user_error_count;
+    struct pl_info *environment; /* MPI_INFO_ENV; made when first asked for */
+    struct pl_list doors;        /* open ports (port.c) */
+    int ports_opened;
+    struct pl_comm *parent; /* of a spawned world, while it has its handle; else NULL */
+    struct pl_tools *tools; /* MPI_T's; NULL before it is used */
     struct pl_group *empty;
-    char *type_names[256]; /* that the program gave to predefined datatypes */
+    char *type_names[256];      /* that the program gave to predefined datatypes */
+    void *type_attributes[256]; /* the same */
     struct pl_fortran fortran;
     struct { /* values of the predefined attributes, whose addresses programs get */
         int tag_ub, io, host, wtime_is_global, last_used_code;
         int appnum, universe_size; /* -1: not known; -2: not asked for yet */
     } predefined;
     struct pl_list free_requests; /* to be used again */
+    struct pl_list buffers;       /* attached for buffered sends (buffer.c) */
     struct pl_list given_up;      /* under way, their handles freed */
 };
 
 /* Begins a call that needs MPI to be up; ends the program with a clear line when it is not. */
 struct pl_mpi *pl_call(const char *name);
+/* Begins a call that may come at any time, also before MPI is up and after its end. */
+struct pl_mpi *pl_call_any(const char *name);
 /* Ends a call: 0, or the error class after the error handler of `comm` (NULL: of MPI_COMM_SELF) was called.
  */
 int pl_return(struct pl_mpi *mpi, struct pl_comm *comm, int error);
@@ -81,6 +101,9 @@ int pl_return(struct pl_mpi *mpi, struct pl_comm *comm, int error);
 /* Around a callback of the program that may call MPI: gives the rank's lock away and takes it again. */
 const char *pl_callback_begin(struct pl_mpi *mpi);
 void pl_callback_end(struct pl_mpi *mpi, const char *call);
+
+/* The same for a call on an object that has an error handler of its own and the given handle. */
+int pl_return_to(struct pl_mpi *mpi, struct pl_errhandler *errhandler, uintptr_t handle, int error);
 
 /* pl_fail for a wrong argument. Returns `class`. */
 int pl_bad(int class, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -90,6 +113,7 @@ int pl_error_class(int error);
 /* Keeps the text of the latest pl_fail for MPI_Error_string; returns the class. */
 int pl_error_keep(struct pl_mpi *mpi, int error);
 /* "MPI_ERR_RANK", or "MPI error". */
+bool pl_class_known(int class); /* one of the library's */
 const char *pl_class_name(int class);
 const char *pl_class_meaning(int class);
 

@@ -2,29 +2,17 @@
  * struct pl_coll_call by its prepare function; the blocking and the nonblocking form
  * hand that to the same engine.
  */
-#include "call.h"
-#include "collectives.h"
+#include "collective.h"
+
 #include "exchange.h"
 #include "mpi_request.h"
+#include "staging.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* The arguments of any of them; what a call does not have is zero. */
-struct arguments {
-    const void *in;
-    void *out;
-    MPI_Count in_count, out_count;
-    MPI_Datatype in_type, out_type;
-    MPI_Op op;
-    int root;
-    MPI_Comm comm;
-};
-
-typedef int prepare_fn(struct pl_mpi *mpi, const struct arguments *a, struct pl_coll_call *call);
-
 /* The significant count and type of a call, and that they and the buffer make sense. */
-static int set_data(struct pl_mpi *mpi, MPI_Count count, MPI_Datatype datatype, struct pl_coll_call *call)
+int pl_prepare_data(struct pl_mpi *mpi, MPI_Count count, MPI_Datatype datatype, struct pl_coll_call *call)
 {
     int error = pl_check_count(count);
     if (!error)
@@ -37,34 +25,34 @@ static int set_data(struct pl_mpi *mpi, MPI_Count count, MPI_Datatype datatype, 
     return error;
 }
 
-static int check_buffer(const struct pl_coll_call *call, const void *buffer)
+int pl_prepare_buffer(const struct pl_coll_call *call, const void *buffer)
 {
     return pl_check_buffer(buffer, (MPI_Count)call->count, call->type);
 }
 
-static int set_op(struct pl_mpi *mpi, MPI_Op op, struct pl_coll_call *call)
+int pl_prepare_op(struct pl_mpi *mpi, MPI_Op op, struct pl_coll_call *call)
 {
     int error = pl_op_of(mpi, op, &call->op);
     return error ? error : pl_check_op(call->op, call->type);
 }
 
-static int check_alias(const struct pl_coll_call *call)
+int pl_prepare_alias(const struct pl_coll_call *call)
 {
     if (call->in_place || call->in != call->out || !call->count || !call->type->size)
         return 0;
     return pl_bad(MPI_ERR_BUFFER, "the send buffer and the receive buffer are the same: use MPI_IN_PLACE");
 }
 
-static int prepare_barrier(struct pl_mpi *mpi, const struct arguments *a, struct pl_coll_call *call)
+int pl_prepare_barrier(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
     return 0;
 }
 
-static int prepare_bcast(struct pl_mpi *mpi, const struct arguments *a, struct pl_coll_call *call)
+int pl_prepare_bcast(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
-    int error = set_data(mpi, a->out_count, a->out_type, call);
+    int error = pl_prepare_data(mpi, a->out_count, a->out_type, call);
     if (!error)
-        error = check_buffer(call, a->out);
+        error = pl_prepare_buffer(call, a->out);
     if (!error)
         error = pl_check_root(call->comm, a->root);
     return error;
@@ -72,7 +60,7 @@ static int prepare_bcast(struct pl_mpi *mpi, const struct arguments *a, struct p
 
 /* Gather and scatter have one block a rank on one side, and all of them at the root on the other.
  * `one`: this rank's block. `all`: the root's array. */
-static int prepare_rooted(struct pl_mpi *mpi, const struct arguments *a, struct pl_coll_call *call,
+static int prepare_rooted(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call,
                           const void *one, const void *all, bool gather)
 {
     bool at_root = call->comm->rank == a->root;
@@ -81,103 +69,127 @@ static int prepare_rooted(struct pl_mpi *mpi, const struct arguments *a, struct 
         gather == at_root; /* the significant count is that of the side with all blocks, at the root */
     int error = pl_check_root(call->comm, a->root);
     if (!error)
-        error = set_data(mpi, use_out ? a->out_count : a->in_count, use_out ? a->out_type : a->in_type, call);
+        error = pl_prepare_data(mpi, use_out ? a->out_count : a->in_count, use_out ? a->out_type : a->in_type,
+                                call);
     if (!error && at_root)
-        error = check_buffer(call, all);
+        error = pl_prepare_buffer(call, all);
     if (!error && !call->in_place)
-        error = check_buffer(call, one);
+        error = pl_prepare_buffer(call, one);
     if (!error && at_root)
-        error = check_alias(call);
+        error = pl_prepare_alias(call);
     return error;
 }
 
-static int prepare_gather(struct pl_mpi *mpi, const struct arguments *a, struct pl_coll_call *call)
+int pl_prepare_gather(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
     return prepare_rooted(mpi, a, call, a->in, a->out, true);
 }
 
-static int prepare_scatter(struct pl_mpi *mpi, const struct arguments *a, struct pl_coll_call *call)
+int pl_prepare_scatter(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
     return prepare_rooted(mpi, a, call, a->out, a->in, false);
 }
 
-static int prepare_allgather(struct pl_mpi *mpi, const struct arguments *a, struct pl_coll_call *call)
+int pl_prepare_allgather(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
     call->in_place = a->in == MPI_IN_PLACE;
-    int error = set_data(mpi, a->out_count, a->out_type, call);
+    int error = pl_prepare_data(mpi, a->out_count, a->out_type, call);
     if (!error)
-        error = check_buffer(call, a->out);
+        error = pl_prepare_buffer(call, a->out);
     if (!error && !call->in_place)
-        error = check_buffer(call, a->in);
+        error = pl_prepare_buffer(call, a->in);
     if (!error)
-        error = check_alias(call);
+        error = pl_prepare_alias(call);
     return error;
 }
 
-static int prepare_reduce(struct pl_mpi *mpi, const struct arguments *a, struct pl_coll_call *call)
+int pl_prepare_reduce(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
     bool at_root = call->comm->rank == a->root;
     call->in_place = at_root && a->in == MPI_IN_PLACE;
     int error = pl_check_root(call->comm, a->root);
     if (!error)
-        error = set_data(mpi, a->out_count, a->out_type, call);
+        error = pl_prepare_data(mpi, a->out_count, a->out_type, call);
     if (!error)
-        error = set_op(mpi, a->op, call);
+        error = pl_prepare_op(mpi, a->op, call);
     if (!error && at_root)
-        error = check_buffer(call, a->out);
+        error = pl_prepare_buffer(call, a->out);
     if (!error && !call->in_place)
-        error = check_buffer(call, a->in);
+        error = pl_prepare_buffer(call, a->in);
     if (!error && at_root)
-        error = check_alias(call);
+        error = pl_prepare_alias(call);
     return error;
 }
 
-static int prepare_allreduce(struct pl_mpi *mpi, const struct arguments *a, struct pl_coll_call *call)
+int pl_prepare_allreduce(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
     call->in_place = a->in == MPI_IN_PLACE;
-    int error = set_data(mpi, a->out_count, a->out_type, call);
+    int error = pl_prepare_data(mpi, a->out_count, a->out_type, call);
     if (!error)
-        error = set_op(mpi, a->op, call);
+        error = pl_prepare_op(mpi, a->op, call);
     if (!error)
-        error = check_buffer(call, a->out);
+        error = pl_prepare_buffer(call, a->out);
     if (!error && !call->in_place)
-        error = check_buffer(call, a->in);
+        error = pl_prepare_buffer(call, a->in);
     if (!error)
-        error = check_alias(call);
+        error = pl_prepare_alias(call);
     return error;
 }
 
-static int start_call(struct pl_mpi *mpi, enum pl_collective collective, prepare_fn *prepare,
-                      const struct arguments *a, struct pl_coll_call *call)
+static int begin(struct pl_mpi *mpi, enum pl_collective collective, pl_prepare *prepare,
+                 const struct pl_arguments *given, struct pl_coll_call *call, struct pl_staging **staging)
 {
-    *call = (struct pl_coll_call){.collective = collective, .in = a->in, .out = a->out, .root = a->root};
-    int error = pl_comm_of(mpi, a->comm, &call->comm);
-    return error ? error : prepare(mpi, a, call);
-}
-
-static int blocking(const char *name, enum pl_collective collective, prepare_fn *prepare,
-                    const struct arguments *a)
-{
-    struct pl_mpi *mpi = pl_call(name);
-    struct pl_coll_call call;
-    int error = start_call(mpi, collective, prepare, a, &call);
+    struct pl_arguments a = *given;
+    *call = (struct pl_coll_call){.collective = collective};
+    int error = pl_comm_of(mpi, a.comm, &call->comm);
     if (!error)
-        error = pl_coll_blocking(&call);
-    return pl_return(mpi, call.comm, error);
+        error = pl_staging_create(mpi, call->comm, collective, &a, staging);
+    if (error)
+        return error;
+    call->in = a.in;
+    call->out = a.out;
+    call->root = a.root;
+    error = (call->comm->remote ? pl_prepare_inter : prepare)(mpi, &a, call);
+    pl_staging_prepared(mpi, *staging);
+    return error;
 }
 
-/* The engine's run has ended: so has the request, unless it was given up before. */
+static int blocking_call(const struct pl_coll_call *call, struct pl_staging *staging)
+{
+    pl_staging_pack(staging);
+    int error = pl_coll_blocking(call);
+    if (!error)
+        pl_staging_unpack(staging);
+    return error;
+}
+
+static void free_lists(const struct pl_coll_call *call)
+{
+    free((void *)(uintptr_t)call->in_blocks);
+    free((void *)(uintptr_t)call->out_blocks);
+    free((void *)(uintptr_t)call->source);
+}
+
+/* The engine's run has ended: so has the request, unless it was given up before. A persistent one's run is
+ * kept for the next start. */
 static void run_completed(struct pl_run *run)
 {
     struct pl_mpi_request *request = run->owner;
+    bool kept = request && request->start;
     if (request) {
-        request->run = NULL;
+        if (!kept)
+            request->run = NULL;
+        if (!run->error)
+            pl_staging_unpack(request->staging);
         request->base.error = run->error;
         request->base.text = run->text;
         run->text = NULL;
         request->base.complete = true;
     }
-    pl_run_finish(run);
+    if (!request)
+        pl_staging_destroy(run->burden);
+    if (!kept)
+        pl_run_finish(run);
     if (request)
         request->base.completed(&request->base);
 }
@@ -195,32 +207,75 @@ static void keep_copies(struct pl_mpi_request *request, struct pl_coll_call *cal
     }
 }
 
-static int nonblocking(const char *name, enum pl_collective collective, prepare_fn *prepare,
-                       const struct arguments *a, MPI_Request *handle)
+static int start_again(struct pl_mpi_request *request)
 {
-    struct pl_mpi *mpi = pl_call(name);
-    struct pl_coll_call call;
-    struct pl_mpi_request *request = NULL;
-    int error = start_call(mpi, collective, prepare, a, &call);
-    if (!error)
-        error = pl_check_pointer(handle, "request");
-    if (!error && !(request = pl_mpi_request_create(mpi, call.comm)))
-        error = PL_ENOMEM;
+    if (!request->run)
+        return pl_bad(MPI_ERR_REQUEST, "this persistent collective was given up after an error");
+    pl_mpi_request_begin_run(request);
+    pl_staging_pack(request->staging);
+    pl_run_start(request->run);
+    return 0;
+}
+
+/* Starts or, when persistent, makes a request of the call. Then the staging is the request's. */
+static int make_request(struct pl_mpi *mpi, enum pl_form form, struct pl_coll_call *call,
+                        struct pl_staging **staging, MPI_Request *handle)
+{
+    int error = pl_check_pointer(handle, "request");
     if (error)
-        return pl_return(mpi, call.comm, error);
-    keep_copies(request, &call);
+        return error;
+    struct pl_mpi_request *request = pl_mpi_request_create(mpi, call->comm);
+    if (!request)
+        return PL_ENOMEM;
+    keep_copies(request, call);
+    request->staging = *staging;
+    *staging = NULL;
     pl_mpi_request_begin_run(request);
     uintptr_t value = request->handle;
     struct pl_run *run;
-    error = pl_coll_start(&call, run_completed, request, &run);
+    if (form == PL_PERSISTENT) {
+        pl_mpi_request_persist(request, start_again);
+        error = pl_coll_init(call, run_completed, request, &run);
+    } else {
+        pl_staging_pack(request->staging);
+        error = pl_coll_start(call, run_completed, request, &run);
+    }
     if (error) {
         pl_mpi_request_destroy(request);
-        return pl_return(mpi, call.comm, error);
+        return error;
     }
-    if (!request->base.complete)
+    if (form == PL_PERSISTENT || !request->base.complete)
         request->run = run;
     *handle = (MPI_Request)value;
-    return pl_return(mpi, call.comm, 0);
+    return 0;
+}
+
+int pl_collective(const char *name, enum pl_form form, enum pl_collective collective, pl_prepare *prepare,
+                  const struct pl_arguments *a, MPI_Request *request)
+{
+    struct pl_mpi *mpi = pl_call(name);
+    struct pl_coll_call call;
+    struct pl_staging *staging = NULL;
+    int error = begin(mpi, collective, prepare, a, &call, &staging);
+    if (!error)
+        error = form == PL_BLOCKING ? blocking_call(&call, staging)
+                                    : make_request(mpi, form, &call, &staging, request);
+    pl_staging_destroy(staging);
+    if (call.uneven)
+        free_lists(&call);
+    return pl_return(mpi, call.comm, error);
+}
+
+static int blocking(const char *name, enum pl_collective collective, pl_prepare *prepare,
+                    const struct pl_arguments *a)
+{
+    return pl_collective(name, PL_BLOCKING, collective, prepare, a, NULL);
+}
+
+static int nonblocking(const char *name, enum pl_collective collective, pl_prepare *prepare,
+                       const struct pl_arguments *a, MPI_Request *request)
+{
+    return pl_collective(name, PL_NONBLOCKING, collective, prepare, a, request);
 }
 
 static int simple(struct pl_comm *comm, enum pl_collective collective, const void *in, void *out,
@@ -254,32 +309,32 @@ int pl_exchange_barrier(struct pl_comm *comm)
 
 int PMPI_Barrier(MPI_Comm comm)
 {
-    struct arguments a = {.comm = comm};
-    return blocking("MPI_Barrier", PL_BARRIER, prepare_barrier, &a);
+    struct pl_arguments a = {.comm = comm};
+    return blocking("MPI_Barrier", PL_BARRIER, pl_prepare_barrier, &a);
 }
 PL_WEAK(Barrier)
 
 int PMPI_Ibarrier(MPI_Comm comm, MPI_Request *request)
 {
-    struct arguments a = {.comm = comm};
-    return nonblocking("MPI_Ibarrier", PL_BARRIER, prepare_barrier, &a, request);
+    struct pl_arguments a = {.comm = comm};
+    return nonblocking("MPI_Ibarrier", PL_BARRIER, pl_prepare_barrier, &a, request);
 }
 PL_WEAK(Ibarrier)
 
 int PMPI_Bcast_c(void *buffer, MPI_Count count, MPI_Datatype datatype, int root, MPI_Comm comm)
 {
-    struct arguments a = {
+    struct pl_arguments a = {
         .out = buffer, .out_count = count, .out_type = datatype, .root = root, .comm = comm};
-    return blocking("MPI_Bcast", PL_BCAST, prepare_bcast, &a);
+    return blocking("MPI_Bcast", PL_BCAST, pl_prepare_bcast, &a);
 }
 PL_WEAK(Bcast_c)
 
 int PMPI_Ibcast_c(void *buffer, MPI_Count count, MPI_Datatype datatype, int root, MPI_Comm comm,
                   MPI_Request *request)
 {
-    struct arguments a = {
+    struct pl_arguments a = {
         .out = buffer, .out_count = count, .out_type = datatype, .root = root, .comm = comm};
-    return nonblocking("MPI_Ibcast", PL_BCAST, prepare_bcast, &a, request);
+    return nonblocking("MPI_Ibcast", PL_BCAST, pl_prepare_bcast, &a, request);
 }
 PL_WEAK(Ibcast_c)
 
@@ -298,30 +353,30 @@ PL_WEAK(Ibcast)
 int PMPI_Gather_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, void *recvbuf,
                   MPI_Count recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm)
 {
-    struct arguments a = {.in = sendbuf,
-                          .in_count = sendcount,
-                          .in_type = sendtype,
-                          .out = recvbuf,
-                          .out_count = recvcount,
-                          .out_type = recvtype,
-                          .root = root,
-                          .comm = comm};
-    return blocking("MPI_Gather", PL_GATHER, prepare_gather, &a);
+    struct pl_arguments a = {.in = sendbuf,
+                             .in_count = sendcount,
+                             .in_type = sendtype,
+                             .out = recvbuf,
+                             .out_count = recvcount,
+                             .out_type = recvtype,
+                             .root = root,
+                             .comm = comm};
+    return blocking("MPI_Gather", PL_GATHER, pl_prepare_gather, &a);
 }
 PL_WEAK(Gather_c)
 
 int PMPI_Igather_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, void *recvbuf,
                    MPI_Count recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm, MPI_Request *request)
 {
-    struct arguments a = {.in = sendbuf,
-                          .in_count = sendcount,
-                          .in_type = sendtype,
-                          .out = recvbuf,
-                          .out_count = recvcount,
-                          .out_type = recvtype,
-                          .root = root,
-                          .comm = comm};
-    return nonblocking("MPI_Igather", PL_GATHER, prepare_gather, &a, request);
+    struct pl_arguments a = {.in = sendbuf,
+                             .in_count = sendcount,
+                             .in_type = sendtype,
+                             .out = recvbuf,
+                             .out_count = recvcount,
+                             .out_type = recvtype,
+                             .root = root,
+                             .comm = comm};
+    return nonblocking("MPI_Igather", PL_GATHER, pl_prepare_gather, &a, request);
 }
 PL_WEAK(Igather_c)
 
@@ -342,30 +397,30 @@ PL_WEAK(Igather)
 int PMPI_Scatter_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, void *recvbuf,
                    MPI_Count recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm)
 {
-    struct arguments a = {.in = sendbuf,
-                          .in_count = sendcount,
-                          .in_type = sendtype,
-                          .out = recvbuf,
-                          .out_count = recvcount,
-                          .out_type = recvtype,
-                          .root = root,
-                          .comm = comm};
-    return blocking("MPI_Scatter", PL_SCATTER, prepare_scatter, &a);
+    struct pl_arguments a = {.in = sendbuf,
+                             .in_count = sendcount,
+                             .in_type = sendtype,
+                             .out = recvbuf,
+                             .out_count = recvcount,
+                             .out_type = recvtype,
+                             .root = root,
+                             .comm = comm};
+    return blocking("MPI_Scatter", PL_SCATTER, pl_prepare_scatter, &a);
 }
 PL_WEAK(Scatter_c)
 
 int PMPI_Iscatter_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, void *recvbuf,
                     MPI_Count recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm, MPI_Request *request)
 {
-    struct arguments a = {.in = sendbuf,
-                          .in_count = sendcount,
-                          .in_type = sendtype,
-                          .out = recvbuf,
-                          .out_count = recvcount,
-                          .out_type = recvtype,
-                          .root = root,
-                          .comm = comm};
-    return nonblocking("MPI_Iscatter", PL_SCATTER, prepare_scatter, &a, request);
+    struct pl_arguments a = {.in = sendbuf,
+                             .in_count = sendcount,
+                             .in_type = sendtype,
+                             .out = recvbuf,
+                             .out_count = recvcount,
+                             .out_type = recvtype,
+                             .root = root,
+                             .comm = comm};
+    return nonblocking("MPI_Iscatter", PL_SCATTER, pl_prepare_scatter, &a, request);
 }
 PL_WEAK(Iscatter_c)
 
@@ -386,28 +441,28 @@ PL_WEAK(Iscatter)
 int PMPI_Allgather_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, void *recvbuf,
                      MPI_Count recvcount, MPI_Datatype recvtype, MPI_Comm comm)
 {
-    struct arguments a = {.in = sendbuf,
-                          .in_count = sendcount,
-                          .in_type = sendtype,
-                          .out = recvbuf,
-                          .out_count = recvcount,
-                          .out_type = recvtype,
-                          .comm = comm};
-    return blocking("MPI_Allgather", PL_ALLGATHER, prepare_allgather, &a);
+    struct pl_arguments a = {.in = sendbuf,
+                             .in_count = sendcount,
+                             .in_type = sendtype,
+                             .out = recvbuf,
+                             .out_count = recvcount,
+                             .out_type = recvtype,
+                             .comm = comm};
+    return blocking("MPI_Allgather", PL_ALLGATHER, pl_prepare_allgather, &a);
 }
 PL_WEAK(Allgather_c)
 
 int PMPI_Iallgather_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, void *recvbuf,
                       MPI_Count recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Request *request)
 {
-    struct arguments a = {.in = sendbuf,
-                          .in_count = sendcount,
-                          .in_type = sendtype,
-                          .out = recvbuf,
-                          .out_count = recvcount,
-                          .out_type = recvtype,
-                          .comm = comm};
-    return nonblocking("MPI_Iallgather", PL_ALLGATHER, prepare_allgather, &a, request);
+    struct pl_arguments a = {.in = sendbuf,
+                             .in_count = sendcount,
+                             .in_type = sendtype,
+                             .out = recvbuf,
+                             .out_count = recvcount,
+                             .out_type = recvtype,
+                             .comm = comm};
+    return nonblocking("MPI_Iallgather", PL_ALLGATHER, pl_prepare_allgather, &a, request);
 }
 PL_WEAK(Iallgather_c)
 
@@ -428,28 +483,28 @@ PL_WEAK(Iallgather)
 int PMPI_Alltoall_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, void *recvbuf,
                     MPI_Count recvcount, MPI_Datatype recvtype, MPI_Comm comm)
 {
-    struct arguments a = {.in = sendbuf,
-                          .in_count = sendcount,
-                          .in_type = sendtype,
-                          .out = recvbuf,
-                          .out_count = recvcount,
-                          .out_type = recvtype,
-                          .comm = comm};
-    return blocking("MPI_Alltoall", PL_ALLTOALL, prepare_allgather, &a);
+    struct pl_arguments a = {.in = sendbuf,
+                             .in_count = sendcount,
+                             .in_type = sendtype,
+                             .out = recvbuf,
+                             .out_count = recvcount,
+                             .out_type = recvtype,
+                             .comm = comm};
+    return blocking("MPI_Alltoall", PL_ALLTOALL, pl_prepare_allgather, &a);
 }
 PL_WEAK(Alltoall_c)
 
 int PMPI_Ialltoall_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, void *recvbuf,
                      MPI_Count recvcount, MPI_Datatype recvtype, MPI_Comm comm, MPI_Request *request)
 {
-    struct arguments a = {.in = sendbuf,
-                          .in_count = sendcount,
-                          .in_type = sendtype,
-                          .out = recvbuf,
-                          .out_count = recvcount,
-                          .out_type = recvtype,
-                          .comm = comm};
-    return nonblocking("MPI_Ialltoall", PL_ALLTOALL, prepare_allgather, &a, request);
+    struct pl_arguments a = {.in = sendbuf,
+                             .in_count = sendcount,
+                             .in_type = sendtype,
+                             .out = recvbuf,
+                             .out_count = recvcount,
+                             .out_type = recvtype,
+                             .comm = comm};
+    return nonblocking("MPI_Ialltoall", PL_ALLTOALL, pl_prepare_allgather, &a, request);
 }
 PL_WEAK(Ialltoall_c)
 
@@ -470,28 +525,28 @@ PL_WEAK(Ialltoall)
 int PMPI_Reduce_c(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Datatype datatype, MPI_Op op,
                   int root, MPI_Comm comm)
 {
-    struct arguments a = {.in = sendbuf,
-                          .out = recvbuf,
-                          .out_count = count,
-                          .out_type = datatype,
-                          .op = op,
-                          .root = root,
-                          .comm = comm};
-    return blocking("MPI_Reduce", PL_REDUCE, prepare_reduce, &a);
+    struct pl_arguments a = {.in = sendbuf,
+                             .out = recvbuf,
+                             .out_count = count,
+                             .out_type = datatype,
+                             .op = op,
+                             .root = root,
+                             .comm = comm};
+    return blocking("MPI_Reduce", PL_REDUCE, pl_prepare_reduce, &a);
 }
 PL_WEAK(Reduce_c)
 
 int PMPI_Ireduce_c(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Datatype datatype, MPI_Op op,
                    int root, MPI_Comm comm, MPI_Request *request)
 {
-    struct arguments a = {.in = sendbuf,
-                          .out = recvbuf,
-                          .out_count = count,
-                          .out_type = datatype,
-                          .op = op,
-                          .root = root,
-                          .comm = comm};
-    return nonblocking("MPI_Ireduce", PL_REDUCE, prepare_reduce, &a, request);
+    struct pl_arguments a = {.in = sendbuf,
+                             .out = recvbuf,
+                             .out_count = count,
+                             .out_type = datatype,
+                             .op = op,
+                             .root = root,
+                             .comm = comm};
+    return nonblocking("MPI_Ireduce", PL_REDUCE, pl_prepare_reduce, &a, request);
 }
 PL_WEAK(Ireduce_c)
 
@@ -512,18 +567,18 @@ PL_WEAK(Ireduce)
 int PMPI_Allreduce_c(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Datatype datatype, MPI_Op op,
                      MPI_Comm comm)
 {
-    struct arguments a = {
+    struct pl_arguments a = {
         .in = sendbuf, .out = recvbuf, .out_count = count, .out_type = datatype, .op = op, .comm = comm};
-    return blocking("MPI_Allreduce", PL_ALLREDUCE, prepare_allreduce, &a);
+    return blocking("MPI_Allreduce", PL_ALLREDUCE, pl_prepare_allreduce, &a);
 }
 PL_WEAK(Allreduce_c)
 
 int PMPI_Iallreduce_c(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Datatype datatype, MPI_Op op,
                       MPI_Comm comm, MPI_Request *request)
 {
-    struct arguments a = {
+    struct pl_arguments a = {
         .in = sendbuf, .out = recvbuf, .out_count = count, .out_type = datatype, .op = op, .comm = comm};
-    return nonblocking("MPI_Iallreduce", PL_ALLREDUCE, prepare_allreduce, &a, request);
+    return nonblocking("MPI_Iallreduce", PL_ALLREDUCE, pl_prepare_allreduce, &a, request);
 }
 PL_WEAK(Iallreduce_c)
 
@@ -544,18 +599,18 @@ PL_WEAK(Iallreduce)
 int PMPI_Reduce_scatter_block_c(const void *sendbuf, void *recvbuf, MPI_Count recvcount,
                                 MPI_Datatype datatype, MPI_Op op, MPI_Comm comm)
 {
-    struct arguments a = {
+    struct pl_arguments a = {
         .in = sendbuf, .out = recvbuf, .out_count = recvcount, .out_type = datatype, .op = op, .comm = comm};
-    return blocking("MPI_Reduce_scatter_block", PL_REDUCE_SCATTER, prepare_allreduce, &a);
+    return blocking("MPI_Reduce_scatter_block", PL_REDUCE_SCATTER, pl_prepare_allreduce, &a);
 }
 PL_WEAK(Reduce_scatter_block_c)
 
 int PMPI_Ireduce_scatter_block_c(const void *sendbuf, void *recvbuf, MPI_Count recvcount,
                                  MPI_Datatype datatype, MPI_Op op, MPI_Comm comm, MPI_Request *request)
 {
-    struct arguments a = {
+    struct pl_arguments a = {
         .in = sendbuf, .out = recvbuf, .out_count = recvcount, .out_type = datatype, .op = op, .comm = comm};
-    return nonblocking("MPI_Ireduce_scatter_block", PL_REDUCE_SCATTER, prepare_allreduce, &a, request);
+    return nonblocking("MPI_Ireduce_scatter_block", PL_REDUCE_SCATTER, pl_prepare_allreduce, &a, request);
 }
 PL_WEAK(Ireduce_scatter_block_c)
 

@@ -163,8 +163,8 @@ static int color_of(struct pl_mpi *mpi, const struct pl_comm *comm, int split_ty
                       "HW_UNGUIDED, RESOURCE_GUIDED",
                       split_type);
     }
-    bool host = wanted && (!strcmp(wanted, "mpi_shared_memory") || !strcmp(wanted, "host") ||
-                           !strcmp(wanted, "machine") || !strcmp(wanted, "node"));
+    bool host = wanted && (!strcmp(wanted, "mpi_shared_memory") || !strcmp(wanted, "peal://host") ||
+                           !strcmp(wanted, "host") || !strcmp(wanted, "machine") || !strcmp(wanted, "node"));
     if (host)
         *color = mpi->rank->host;
     return 0;

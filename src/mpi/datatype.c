@@ -4,6 +4,7 @@
  * A type lives as long as something refers to it: the program by its handle, other types
  * by their recipes, messages under way. MPI_Type_free takes the handle only.
  */
+#include "attribute.h"
 #include "recipe.h"
 
 #include <limits.h>
@@ -172,6 +173,8 @@ int PMPI_Type_free(MPI_Datatype *datatype)
     if (!error && (type->predefined || type->permanent))
         error = pl_bad(MPI_ERR_TYPE, "%s is predefined and cannot be freed",
                        type->name[0] ? type->name : "the datatype");
+    if (!error && type->handles == 1)
+        error = pl_attributes_delete(mpi, PL_ATTRIBUTE_TYPE, type->handle, pl_datatype_attributes(mpi, type));
     if (!error) {
         struct pl_datatype *mine = (struct pl_datatype *)(uintptr_t)type;
         if (!--mine->handles) {
@@ -203,6 +206,12 @@ int PMPI_Type_dup(MPI_Datatype oldtype, MPI_Datatype *newtype)
     }
     if (!error && recipe)
         pl_recipe_type(recipe, old);
+    void **copied = error ? NULL : &made->attributes;
+    if (!error)
+        error =
+            pl_attributes_copy(mpi, PL_ATTRIBUTE_TYPE, old->handle, pl_datatype_attributes(mpi, old), copied);
+    if (error && copied)
+        pl_attributes_delete(mpi, PL_ATTRIBUTE_TYPE, 0, copied);
     return pl_datatype_finish(mpi, error, made, recipe, newtype);
 }
 PL_WEAK(Type_dup)

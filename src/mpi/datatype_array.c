@@ -103,11 +103,6 @@ static struct pl_recipe *write_subarray(const struct subarray *s, const struct p
     return recipe;
 }
 
-static bool given(struct pl_numbers numbers)
-{
-    return numbers.narrow || numbers.wide;
-}
-
 static int subarray(const struct subarray *s, MPI_Datatype oldtype, MPI_Datatype *newtype)
 {
     struct pl_mpi *mpi = pl_call("MPI_Type_create_subarray");
@@ -115,7 +110,7 @@ static int subarray(const struct subarray *s, MPI_Datatype oldtype, MPI_Datatype
     int error = pl_datatype_of(mpi, oldtype, &old);
     if (!error)
         error = pl_check_pointer(newtype, "newtype");
-    if (!error && !(given(s->sizes) && given(s->subsizes) && given(s->starts)))
+    if (!error && !(pl_given(s->sizes) && pl_given(s->subsizes) && pl_given(s->starts)))
         error = pl_check_pointer(NULL, "array_of_sizes, _subsizes or _starts");
     if (!error)
         error = check_subarray(s);
@@ -268,7 +263,7 @@ static int darray(const struct darray *d, MPI_Datatype oldtype, MPI_Datatype *ne
     int error = pl_datatype_of(mpi, oldtype, &old);
     if (!error)
         error = pl_check_pointer(newtype, "newtype");
-    if (!error && !(given(d->gsizes) && d->distribs && d->dargs && d->psizes))
+    if (!error && !(pl_given(d->gsizes) && d->distribs && d->dargs && d->psizes))
         error = pl_check_pointer(NULL, "array_of_gsizes, _distribs, _dargs or _psizes");
     if (!error)
         error = check_darray(d);

@@ -215,7 +215,7 @@ int PMPI_Dist_graph_create(MPI_Comm comm_old, int n, const int sources[], const 
 {
     struct pl_mpi *mpi = pl_call("MPI_Dist_graph_create");
     struct pl_comm *c = NULL;
-    struct pl_topology *graph;
+    struct pl_topology *graph = NULL;
     bool weighted = weights != MPI_UNWEIGHTED;
     int edges = 0;
     int error = begin(mpi, comm_old, info, comm_dist_graph, &c);

@@ -1,6 +1,8 @@
 /* Start and end, the environment (MPI 5.0, chapters 9 and 11). */
-#include "call.h"
+#include "attribute.h"
+#include "buffer.h"
 #include "exchange.h"
+#include "port.h"
 #include "state.h"
 #include "world.h"
 
@@ -15,42 +17,83 @@
 #define PEAL_VERSION "0"
 #endif
 
-/* Before there is a rank, an error has no handler: it is told and ends the process. */
-static int start_process(void)
+static void leave_at_exit(void)
 {
-    struct pl_rank *rank;
-    int error = pl_process_start(&rank);
-    if (!error && !pl_mpi_create(rank))
+    struct pl_rank *rank = pl_self();
+    struct pl_mpi *mpi = rank ? rank->mpi_state : NULL;
+    if (!mpi || rank->initialized || mpi->sessions)
+        return;
+    pl_enter(rank);
+    pl_exchange_barrier(rank->world);
+    pl_mpi_stop(mpi);
+}
+
+/* Threads may be inside the library from now on, or not: with the lock held or not accordingly. */
+static void set_threaded(struct pl_rank *rank, bool threaded)
+{
+    if (threaded == rank->threaded)
+        return;
+    if (threaded)
+        pthread_mutex_lock(&rank->lock);
+    rank->threaded = threaded;
+    if (!threaded)
+        pthread_mutex_unlock(&rank->lock);
+}
+
+int pl_mpi_start(struct pl_mpi *mpi, int level)
+{
+    struct pl_rank *rank = mpi->rank;
+    bool fresh = !rank->size;
+    if (!fresh && !rank->mpi_state)
+        return pl_bad(MPI_ERR_OTHER, "MPI has ended: it starts once a program");
+    int error = fresh ? pl_process_start(&rank) : 0;
+    if (!error && fresh && !pl_mpi_create(rank))
         error = pl_fail(PL_ENOMEM, "no memory for MPI's own objects");
-    if (!error)
-        return 0;
-    pl_error("MPI_Init: %s", pl_fail_text());
-    exit(1);
+    if (!error && fresh)
+        error = pl_spawn_greet_parent(mpi);
+    if (error)
+        return error;
+    if (fresh)
+        atexit(leave_at_exit);
+    level = level <= MPI_THREAD_SINGLE    ? MPI_THREAD_SINGLE
+            : level > MPI_THREAD_MULTIPLE ? MPI_THREAD_MULTIPLE
+                                          : level;
+    if (level > mpi->thread_level)
+        mpi->thread_level = level;
+    set_threaded(rank, mpi->thread_level == MPI_THREAD_MULTIPLE && !rank->cooperative);
+    return 0;
+}
+
+void pl_mpi_stop(struct pl_mpi *mpi)
+{
+    struct pl_rank *rank = mpi->rank;
+    pl_mpi_end(mpi);
+    if (!rank->fabric)
+        pl_process_end(rank);
+    rank->call = NULL;
+    pl_leave(rank);
 }
 
 static int init(const char *name, int required, int *provided)
 {
-    struct pl_rank *rank = pl_self();
-    if (!rank) {
-        start_process();
-        rank = pl_self();
-    }
-    struct pl_mpi *mpi = rank->mpi_state;
-    if (!mpi) {
+    struct pl_mpi *mpi = pl_call_any(name);
+    struct pl_rank *rank = mpi->rank;
+    if (rank->size && !rank->mpi_state) {
         pl_error("%s was called after MPI_Finalize: MPI starts once a program", name);
         exit(MPI_ERR_OTHER);
     }
     if (rank->initialized)
-        return pl_return(pl_call(name), NULL, pl_bad(MPI_ERR_OTHER, "MPI is already up"));
+        return pl_return(mpi, NULL, pl_bad(MPI_ERR_OTHER, "MPI is already up"));
+    int error = pl_mpi_start(mpi, required);
+    if (error) { /* before there is a world, an error has no handler: it is told and ends the process */
+        pl_error("%s: %s", name, pl_fail_text());
+        exit(1);
+    }
     rank->initialized = true;
-    mpi->thread_level = required <= MPI_THREAD_SINGLE    ? MPI_THREAD_SINGLE
-                        : required > MPI_THREAD_MULTIPLE ? MPI_THREAD_MULTIPLE
-                                                         : required;
     mpi->main_thread = pthread_self();
-    rank->threaded = mpi->thread_level == MPI_THREAD_MULTIPLE && !rank->cooperative;
     if (provided)
         *provided = mpi->thread_level;
-    return MPI_SUCCESS;
+    return pl_return(mpi, NULL, 0);
 }
 
 int PMPI_Init(int *argc, char ***argv)
@@ -69,14 +112,22 @@ int PMPI_Finalize(void)
 {
     struct pl_mpi *mpi = pl_call("MPI_Finalize");
     struct pl_rank *rank = mpi->rank;
-    int error = pl_exchange_barrier(rank->world);
+    int error = 0;
+    if (rank->finalized || (!rank->initialized && !rank->fabric))
+        error = pl_bad(MPI_ERR_OTHER, rank->finalized ? "MPI_Finalize was called before"
+                                                      : "MPI_Init was not called, only sessions were made");
+    if (!error)
+        error = pl_attributes_delete(mpi, PL_ATTRIBUTE_COMM, rank->self->handle, &rank->self->attributes);
+    if (!error)
+        error = pl_buffers_flush(mpi);
+    if (!error)
+        error = pl_exchange_barrier(rank->world);
     if (error)
         return pl_return(mpi, rank->world, error);
     rank->finalized = true;
-    pl_leave(rank);
-    pl_mpi_destroy(mpi);
-    if (!rank->fabric)
-        pl_process_end(rank);
+    if (mpi->sessions)
+        return pl_return(mpi, NULL, 0);
+    pl_mpi_stop(mpi);
     return MPI_SUCCESS;
 }
 PL_WEAK(Finalize)

@@ -1,10 +1,10 @@
-/* Errors (MPI 5.0, chapter 9): classes, their names and meanings, error handlers.
+/* Errors (MPI 5.0, chapter 9): classes, their names and meanings.
  *
  * Codes are classes. The text of the latest error of each class, with names and
  * numbers, is what MPI_Error_string returns; a class that never occurred has its
  * general meaning.
  */
-#include "call.h"
+#include "error_user.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,16 +78,53 @@ static const struct {
     [MPI_ERR_ABI] = {"MPI_ERR_ABI", "ABI mismatch"},
 };
 
+/* MPI_T's own, from MPI_T_ERR_CANNOT_INIT on; they are classes like the others. */
+static const char *const tool_errors[] = {
+    "MPI_T_ERR_CANNOT_INIT: the tools interface cannot start now",
+    "MPI_T_ERR_NOT_ACCESSIBLE: not accessible now",
+    "MPI_T_ERR_NOT_INITIALIZED: MPI_T_init_thread was not called",
+    "MPI_T_ERR_NOT_SUPPORTED: not supported",
+    "MPI_T_ERR_MEMORY: out of memory",
+    "MPI_T_ERR_INVALID: invalid use or argument",
+    "MPI_T_ERR_INVALID_INDEX: there is nothing with that index",
+    "MPI_T_ERR_INVALID_ITEM: there is no such item",
+    "MPI_T_ERR_INVALID_SESSION: invalid session of performance variables",
+    "MPI_T_ERR_INVALID_HANDLE: invalid handle",
+    "MPI_T_ERR_INVALID_NAME: there is nothing of that name",
+    "MPI_T_ERR_OUT_OF_HANDLES: no more handles",
+    "MPI_T_ERR_OUT_OF_SESSIONS: no more sessions",
+    "MPI_T_ERR_CVAR_SET_NOT_NOW: the variable cannot be set now",
+    "MPI_T_ERR_CVAR_SET_NEVER: the variable cannot be set",
+    "MPI_T_ERR_PVAR_NO_WRITE: the variable cannot be written",
+    "MPI_T_ERR_PVAR_NO_STARTSTOP: the variable cannot be started or stopped",
+    "MPI_T_ERR_PVAR_NO_ATOMIC: the variable cannot be read and reset at once",
+};
+
+static bool is_tool_error(int class)
+{
+    return class >= MPI_T_ERR_CANNOT_INIT && class <= MPI_T_ERR_PVAR_NO_ATOMIC;
+}
+
+static bool in_table(int class)
+{
+    return class >= 0 && class < PL_ERROR_CLASSES && classes[class].name;
+}
+
+bool pl_class_known(int class)
+{
+    return in_table(class) || is_tool_error(class);
+}
+
 const char *pl_class_name(int class)
 {
-    bool known = class >= 0 && class < PL_ERROR_CLASSES && classes[class].name;
-    return known ? classes[class].name : "MPI error";
+    return in_table(class) ? classes[class].name : "MPI error";
 }
 
 const char *pl_class_meaning(int class)
 {
-    bool known = class >= 0 && class < PL_ERROR_CLASSES && classes[class].name;
-    return known ? classes[class].meaning : "unknown error code";
+    if (is_tool_error(class))
+        return tool_errors[class - MPI_T_ERR_CANNOT_INIT];
+    return in_table(class) ? classes[class].meaning : "an error code of the program's own";
 }
 
 int pl_error_class(int error)
@@ -112,140 +149,38 @@ int pl_error_class(int error)
     }
 }
 
-int pl_errhandler_of(struct pl_mpi *mpi, MPI_Errhandler handle, struct pl_errhandler **errhandler)
-{
-    if (handle == MPI_ERRORS_ARE_FATAL)
-        *errhandler = &mpi->fatal;
-    else if (handle == MPI_ERRORS_ABORT)
-        *errhandler = &mpi->abort;
-    else if (handle == MPI_ERRORS_RETURN)
-        *errhandler = &mpi->returns;
-    else
-        *errhandler =
-            pl_handle_find(&mpi->handles[PL_CLASS_ERRHANDLER], PL_CLASS_ERRHANDLER, (uintptr_t)handle);
-    if (*errhandler)
-        return 0;
-    return pl_bad(MPI_ERR_ERRHANDLER, "%p is not an error handler (freed, or never made)", (void *)handle);
-}
-
-void pl_errhandler_release(struct pl_mpi *mpi, struct pl_errhandler *errhandler)
-{
-    if (!errhandler || !errhandler->function || --errhandler->references)
-        return;
-    pl_handle_drop(&mpi->handles[PL_CLASS_ERRHANDLER], errhandler->handle);
-    free(errhandler);
-}
-
-int PMPI_Comm_create_errhandler(MPI_Comm_errhandler_function *function, MPI_Errhandler *errhandler)
-{
-    struct pl_mpi *mpi = pl_call("MPI_Comm_create_errhandler");
-    int error = pl_check_pointer((const void *)(uintptr_t)function, "function");
-    if (!error)
-        error = pl_check_pointer(errhandler, "errhandler");
-    if (error)
-        return pl_return(mpi, NULL, error);
-    struct pl_errhandler *made = calloc(1, sizeof *made);
-    uintptr_t handle =
-        made ? pl_handle_new(&mpi->handles[PL_CLASS_ERRHANDLER], PL_CLASS_ERRHANDLER, made) : 0;
-    if (!handle) {
-        free(made);
-        return pl_return(mpi, NULL, pl_fail(PL_ENOMEM, "no memory for an error handler"));
-    }
-    *made = (struct pl_errhandler){.function = function, .handle = handle, .references = 1};
-    *errhandler = (MPI_Errhandler)handle;
-    return pl_return(mpi, NULL, 0);
-}
-PL_WEAK(Comm_create_errhandler)
-
-int PMPI_Comm_set_errhandler(MPI_Comm comm, MPI_Errhandler errhandler)
-{
-    struct pl_mpi *mpi = pl_call("MPI_Comm_set_errhandler");
-    struct pl_comm *c = NULL;
-    struct pl_errhandler *wanted;
-    int error = pl_comm_of(mpi, comm, &c);
-    if (!error)
-        error = pl_errhandler_of(mpi, errhandler, &wanted);
-    if (!error) {
-        wanted->references++;
-        pl_errhandler_release(mpi, c->errhandler);
-        c->errhandler = wanted;
-    }
-    return pl_return(mpi, c, error);
-}
-PL_WEAK(Comm_set_errhandler)
-
-int PMPI_Comm_get_errhandler(MPI_Comm comm, MPI_Errhandler *errhandler)
-{
-    struct pl_mpi *mpi = pl_call("MPI_Comm_get_errhandler");
-    struct pl_comm *c = NULL;
-    int error = pl_comm_of(mpi, comm, &c);
-    if (!error)
-        error = pl_check_pointer(errhandler, "errhandler");
-    if (!error) {
-        struct pl_errhandler *set = c->errhandler ? c->errhandler : &mpi->fatal;
-        set->references++;
-        *errhandler = set->function ? (MPI_Errhandler)set->handle : set->predefined;
-    }
-    return pl_return(mpi, c, error);
-}
-PL_WEAK(Comm_get_errhandler)
-
-int PMPI_Comm_call_errhandler(MPI_Comm comm, int code)
-{
-    struct pl_mpi *mpi = pl_call("MPI_Comm_call_errhandler");
-    struct pl_comm *c = NULL;
-    int error = pl_comm_of(mpi, comm, &c);
-    if (error)
-        return pl_return(mpi, NULL, error);
-    if (code > 0) {
-        pl_fail(PL_EARG, "%s, raised by the program", pl_class_meaning(code));
-        pl_return(mpi, c, code);
-        return MPI_SUCCESS;
-    }
-    return pl_return(mpi, c, 0);
-}
-PL_WEAK(Comm_call_errhandler)
-
-/* The object lives on while a communicator uses it. */
-int PMPI_Errhandler_free(MPI_Errhandler *errhandler)
-{
-    struct pl_mpi *mpi = pl_call("MPI_Errhandler_free");
-    int error = pl_check_pointer(errhandler, "errhandler");
-    struct pl_errhandler *freed;
-    if (!error)
-        error = pl_errhandler_of(mpi, *errhandler, &freed);
-    if (!error) {
-        pl_errhandler_release(mpi, freed);
-        *errhandler = MPI_ERRHANDLER_NULL;
-    }
-    return pl_return(mpi, NULL, error);
-}
-PL_WEAK(Errhandler_free)
-
 int PMPI_Error_string(int code, char *string, int *length)
 {
-    struct pl_rank *rank = pl_self();
-    struct pl_mpi *mpi = rank ? rank->mpi_state : NULL;
-    if (!string || !length)
-        return MPI_ERR_ARG;
-    bool known = code >= 0 && code < PL_ERROR_CLASSES && classes[code].name;
-    const char *text = mpi && known ? mpi->texts[code] : NULL;
-    if (text)
-        *length = snprintf(string, MPI_MAX_ERROR_STRING, "%s: %.480s", classes[code].name, text);
-    else if (known)
-        *length = snprintf(string, MPI_MAX_ERROR_STRING, "%s: %s", classes[code].name, classes[code].meaning);
+    struct pl_mpi *mpi = pl_call_any("MPI_Error_string");
+    int error = pl_check_pointer(string, "string");
+    if (!error)
+        error = pl_check_pointer(length, "resultlen");
+    bool user = pl_user_error_class(mpi, code) != 0;
+    if (!error && !user && !pl_class_known(code))
+        error = pl_bad(MPI_ERR_ARG, "%d is not an error code", code);
+    if (error)
+        return pl_return(mpi, NULL, error);
+    const char *text = in_table(code) ? mpi->texts[code] : NULL;
+    if (user)
+        *length = snprintf(string, MPI_MAX_ERROR_STRING, "%s", pl_user_error_text(mpi, code));
+    else if (is_tool_error(code))
+        *length = snprintf(string, MPI_MAX_ERROR_STRING, "%s", pl_class_meaning(code));
     else
-        *length = snprintf(string, MPI_MAX_ERROR_STRING, "%d is not an error code of this library", code);
-    return known ? MPI_SUCCESS : MPI_ERR_ARG;
+        *length = snprintf(string, MPI_MAX_ERROR_STRING, "%s: %.480s", classes[code].name,
+                           text ? text : classes[code].meaning);
+    return pl_return(mpi, NULL, 0);
 }
 PL_WEAK(Error_string)
 
 int PMPI_Error_class(int code, int *error_class)
 {
-    bool known = code >= 0 && code < PL_ERROR_CLASSES && classes[code].name;
-    if (!error_class || !known)
-        return MPI_ERR_ARG;
-    *error_class = code;
-    return MPI_SUCCESS;
+    struct pl_mpi *mpi = pl_call_any("MPI_Error_class");
+    int error = pl_check_pointer(error_class, "errorclass");
+    int class = pl_class_known(code) ? code : pl_user_error_class(mpi, code);
+    if (!error && !class && code)
+        error = pl_bad(MPI_ERR_ARG, "%d is not an error code", code);
+    if (!error)
+        *error_class = class;
+    return pl_return(mpi, NULL, error);
 }
 PL_WEAK(Error_class)

@@ -7,10 +7,18 @@
 
 int pl_info_of(struct pl_mpi *mpi, MPI_Info handle, struct pl_info **info)
 {
+    if (handle == MPI_INFO_ENV)
+        return pl_info_environment(mpi, info);
     *info = pl_handle_find(&mpi->handles[PL_CLASS_INFO], PL_CLASS_INFO, (uintptr_t)handle);
     if (*info)
         return 0;
     return pl_bad(MPI_ERR_INFO, "%p is not an info object (null, freed, or never made)", (void *)handle);
+}
+
+int pl_info_create(struct pl_info **info)
+{
+    *info = calloc(1, sizeof **info);
+    return *info ? 0 : pl_fail(PL_ENOMEM, "no memory for an info object");
 }
 
 void pl_info_destroy(struct pl_info *info)
@@ -38,7 +46,7 @@ const char *pl_info_value(const struct pl_info *info, const char *key)
     return entry ? entry->value : NULL;
 }
 
-static int put(struct pl_info *info, const char *key, const char *value)
+int pl_info_put(struct pl_info *info, const char *key, const char *value)
 {
     char *copy = strdup(value);
     struct pl_info_entry *entry = find(info, key);
@@ -64,7 +72,7 @@ no_memory:
     return pl_fail(PL_ENOMEM, "no memory for the info key '%.64s'", key);
 }
 
-static int publish(struct pl_mpi *mpi, struct pl_info *info, MPI_Info *handle)
+int pl_info_publish(struct pl_mpi *mpi, struct pl_info *info, MPI_Info *handle)
 {
     uintptr_t value = info ? pl_handle_new(&mpi->handles[PL_CLASS_INFO], PL_CLASS_INFO, info) : 0;
     if (!value) {
@@ -73,6 +81,14 @@ static int publish(struct pl_mpi *mpi, struct pl_info *info, MPI_Info *handle)
     }
     *handle = (MPI_Info)value;
     return 0;
+}
+
+/* An info that the program may change: its own. */
+static int own_of(struct pl_mpi *mpi, MPI_Info handle, struct pl_info **info)
+{
+    if (handle == MPI_INFO_ENV)
+        return pl_bad(MPI_ERR_INFO, "MPI_INFO_ENV cannot be changed or freed");
+    return pl_info_of(mpi, handle, info);
 }
 
 static int check_key(const char *key)
@@ -95,27 +111,27 @@ void pl_info_apply(const struct pl_info *info, struct pl_comm *comm)
 int pl_info_describe(struct pl_mpi *mpi, const struct pl_comm *comm, MPI_Info *handle)
 {
     struct pl_info *info = calloc(1, sizeof *info);
-    int error = info && comm->algorithm[0] ? put(info, "peal_algorithm", comm->algorithm) : 0;
+    int error = info && comm->algorithm[0] ? pl_info_put(info, "peal_algorithm", comm->algorithm) : 0;
     if (error) {
         pl_info_destroy(info);
         return error;
     }
-    return publish(mpi, info, handle);
+    return pl_info_publish(mpi, info, handle);
 }
 
 int PMPI_Info_create(MPI_Info *info)
 {
-    struct pl_mpi *mpi = pl_call("MPI_Info_create");
+    struct pl_mpi *mpi = pl_call_any("MPI_Info_create");
     int error = pl_check_pointer(info, "info");
     if (!error)
-        error = publish(mpi, calloc(1, sizeof(struct pl_info)), info);
+        error = pl_info_publish(mpi, calloc(1, sizeof(struct pl_info)), info);
     return pl_return(mpi, NULL, error);
 }
 PL_WEAK(Info_create)
 
 int PMPI_Info_dup(MPI_Info info, MPI_Info *newinfo)
 {
-    struct pl_mpi *mpi = pl_call("MPI_Info_dup");
+    struct pl_mpi *mpi = pl_call_any("MPI_Info_dup");
     struct pl_info *from, *to;
     int error = pl_info_of(mpi, info, &from);
     if (!error)
@@ -123,11 +139,11 @@ int PMPI_Info_dup(MPI_Info info, MPI_Info *newinfo)
     if (!error) {
         to = calloc(1, sizeof *to);
         for (int i = 0; to && !error && i < from->count; i++)
-            error = put(to, from->entries[i].key, from->entries[i].value);
+            error = pl_info_put(to, from->entries[i].key, from->entries[i].value);
         if (error)
             pl_info_destroy(to);
         else
-            error = publish(mpi, to, newinfo);
+            error = pl_info_publish(mpi, to, newinfo);
     }
     return pl_return(mpi, NULL, error);
 }
@@ -135,11 +151,11 @@ PL_WEAK(Info_dup)
 
 int PMPI_Info_free(MPI_Info *info)
 {
-    struct pl_mpi *mpi = pl_call("MPI_Info_free");
+    struct pl_mpi *mpi = pl_call_any("MPI_Info_free");
     struct pl_info *i;
     int error = pl_check_pointer(info, "info");
     if (!error)
-        error = pl_info_of(mpi, *info, &i);
+        error = own_of(mpi, *info, &i);
     if (!error) {
         pl_handle_drop(&mpi->handles[PL_CLASS_INFO], (uintptr_t)*info);
         pl_info_destroy(i);
@@ -151,25 +167,25 @@ PL_WEAK(Info_free)
 
 int PMPI_Info_set(MPI_Info info, const char *key, const char *value)
 {
-    struct pl_mpi *mpi = pl_call("MPI_Info_set");
+    struct pl_mpi *mpi = pl_call_any("MPI_Info_set");
     struct pl_info *i;
-    int error = pl_info_of(mpi, info, &i);
+    int error = own_of(mpi, info, &i);
     if (!error)
         error = check_key(key);
     if (!error && (!value || strlen(value) >= MPI_MAX_INFO_VAL))
         error = pl_bad(MPI_ERR_INFO_VALUE, "the value of '%s' is NULL or longer than %d characters", key,
                        MPI_MAX_INFO_VAL - 1);
     if (!error)
-        error = put(i, key, value);
+        error = pl_info_put(i, key, value);
     return pl_return(mpi, NULL, error);
 }
 PL_WEAK(Info_set)
 
 int PMPI_Info_delete(MPI_Info info, const char *key)
 {
-    struct pl_mpi *mpi = pl_call("MPI_Info_delete");
+    struct pl_mpi *mpi = pl_call_any("MPI_Info_delete");
     struct pl_info *i;
-    int error = pl_info_of(mpi, info, &i);
+    int error = own_of(mpi, info, &i);
     if (!error)
         error = check_key(key);
     struct pl_info_entry *entry = error ? NULL : find(i, key);
@@ -188,7 +204,7 @@ PL_WEAK(Info_delete)
 /* *buflen: in, the bytes of `value`; out, the bytes needed with the end (MPI 5.0, 10.4). */
 int PMPI_Info_get_string(MPI_Info info, const char *key, int *buflen, char *value, int *flag)
 {
-    struct pl_mpi *mpi = pl_call("MPI_Info_get_string");
+    struct pl_mpi *mpi = pl_call_any("MPI_Info_get_string");
     struct pl_info *i;
     int error = pl_info_of(mpi, info, &i);
     if (!error)
@@ -214,7 +230,7 @@ PL_WEAK(Info_get_string)
 
 int PMPI_Info_get_nkeys(MPI_Info info, int *nkeys)
 {
-    struct pl_mpi *mpi = pl_call("MPI_Info_get_nkeys");
+    struct pl_mpi *mpi = pl_call_any("MPI_Info_get_nkeys");
     struct pl_info *i;
     int error = pl_info_of(mpi, info, &i);
     if (!error)
@@ -227,7 +243,7 @@ PL_WEAK(Info_get_nkeys)
 
 int PMPI_Info_get_nthkey(MPI_Info info, int n, char *key)
 {
-    struct pl_mpi *mpi = pl_call("MPI_Info_get_nthkey");
+    struct pl_mpi *mpi = pl_call_any("MPI_Info_get_nthkey");
     struct pl_info *i;
     int error = pl_info_of(mpi, info, &i);
     if (!error)

@@ -7,16 +7,35 @@
 #include "mpi_request.h"
 
 #include "run.h"
+#include "staging.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static void recycle(struct pl_mpi_request *request)
+/* Parts with the run of a collective; one that is under way finishes itself when it can. */
+static void let_run_go(struct pl_mpi_request *request)
+{
+    struct pl_run *run = request->run;
+    request->run = NULL;
+    if (run && run->complete) {
+        pl_run_finish(run);
+    } else if (run) {
+        run->owner = NULL;
+        run->burden = request->staging; /* it still writes there */
+        request->staging = NULL;
+    }
+}
+
+void pl_mpi_request_recycle(struct pl_mpi_request *request)
 {
     pl_request_finish(&request->base);
-    if (request->run)
-        request->run->owner = NULL; /* given up: it finishes itself when it can */
-    request->run = NULL;
+    let_run_go(request);
+    pl_staging_destroy(request->staging);
+    request->staging = NULL;
+    if (request->special && request->special->finish)
+        request->special->finish(request);
+    request->special = NULL;
+    request->extra = NULL;
     pl_datatype_release(request->type);
     request->type = NULL;
     pl_comm_release(request->comm);
@@ -30,7 +49,7 @@ static void completed(struct pl_request *base)
 {
     struct pl_mpi_request *request = pl_container(base, struct pl_mpi_request, base);
     if (request->freed)
-        recycle(request);
+        pl_mpi_request_recycle(request);
 }
 
 struct pl_mpi_request *pl_mpi_request_create(struct pl_mpi *mpi, struct pl_comm *comm)
@@ -49,6 +68,8 @@ struct pl_mpi_request *pl_mpi_request_create(struct pl_mpi *mpi, struct pl_comm 
     request->mpi = mpi;
     request->comm = comm;
     request->collective = request->freed = false;
+    request->start = NULL;
+    request->active = true;
     request->base.completed = completed;
     pl_comm_hold(comm);
     return request;
@@ -70,10 +91,23 @@ void pl_mpi_request_begin_run(struct pl_mpi_request *request)
     base->text = NULL;
 }
 
+void pl_mpi_request_end(struct pl_mpi_request *request)
+{
+    request->base.complete = true;
+    request->base.completed(&request->base);
+}
+
+void pl_mpi_request_persist(struct pl_mpi_request *request, int (*start)(struct pl_mpi_request *request))
+{
+    request->start = start;
+    request->active = false;
+    request->base.complete = true;
+}
+
 void pl_mpi_request_destroy(struct pl_mpi_request *request)
 {
     pl_handle_drop(&request->mpi->handles[PL_CLASS_REQUEST], request->handle);
-    recycle(request);
+    pl_mpi_request_recycle(request);
 }
 
 int pl_mpi_request_of(struct pl_mpi *mpi, MPI_Request handle, struct pl_mpi_request **request)
@@ -87,15 +121,45 @@ int pl_mpi_request_of(struct pl_mpi *mpi, MPI_Request handle, struct pl_mpi_requ
                              (void *)handle);
 }
 
-/* Ends a complete request: status, error, and the handle becomes null. */
-static int retire(struct pl_mpi_request *request, MPI_Request *handle, MPI_Status *status)
+/* The request to wait for: none for MPI_REQUEST_NULL, and for one that is inactive. */
+static int active_of(struct pl_mpi *mpi, MPI_Request handle, struct pl_mpi_request **request)
+{
+    int error = pl_mpi_request_of(mpi, handle, request);
+    if (*request && !(*request)->active)
+        *request = NULL;
+    return error;
+}
+
+/* A persistent request that is complete becomes inactive. A collective that was given up cannot be
+ * started again, for its run is still under way. */
+static void deactivate(struct pl_mpi_request *request)
+{
+    request->active = false;
+    pl_request_finish(&request->base);
+    if (request->run && !request->run->complete)
+        let_run_go(request);
+}
+
+int pl_mpi_request_status(struct pl_mpi_request *request, MPI_Status *status)
 {
     struct pl_request *base = &request->base;
+    if (request->special && request->special->status)
+        return request->special->status(request, status);
     if (request->collective)
         pl_status_empty(status);
     else
         pl_status_of(status, base);
-    int error = base->error ? pl_fail(base->error, "%s", base->text ? base->text : "") : 0;
+    return base->error ? pl_fail(base->error, "%s", base->text ? base->text : "") : 0;
+}
+
+/* Ends a complete request: status, error, and the handle becomes null, unless it is persistent. */
+static int retire(struct pl_mpi_request *request, MPI_Request *handle, MPI_Status *status)
+{
+    int error = pl_mpi_request_status(request, status);
+    if (request->start) {
+        deactivate(request);
+        return error;
+    }
     pl_mpi_request_destroy(request);
     *handle = MPI_REQUEST_NULL;
     return error;
@@ -108,7 +172,7 @@ int PMPI_Wait(MPI_Request *handle, MPI_Status *status)
     struct pl_comm *comm = NULL;
     int error = pl_check_pointer(handle, "request");
     if (!error)
-        error = pl_mpi_request_of(mpi, *handle, &request);
+        error = active_of(mpi, *handle, &request);
     if (!error && !request)
         pl_status_empty(status);
     if (request) {
@@ -132,7 +196,7 @@ int PMPI_Test(MPI_Request *handle, int *flag, MPI_Status *status)
     if (!error)
         error = pl_check_pointer(flag, "flag");
     if (!error)
-        error = pl_mpi_request_of(mpi, *handle, &request);
+        error = active_of(mpi, *handle, &request);
     if (!error && !request)
         pl_status_empty(status);
     if (!error)
@@ -161,7 +225,7 @@ static int resolve(struct pl_mpi *mpi, int count, MPI_Request handles[], struct 
     if (!*active)
         return pl_fail(PL_ENOMEM, "no memory to wait for %d requests", count);
     for (int i = 0; i < count && !error; i++)
-        error = pl_mpi_request_of(mpi, handles[i], &(*active)[i]);
+        error = active_of(mpi, handles[i], &(*active)[i]);
     return error;
 }
 
@@ -394,7 +458,9 @@ int PMPI_Cancel(MPI_Request *handle)
         error = pl_mpi_request_of(mpi, *handle, &request);
     if (!error && !request)
         error = pl_bad(MPI_ERR_REQUEST, "MPI_REQUEST_NULL cannot be cancelled");
-    if (!error && !request->collective)
+    if (!error && request->special && request->special->cancel)
+        error = request->special->cancel(request);
+    else if (!error && !request->collective)
         pl_request_cancel(&request->base);
     return pl_return(mpi, NULL, error);
 }

@@ -18,7 +18,7 @@ static int start(struct pl_rank *rank)
 
 static void end(struct pl_rank *rank)
 {
-    pl_mpi_destroy(rank->mpi_state);
+    pl_mpi_destroy(rank->mpi_memory);
 }
 
 static void report(struct peal_world_result *result, int rank, int code, int deadlock, const char *text)

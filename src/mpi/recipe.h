@@ -9,6 +9,7 @@
 #define PL_RECIPE_H
 
 #include "call.h"
+#include "numbers.h"
 
 _Static_assert(sizeof(MPI_Aint) == sizeof(MPI_Count), "addresses and counts are the same numbers here");
 
@@ -30,16 +31,6 @@ void pl_recipe_count(struct pl_recipe *recipe, MPI_Count value);   /* int, or la
 void pl_recipe_address(struct pl_recipe *recipe, MPI_Count value); /* address, or large count */
 void pl_recipe_type(struct pl_recipe *recipe, const struct pl_datatype *type);
 
-/* An array argument of either form. */
-struct pl_numbers {
-    const int *narrow;
-    const MPI_Count *wide;
-};
-static inline MPI_Count pl_number(struct pl_numbers numbers, MPI_Count i)
-{
-    return numbers.wide ? numbers.wide[i] : numbers.narrow[i];
-}
-
 /* Gives the type its recipe and a handle; both are freed if that fails. Ends the call. */
 int pl_datatype_finish(struct pl_mpi *mpi, int error, struct pl_datatype *type, struct pl_recipe *recipe,
                        MPI_Datatype *handle);
@@ -49,6 +40,9 @@ int pl_datatype_publish(struct pl_mpi *mpi, struct pl_datatype *type, MPI_Dataty
 
 /* The library goes down: the handle's reference is given back, whatever the program did. */
 void pl_datatype_forget(struct pl_datatype *type);
+
+/* Where the attributes of a type are kept. */
+void **pl_datatype_attributes(struct pl_mpi *mpi, const struct pl_datatype *type);
 
 /* A type of `count` elements of another, one after the other. */
 int pl_datatype_row(const struct pl_datatype *type, size_t count, struct pl_datatype **made);

@@ -5,10 +5,14 @@
 
 #include "agree.h"
 #include "attribute.h"
+#include "buffer.h"
 #include "collectives.h"
+#include "error_user.h"
 #include "info.h"
 #include "mpi_request.h"
+#include "port.h"
 #include "recipe.h"
+#include "tools.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -40,28 +44,46 @@ static void set_predefined(struct pl_mpi *mpi)
     mpi->predefined.io = MPI_ANY_SOURCE;
     mpi->predefined.host = MPI_PROC_NULL;
     mpi->predefined.wtime_is_global = mpi->rank->hosts <= 1;
-    mpi->predefined.last_used_code = MPI_ERR_LASTCODE;
     mpi->predefined.appnum = mpi->predefined.universe_size = -2;
+}
+
+struct pl_mpi *pl_mpi_memory(struct pl_rank *rank)
+{
+    struct pl_mpi *mpi = __atomic_load_n((struct pl_mpi **)&rank->mpi_memory, __ATOMIC_ACQUIRE);
+    if (mpi)
+        return mpi;
+    mpi = calloc(1, sizeof *mpi);
+    if (!mpi)
+        return NULL;
+    mpi->rank = rank;
+    mpi->fatal = (struct pl_errhandler){.predefined = MPI_ERRORS_ARE_FATAL};
+    mpi->abort = (struct pl_errhandler){.predefined = MPI_ERRORS_ABORT};
+    mpi->returns = (struct pl_errhandler){.predefined = MPI_ERRORS_RETURN};
+    mpi->predefined.last_used_code = MPI_ERR_LASTCODE;
+    pl_list_init(&mpi->free_requests);
+    void *there = NULL;
+    if (__atomic_compare_exchange_n(&rank->mpi_memory, &there, mpi, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE))
+        return mpi;
+    free(mpi);
+    return there;
 }
 
 struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
 {
-    struct pl_mpi *mpi = calloc(1, sizeof *mpi);
+    struct pl_mpi *mpi = pl_mpi_memory(rank);
     if (!mpi)
         return NULL;
-    mpi->rank = rank;
     mpi->main_thread = pthread_self();
-    mpi->fatal = (struct pl_errhandler){.predefined = MPI_ERRORS_ARE_FATAL};
-    mpi->abort = (struct pl_errhandler){.predefined = MPI_ERRORS_ABORT};
-    mpi->returns = (struct pl_errhandler){.predefined = MPI_ERRORS_RETURN};
-    pl_list_init(&mpi->free_requests);
     set_predefined(mpi);
     pl_list_init(&mpi->given_up);
+    pl_list_init(&mpi->doors);
+    pl_list_init(&mpi->buffers);
     mpi->empty = pl_group_create(0);
     rank->world = make_comm(rank, true, "MPI_COMM_WORLD", MPI_COMM_WORLD);
     rank->self = make_comm(rank, false, "MPI_COMM_SELF", MPI_COMM_SELF);
     if (!mpi->empty || !rank->world || !rank->self) {
-        pl_mpi_destroy(mpi);
+        pl_mpi_end(mpi);
         return NULL;
     }
     rank->explain = pl_coll_explain;
@@ -88,15 +110,12 @@ static void free_comms(struct pl_mpi *mpi)
 /* A request that the program never completed. A transport may still have it: then p2p keeps its memory. */
 static void end_request(struct pl_mpi_request *request)
 {
-    struct pl_comm *comm = request->comm;
-    if (request->run)
-        request->run->owner = NULL;
     if (request->base.complete || request->collective) {
-        pl_request_finish(&request->base);
-        free(request);
-    } else {
-        pl_request_orphan(&request->base, request);
+        pl_mpi_request_recycle(request);
+        return;
     }
+    struct pl_comm *comm = request->comm;
+    pl_request_orphan(&request->base, request);
     pl_comm_release(comm);
 }
 
@@ -105,13 +124,19 @@ static void free_requests(struct pl_mpi *mpi)
     struct pl_handles *handles = &mpi->handles[PL_CLASS_REQUEST];
     struct pl_mpi_request *request;
     while ((request = pl_handle_any(handles))) {
+        if (request->base.complete) {
+            pl_mpi_request_destroy(request);
+            continue;
+        }
         pl_handle_drop(handles, request->handle);
         end_request(request);
     }
     pl_list_each(node, &mpi->given_up)
     {
+        struct pl_mpi_request *given_up = pl_container(node, struct pl_mpi_request, link);
         pl_list_remove(node);
-        end_request(pl_container(node, struct pl_mpi_request, link));
+        given_up->freed = false;
+        end_request(given_up);
     }
     pl_list_each(node, &mpi->free_requests)
     {
@@ -139,32 +164,65 @@ static void release_info(void *object)
     pl_info_destroy(object);
 }
 
-static void release_datatype(void *object)
+static void free_datatypes(struct pl_mpi *mpi)
 {
-    pl_datatype_forget(object);
+    struct pl_handles *handles = &mpi->handles[PL_CLASS_DATATYPE];
+    for (uint32_t i = 0; i < handles->size; i++) {
+        struct pl_datatype *type = handles->slots[i].object;
+        if (!type)
+            continue;
+        pl_attributes_drop(mpi, &type->attributes);
+        pl_datatype_forget(type);
+    }
+    for (int i = 0; i < 256; i++) {
+        pl_attributes_drop(mpi, &mpi->type_attributes[i]);
+        free(mpi->type_names[i]);
+        mpi->type_names[i] = NULL;
+    }
+}
+
+static void free_and_close(struct pl_mpi *mpi, enum pl_class class, void (*release)(void *object))
+{
+    free_class(mpi, class, release);
+    pl_handles_finish(&mpi->handles[class]);
+}
+
+void pl_mpi_end(struct pl_mpi *mpi)
+{
+    if (!mpi)
+        return;
+    pl_ports_close(mpi);
+    pl_buffers_finish(mpi);
+    free_requests(mpi);
+    free_comms(mpi);
+    free_and_close(mpi, PL_CLASS_GROUP, release_group);
+    free_datatypes(mpi);
+    pl_handles_finish(&mpi->handles[PL_CLASS_DATATYPE]);
+    free_and_close(mpi, PL_CLASS_OP, free);
+    free_and_close(mpi, PL_CLASS_MESSAGE, free);
+    free_and_close(mpi, PL_CLASS_KEYVAL, free);
+    free_and_close(mpi, PL_CLASS_COMM, free);
+    free_and_close(mpi, PL_CLASS_REQUEST, free);
+    pl_group_release(mpi->empty);
+    mpi->empty = NULL;
+    pl_collectives_finish(mpi->rank);
+    mpi->rank->mpi_state = NULL;
 }
 
 void pl_mpi_destroy(struct pl_mpi *mpi)
 {
     if (!mpi)
         return;
-    free_requests(mpi);
-    free_comms(mpi);
-    free_class(mpi, PL_CLASS_GROUP, release_group);
-    free_class(mpi, PL_CLASS_INFO, release_info);
-    free_class(mpi, PL_CLASS_DATATYPE, release_datatype);
-    free_class(mpi, PL_CLASS_OP, free);
-    free_class(mpi, PL_CLASS_MESSAGE, free);
-    free_class(mpi, PL_CLASS_ERRHANDLER, free);
-    free_class(mpi, PL_CLASS_KEYVAL, free);
-    for (int i = 0; i < PL_CLASSES; i++)
-        pl_handles_finish(&mpi->handles[i]);
+    if (mpi->rank->mpi_state)
+        pl_mpi_end(mpi);
+    mpi->rank->mpi_memory = NULL;
+    free_and_close(mpi, PL_CLASS_INFO, release_info);
+    free_and_close(mpi, PL_CLASS_ERRHANDLER, free);
+    free_and_close(mpi, PL_CLASS_SESSION, free);
     for (int i = 0; i < PL_ERROR_CLASSES; i++)
         free(mpi->texts[i]);
-    for (int i = 0; i < 256; i++)
-        free(mpi->type_names[i]);
-    pl_group_release(mpi->empty);
-    pl_collectives_finish(mpi->rank);
-    mpi->rank->mpi_state = NULL;
+    pl_user_errors_free(mpi);
+    pl_info_destroy(mpi->environment);
+    pl_tools_destroy(mpi->tools);
     free(mpi);
 }

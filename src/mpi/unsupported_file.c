@@ -142,8 +142,3 @@ UNSUPPORTED_FILE(Register_datarep_c, const char *datarep,
                  MPI_Datarep_conversion_function_c *read_conversion_fn,
                  MPI_Datarep_conversion_function_c *write_conversion_fn,
                  MPI_Datarep_extent_function *dtype_file_extent_fn, void *extra_state)
-UNSUPPORTED_FILE(File_create_errhandler, MPI_File_errhandler_function *file_errhandler_fn,
-                 MPI_Errhandler *errhandler)
-UNSUPPORTED_FILE(File_set_errhandler, MPI_File file, MPI_Errhandler errhandler)
-UNSUPPORTED_FILE(File_get_errhandler, MPI_File file, MPI_Errhandler *errhandler)
-UNSUPPORTED_FILE(File_call_errhandler, MPI_File fh, int errorcode)

@@ -48,14 +48,18 @@ void pl_group_release(struct pl_group *group)
 static void look_around(struct pl_comm *comm)
 {
     struct pl_rank *rank = comm->owner;
-    if (rank->hosts <= 1) {
+    bool abroad = false;
+    for (int i = 0; i < comm->size && rank->npeers > rank->size; i++)
+        abroad = abroad || comm->group->peers[i] >= rank->size;
+    if (rank->hosts <= 1 && !abroad) {
         comm->hosts = 1;
         comm->local_size = comm->size;
         return;
     }
     char *seen = calloc(1, (size_t)rank->hosts);
     for (int i = 0; i < comm->size; i++) {
-        int host = rank->host_of(rank, comm->group->peers[i]);
+        int peer = comm->group->peers[i];
+        int host = peer < rank->size ? rank->host_of(rank, peer) : -1;
         comm->local_size += host == rank->host;
         if (seen && host >= 0 && host < rank->hosts && !seen[host]) {
             seen[host] = 1;
@@ -64,6 +68,7 @@ static void look_around(struct pl_comm *comm)
     }
     if (!seen)
         comm->hosts = rank->hosts;
+    comm->hosts += abroad; /* other worlds count as one more: nothing is shared with them */
     free(seen);
 }
 

@@ -83,6 +83,7 @@ struct pl_datatype {
     ptrdiff_t true_extent;
     const struct pl_program *program;     /* NULL: contiguous */
     const struct pl_signature *signature; /* NULL: predefined, or empty */
+    const struct pl_datatype *packed_of;  /* held: elements are packed ones of this type, to user operators */
     uintptr_t handle;                     /* the MPI handle's value, for user operators */
     const char *name;                     /* "MPI_INT" */
     int references; /* of a derived type; predefined ones are constants, never counted */

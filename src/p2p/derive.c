@@ -202,5 +202,6 @@ void pl_datatype_release(const struct pl_datatype *type)
         last->released(last);
     pl_program_release(last->program);
     pl_signature_release(last->signature);
+    pl_datatype_release(last->packed_of);
     free(last);
 }

@@ -83,6 +83,7 @@ void pl_match_keep(struct pl_message *message)
 {
     struct pl_rank *rank = message->rank;
     message->queued = true;
+    rank->counters.unexpected++;
     pl_list_append(&bucket_of(rank, message->envelope.context, message->envelope.source)->unexpected,
                    &message->link);
     pl_list_append(&rank->unexpected_all, &message->all);

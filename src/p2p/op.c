@@ -11,6 +11,7 @@
  * the result replaces `left`, through a small scratch on the stack, a part at a time.
  */
 #include "op_kernels.h"
+#include "op_user.h"
 
 #include "errors.h"
 
@@ -80,9 +81,8 @@ bool pl_op_defined(const struct pl_op *op, const struct pl_datatype *type)
     return groups[op->kind] >> type->group & 1;
 }
 
-/* inout = in op inout, in as many calls as the width of the function's count takes. */
-static void call_user(const struct pl_op *op, const struct pl_datatype *type, const char *in, char *inout,
-                      size_t count)
+void pl_op_call_user(const struct pl_op *op, const struct pl_datatype *type, const char *in, char *inout,
+                     size_t count)
 {
     while (count > 0) {
         uintptr_t handle = type->handle;
@@ -124,7 +124,7 @@ static int apply_user_to_left(const struct pl_op *op, const struct pl_datatype *
             part = count - done;
         ptrdiff_t offset = (ptrdiff_t)(done * extent);
         memcpy(scratch, right + offset + type->lb, part * extent);
-        call_user(op, type, left + offset, scratch - type->lb, part);
+        pl_op_call_user(op, type, left + offset, scratch - type->lb, part);
         memcpy(left + offset + type->lb, scratch, part * extent);
     }
     if (scratch != small)
@@ -135,12 +135,14 @@ static int apply_user_to_left(const struct pl_op *op, const struct pl_datatype *
 static int apply_user(const struct pl_op *op, const struct pl_datatype *type, const char *left,
                       const char *right, char *out, size_t count)
 {
+    if (type->packed_of)
+        return pl_op_apply_packed(op, type, left, right, out, count);
     assert(type->extent >= 0);
     if (out == left && out != right)
         return apply_user_to_left(op, type, out, right, count);
     if (out != right)
         memcpy(out + type->lb, right + type->lb, count * (size_t)type->extent);
-    call_user(op, type, left, out, count);
+    pl_op_call_user(op, type, left, out, count);
     return 0;
 }
 

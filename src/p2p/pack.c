@@ -15,10 +15,10 @@
 #include <string.h>
 
 struct level {
-    const struct pl_step *step, *end; /* the current step of a program, and where the program ends */
-    uintptr_t base;                   /* where the program is applied */
-    uintptr_t at;                     /* where the next round of the step is */
-    size_t left;                      /* rounds of it to come */
+    const struct pl_pack_step *step, *end; /* the current step of a program, and where the program ends */
+    uintptr_t base;                        /* where the program is applied */
+    uintptr_t at;                          /* where the next round of the step is */
+    size_t left;                           /* rounds of it to come */
 };
 
 /* One walk: `packed` moves on, `bytes` says how many are to go. */
@@ -63,8 +63,8 @@ static inline __attribute__((always_inline)) void copy_blocks(char *packed, uint
 }
 
 /* Copies the blocks of a step at `at`, from byte `skip` of them on, as far as the walk wants. */
-static inline __attribute__((always_inline)) void copy_step(struct walk *walk, const struct pl_step *step,
-                                                            uintptr_t at, size_t skip, bool pack)
+static inline __attribute__((always_inline)) void
+copy_step(struct walk *walk, const struct pl_pack_step *step, uintptr_t at, size_t skip, bool pack)
 {
     size_t length = step->length, count = step->count, head = 0;
     if (skip) {
@@ -97,7 +97,7 @@ static inline __attribute__((always_inline)) void copy_step(struct walk *walk, c
 }
 
 /* The step of a program in which byte `position` of its data lies. */
-static const struct pl_step *step_at(const struct pl_program *program, size_t position)
+static const struct pl_pack_step *step_at(const struct pl_program *program, size_t position)
 {
     size_t low = 0, high = program->nsteps;
     while (high - low > 1) {
@@ -110,7 +110,7 @@ static const struct pl_step *step_at(const struct pl_program *program, size_t po
     return &program->steps[low];
 }
 
-static void push(struct walk *walk, const struct pl_program *program, const struct pl_step *step,
+static void push(struct walk *walk, const struct pl_program *program, const struct pl_pack_step *step,
                  uintptr_t base)
 {
     assert(walk->top < PL_PROGRAM_DEPTH);
@@ -142,7 +142,7 @@ static inline __attribute__((always_inline)) void
 enter_at(struct walk *walk, const struct pl_program *program, uintptr_t base, size_t position, bool pack)
 {
     for (;;) {
-        const struct pl_step *step = step_at(program, position);
+        const struct pl_pack_step *step = step_at(program, position);
         push(walk, program, step, base);
         position -= step->before;
         struct level *level = &walk->stack[walk->top - 1];
@@ -169,7 +169,7 @@ static inline __attribute__((always_inline)) void walk_element(struct walk *walk
     enter_at(walk, program, element, position, pack);
     while (walk->bytes && walk->top) {
         struct level *level = &walk->stack[walk->top - 1];
-        const struct pl_step *step = level->step;
+        const struct pl_pack_step *step = level->step;
         if (!step->body) {
             copy_step(walk, step, level->at, 0, pack);
             advance(walk);
@@ -201,7 +201,7 @@ static inline __attribute__((always_inline)) void walk_all(const struct pl_datat
     buffer += element * (uintptr_t)type->extent;
     if (program->depth == 1 && program->nsteps == 1 &&
         program->steps[0].count == 1) { /* the elements themselves have one stride */
-        struct pl_step rows = program->steps[0];
+        struct pl_pack_step rows = program->steps[0];
         rows.stride = type->extent;
         rows.count = (position + bytes + type->size - 1) / type->size;
         copy_step(&walk, &rows, buffer + (uintptr_t)rows.offset, position, pack);

@@ -9,7 +9,7 @@ enum {
 };
 
 /* `count` blocks of `length` bytes, or as many rounds of another program. */
-struct pl_step {
+struct pl_pack_step {
     ptrdiff_t offset; /* of the first, from where the program is applied */
     ptrdiff_t stride; /* from one to the next */
     size_t count;
@@ -24,12 +24,12 @@ struct pl_program {
     size_t nsteps;
     unsigned depth; /* programs on the way to the deepest block, this one included */
     int references;
-    struct pl_step steps[];
+    struct pl_pack_step steps[];
 };
 
 /* Collects the steps of a program. Zero-initialise; an error sticks. */
 struct pl_program_builder {
-    struct pl_step *steps;
+    struct pl_pack_step *steps;
     size_t nsteps, capacity, size;
     unsigned depth;
     bool no_memory;

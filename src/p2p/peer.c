@@ -23,6 +23,7 @@ struct pl_peer *pl_peer_get(struct pl_rank *rank, int number)
         return NULL;
     }
     peer->number = number;
+    peer->identity = (struct pl_identity){.world = rank->world_id, .rank = number};
     peer->host = rank->host_of(rank, number);
     rank->peers[number] = peer;
     return peer;
@@ -40,7 +41,7 @@ int pl_peer_find(struct pl_rank *rank, const struct pl_identity *identity)
     if (identity->world == rank->world_id)
         return identity->rank < rank->size ? identity->rank : -1;
     for (int i = rank->size; i < rank->npeers; i++)
-        if (rank->peers[i]->identity.world == identity->world &&
+        if (identity->rank >= 0 && rank->peers[i]->identity.world == identity->world &&
             rank->peers[i]->identity.rank == identity->rank)
             return i;
     return -1;
@@ -58,6 +59,11 @@ static int connect_by(struct pl_rank *rank, struct pl_port *port, struct pl_peer
 
 static struct pl_endpoint *connect_peer(struct pl_rank *rank, struct pl_peer *peer)
 {
+    if (peer->number >= rank->size) {
+        pl_fail(PL_EUNREACHABLE, "rank %d of another world: the connection to it was closed",
+                peer->identity.rank);
+        return NULL;
+    }
     for (int i = 0; i < rank->nports; i++) {
         int error = connect_by(rank, rank->ports[i], peer);
         if (!error) {

@@ -29,16 +29,16 @@ enum {
     FREE_DEPTH = 32,
 };
 
-static struct pl_step *last(struct pl_program_builder *builder)
+static struct pl_pack_step *last(struct pl_program_builder *builder)
 {
     return builder->nsteps ? &builder->steps[builder->nsteps - 1] : NULL;
 }
 
-static void append(struct pl_program_builder *builder, struct pl_step step)
+static void append(struct pl_program_builder *builder, struct pl_pack_step step)
 {
     if (builder->nsteps == builder->capacity) {
         size_t capacity = builder->capacity ? builder->capacity * 2 : 4;
-        struct pl_step *steps = realloc(builder->steps, capacity * sizeof *steps);
+        struct pl_pack_step *steps = realloc(builder->steps, capacity * sizeof *steps);
         if (!steps) {
             builder->no_memory = true;
             return;
@@ -55,7 +55,7 @@ static void append(struct pl_program_builder *builder, struct pl_step step)
 }
 
 /* Joins blocks to the step before them where they go on with it. */
-static bool joined(struct pl_step *before, const struct pl_step *step)
+static bool joined(struct pl_pack_step *before, const struct pl_pack_step *step)
 {
     if (!before || before->body)
         return false;
@@ -74,7 +74,7 @@ static bool joined(struct pl_step *before, const struct pl_step *step)
     return true;
 }
 
-static void add_blocks(struct pl_program_builder *builder, struct pl_step step)
+static void add_blocks(struct pl_program_builder *builder, struct pl_pack_step step)
 {
     if (step.count > 1 && step.stride == (ptrdiff_t)step.length) {
         step.length *= step.count;
@@ -86,7 +86,7 @@ static void add_blocks(struct pl_program_builder *builder, struct pl_step step)
 }
 
 /* Blocks in the rounds of a part that are blocks of the part themselves. */
-static bool flattened(struct pl_step *step, const struct pl_part *part)
+static bool flattened(struct pl_pack_step *step, const struct pl_part *part)
 {
     step->offset += part->offset;
     if (part->count == 1)
@@ -102,7 +102,7 @@ static bool flattened(struct pl_step *step, const struct pl_part *part)
 static void copy_steps(struct pl_program_builder *builder, const struct pl_program *program, ptrdiff_t offset)
 {
     for (size_t i = 0; i < program->nsteps; i++) {
-        struct pl_step step = program->steps[i];
+        struct pl_pack_step step = program->steps[i];
         step.offset += offset;
         if (step.body) {
             builder->size += step.count * step.length;
@@ -120,8 +120,8 @@ void pl_program_add(struct pl_program_builder *builder, const struct pl_part *pa
     if (!part->count || !type->size)
         return;
     if (!program || (program->nsteps == 1 && !program->steps[0].body)) {
-        struct pl_step step =
-            program ? program->steps[0] : (struct pl_step){.count = 1, .length = type->size};
+        struct pl_pack_step step =
+            program ? program->steps[0] : (struct pl_pack_step){.count = 1, .length = type->size};
         if (flattened(&step, part)) {
             add_blocks(builder, step);
             return;
@@ -132,11 +132,11 @@ void pl_program_add(struct pl_program_builder *builder, const struct pl_part *pa
         return;
     }
     builder->size += part->count * program->size;
-    append(builder, (struct pl_step){.offset = part->offset,
-                                     .stride = part->stride,
-                                     .count = part->count,
-                                     .length = program->size,
-                                     .body = program});
+    append(builder, (struct pl_pack_step){.offset = part->offset,
+                                          .stride = part->stride,
+                                          .count = part->count,
+                                          .length = program->size,
+                                          .body = program});
 }
 
 static void discard(struct pl_program_builder *builder)
@@ -149,7 +149,7 @@ static void discard(struct pl_program_builder *builder)
 
 int pl_program_build(struct pl_program_builder *builder, const struct pl_program **program)
 {
-    size_t bytes = builder->nsteps * sizeof(struct pl_step);
+    size_t bytes = builder->nsteps * sizeof(struct pl_pack_step);
     struct pl_program *made = builder->no_memory ? NULL : malloc(sizeof *made + bytes);
     if (!made) {
         discard(builder);

@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-
 /* The context in the envelopes of one channel of a communicator. */
 static inline uint64_t pl_context_of(const struct pl_comm *comm, enum pl_channel channel)
 {

@@ -5,21 +5,23 @@
  * process's, for threads that never were told one. Everything else hangs off the
  * struct they point to.
  */
+#include "bridge.h"
 #include "protocol.h"
 
 #include "errors.h"
 #include "log.h"
 
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 static _Thread_local struct pl_rank *thread_rank;
-static struct pl_rank *process_rank;
+static _Atomic(struct pl_rank *) process_rank;
 
 struct pl_rank *pl_self(void)
 {
-    return thread_rank ? thread_rank : process_rank;
+    return thread_rank ? thread_rank : atomic_load_explicit(&process_rank, memory_order_acquire);
 }
 
 void pl_self_set_thread(struct pl_rank *rank)
@@ -29,7 +31,20 @@ void pl_self_set_thread(struct pl_rank *rank)
 
 void pl_self_set_process(struct pl_rank *rank)
 {
-    process_rank = rank;
+    atomic_store_explicit(&process_rank, rank, memory_order_release);
+}
+
+struct pl_rank *pl_self_offer_process(struct pl_rank *rank)
+{
+    struct pl_rank *there = NULL;
+    return atomic_compare_exchange_strong(&process_rank, &there, rank) ? rank : there;
+}
+
+void pl_rank_lock_init(struct pl_rank *rank)
+{
+    if (!rank->lock_made)
+        pthread_mutex_init(&rank->lock, NULL);
+    rank->lock_made = true;
 }
 
 static int open_port(struct pl_rank *rank, const struct pl_transport *transport)
@@ -97,7 +112,8 @@ int pl_rank_open(struct pl_rank *rank)
 {
     pl_match_init(rank);
     pl_list_init(&rank->orphans);
-    pthread_mutex_init(&rank->lock, NULL);
+    pl_list_init(&rank->bridges);
+    pl_rank_lock_init(rank);
     rank->npeers = rank->size;
     rank->peers = calloc((size_t)rank->size, sizeof *rank->peers);
     if (!rank->peers)
@@ -122,6 +138,8 @@ static void free_orphans(struct pl_rank *rank)
 
 void pl_rank_close(struct pl_rank *rank)
 {
+    for (struct pl_list *node; rank->bridges.next && (node = pl_list_first(&rank->bridges));)
+        pl_bridge_close(pl_bridge_of(node));
     for (int i = 0; i < rank->nports; i++)
         rank->ports[i]->transport->close(rank->ports[i]);
     rank->nports = 0;
@@ -135,5 +153,4 @@ void pl_rank_close(struct pl_rank *rank)
         }
     free(rank->peers);
     rank->peers = NULL;
-    pthread_mutex_destroy(&rank->lock);
 }

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PL_PORTS_MAX = 8, PL_MATCH_BUCKETS = 256 };
+enum { PL_PORTS_MAX = 16, PL_MATCH_BUCKETS = 256 };
 
 /* Who a process is, whichever world looks at it; travels between worlds. */
 struct pl_identity {
@@ -34,8 +34,14 @@ struct pl_bucket {
     struct pl_list posted, unexpected;
 };
 
+/* What a rank counts, for tools. */
+struct pl_counters {
+    uint64_t sent, bytes; /* messages begun, and their bytes */
+    uint64_t unexpected;  /* messages that came before their receive */
+};
+
 struct pl_rank {
-    int rank, size; /* in the world */
+    int rank, size; /* in the world; size 0: the world has not been looked for */
     int host, local_rank, local_size, hosts;
     struct pl_config config;
     char hostname[64];
@@ -46,24 +52,28 @@ struct pl_rank {
     int nports;
     bool cooperative;       /* one rank runs at a time (deterministic world) */
     bool spin;              /* every rank of the host has a core */
-    struct pl_peer **peers; /* [npeers], each NULL until looked at */
+    struct pl_peer **peers; /* [npeers], each NULL until looked at; from `size` on, of other worlds */
     int npeers;
 
     struct pl_bucket buckets[PL_MATCH_BUCKETS]; /* by context and source */
     struct pl_list posted_any;                  /* receives from any source */
     struct pl_list unexpected_all;              /* in order of arrival */
-    uint64_t posts;                             /* receives posted so far */
-    struct pl_cookies cookies;                  /* requests that frames name */
-    int lost;                                   /* peers known to be lost */
-    uint32_t contexts;                          /* contexts led so far */
-    uint64_t world_id;                          /* the same on all ranks of a world, and on no others' */
-    struct pl_list orphans;                     /* requests given to p2p for good */
+    struct pl_counters counters;
+    uint64_t posts;            /* receives posted so far */
+    struct pl_cookies cookies; /* requests that frames name */
+    int lost;                  /* peers known to be lost */
+    uint32_t contexts;         /* contexts led so far */
+    uint64_t world_id;         /* the same on all ranks of a world, and on no others' */
+    struct pl_list orphans;    /* requests given to p2p for good */
+
+    struct pl_list bridges; /* to other worlds */
 
     struct pl_comm *world, *self;
 
     bool threaded; /* MPI_THREAD_MULTIPLE: the lock is taken */
-    pthread_mutex_t lock;
-    unsigned misses; /* tests in a row that found nothing */
+    bool lock_made;
+    pthread_mutex_t lock; /* outlives the ports: some calls may come at any time */
+    unsigned misses;      /* tests in a row that found nothing */
 
     /* The world's, handed down: the hosts of the ranks, and cards. */
     int (*host_of)(struct pl_rank *rank, int peer);
@@ -73,6 +83,7 @@ struct pl_rank {
     void (*abort)(struct pl_rank *rank, int code, const char *text);
     void *world_state;
     void *mpi_state;             /* src/mpi's: handle tables, error texts, ...; NULL outside Init..Finalize */
+    void *mpi_memory;            /* the same, also when MPI is not up; NULL: not made yet */
     bool initialized, finalized; /* MPI_Init, MPI_Finalize have been called */
     void *collectives_state;     /* src/collectives' */
     const char *call;            /* the MPI function this rank is in, for reports; may be NULL */
@@ -105,6 +116,10 @@ struct pl_rank *pl_self(void);
 void pl_self_set_thread(struct pl_rank *rank);
 /* Makes `rank` the process's: every thread without its own has it. */
 void pl_self_set_process(struct pl_rank *rank);
+/* The same, unless the process has one already. Returns the process's. */
+struct pl_rank *pl_self_offer_process(struct pl_rank *rank);
+/* Makes the lock, before pl_rank_open or by it. */
+void pl_rank_lock_init(struct pl_rank *rank);
 
 static inline void pl_enter(struct pl_rank *rank)
 {

@@ -113,8 +113,9 @@ bool pl_request_cancel(struct pl_request *request);
  * pl_fail_text(). */
 void pl_request_abandon(struct pl_request *request, int error);
 
-/* Takes over a request that nobody will wait for any more: one not matched is cancelled, and `memory` (malloc'd,
- * the request is in it) is freed when the ports are closed, since until then a transport may use it. */
+/* Takes over a request that nobody will wait for any more: one not matched is cancelled, and `memory`
+ * (malloc'd, the request is in it) is freed when the ports are closed, since until then a transport may use
+ * it. */
 void pl_request_orphan(struct pl_request *request, void *memory);
 
 /* Frees what a complete request holds (its error text). The memory itself is the caller's. */

@@ -151,6 +151,8 @@ static void start(struct pl_request *request, struct pl_comm *comm, enum pl_chan
         return;
     }
     request->peer = comm->target->peers[destination];
+    request->rank->counters.sent++;
+    request->rank->counters.bytes += length;
     if (request->peer == request->rank->rank) {
         request->parts = 1 + (mode == PL_MODE_SYNCHRONOUS || length > LOCAL_EAGER);
         pl_send_local(request);

@@ -10,6 +10,7 @@
 #include "errors.h"
 #include "log.h"
 #include "loopback.h"
+#include "names.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@ struct shared {
     struct pl_inprocess *world;
     struct pl_fabric *fabric;
     pthread_mutex_t lock; /* of the outcome */
+    struct pl_names names;
 };
 
 struct member {
@@ -43,6 +45,11 @@ static void record(struct member *member, int code, const char *text)
         snprintf(world->text, sizeof world->text, "%s", world->deadlock ? deadlock : text);
     }
     pthread_mutex_unlock(&shared->lock);
+}
+
+struct pl_names *pl_inprocess_names(struct pl_rank *rank)
+{
+    return &pl_container(rank, struct member, rank)->shared->names;
 }
 
 static void tear_down(struct member *member)
@@ -113,6 +120,7 @@ static void prepare(struct member *member, struct shared *shared, int number)
     rank->rank = rank->local_rank = number;
     rank->size = rank->local_size = shared->world->size;
     rank->hosts = 1;
+    rank->world_id = (uintptr_t)shared->fabric >> 4;
     rank->fabric = shared->fabric;
     rank->host_of = host_of;
     rank->card_of = card_of;
@@ -144,6 +152,7 @@ static int start_threads(struct pl_inprocess *world, struct member *members)
 int pl_inprocess_run(struct pl_inprocess *world)
 {
     struct shared shared = {.world = world, .lock = PTHREAD_MUTEX_INITIALIZER};
+    pl_names_init(&shared.names);
     world->failed_rank = -1;
     world->code = 0;
     world->deadlock = false;
@@ -168,5 +177,6 @@ int pl_inprocess_run(struct pl_inprocess *world)
     error = world->failed_rank >= 0;
 free_members:
     free(members);
+    pl_names_finish(&shared.names);
     return error;
 }

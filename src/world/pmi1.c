@@ -223,6 +223,11 @@ int pl_pmi1_size(const struct pl_pmi1 *client)
     return client->size;
 }
 
+const char *pl_pmi1_space(const struct pl_pmi1 *client)
+{
+    return client->space;
+}
+
 size_t pl_pmi1_value_max(const struct pl_pmi1 *client)
 {
     return client->value_max - 1;
@@ -289,6 +294,71 @@ int pl_pmi1_universe_size(struct pl_pmi1 *client, int *size)
         n = -1;
     *size = (int)n;
     return 0;
+}
+
+int pl_pmi1_publish(struct pl_pmi1 *client, const char *service, const char *port)
+{
+    int error = ask(client, "publish_result", "cmd=publish_name service=%s port=%s\n", service, port);
+    if (!error && !pl_pmi1_succeeded(&client->answer))
+        error = pl_fail(PL_EARG, "the launcher does not publish it: %.80s", reason(client));
+    return error;
+}
+
+int pl_pmi1_unpublish(struct pl_pmi1 *client, const char *service)
+{
+    int error = ask(client, "unpublish_result", "cmd=unpublish_name service=%s\n", service);
+    if (!error && !pl_pmi1_succeeded(&client->answer))
+        error = pl_fail(PL_EARG, "the launcher does not know it: %.80s", reason(client));
+    return error;
+}
+
+int pl_pmi1_lookup(struct pl_pmi1 *client, const char *service, char *port, size_t size)
+{
+    int error = ask(client, "lookup_result", "cmd=lookup_name service=%s\n", service);
+    if (error)
+        return error;
+    const char *found = pl_pmi1_value(&client->answer, "port");
+    if (!pl_pmi1_succeeded(&client->answer) || !found || strlen(found) >= size)
+        return pl_fail(PL_EARG, "the launcher does not know it: %.80s", reason(client));
+    strcpy(port, found);
+    return 0;
+}
+
+/* A word travels as hexadecimal digits, in parts that fit a line; the last one says so. */
+static int send_word(struct pl_pmi1 *client, const char *word)
+{
+    enum { PART = 1500 };
+    size_t left = strlen(word);
+    do {
+        char hex[2 * PART + 1];
+        size_t n = left < PART ? left : PART;
+        for (size_t i = 0; i < n; i++)
+            snprintf(hex + 2 * i, 3, "%02x", (unsigned char)word[i]);
+        hex[2 * n] = 0;
+        word += n;
+        left -= n;
+        int error = ask(client, "spawn_result", "cmd=spawn_word hex=x%s last=%d\n", hex, !left);
+        if (error)
+            return error;
+        if (!pl_pmi1_succeeded(&client->answer))
+            return refused(client, "an argument of the program to spawn");
+    } while (left);
+    return 0;
+}
+
+int pl_pmi1_spawn(struct pl_pmi1 *client, char *const *words, int count)
+{
+    if (strncmp(client->space, "peal-", 5))
+        return pl_fail(PL_EUNSUPPORTED, "processes are spawned through Peal's mpiexec, and this job was not "
+                                        "started by it");
+    int error = 0;
+    for (int i = 0; i < count && !error; i++)
+        error = send_word(client, words[i]);
+    if (!error)
+        error = ask(client, "spawn_result", "cmd=spawn_go\n");
+    if (!error && !pl_pmi1_succeeded(&client->answer))
+        error = refused(client, "to spawn");
+    return error;
 }
 
 int pl_pmi1_abort(struct pl_pmi1 *client, int code)

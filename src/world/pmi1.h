@@ -28,7 +28,16 @@ int pl_pmi1_open(struct pl_pmi1 **client);
 
 int pl_pmi1_rank(const struct pl_pmi1 *client);
 int pl_pmi1_size(const struct pl_pmi1 *client);
-size_t pl_pmi1_value_max(const struct pl_pmi1 *client); /* longest value put takes, without its end */
+/* Names that all ranks of the launcher's job see: words (a service without blanks, a port likewise).
+ * PL_EARG: published already, or not at all. */
+int pl_pmi1_publish(struct pl_pmi1 *client, const char *service, const char *port);
+int pl_pmi1_unpublish(struct pl_pmi1 *client, const char *service);
+int pl_pmi1_lookup(struct pl_pmi1 *client, const char *service, char *port, size_t size);
+/* Has Peal's mpiexec start another mpiexec with these `count` arguments. PL_EUNSUPPORTED: this launcher is
+ * not Peal's. */
+int pl_pmi1_spawn(struct pl_pmi1 *client, char *const *words, int count);
+const char *pl_pmi1_space(const struct pl_pmi1 *client); /* the name of the job's key-value space */
+size_t pl_pmi1_value_max(const struct pl_pmi1 *client);  /* longest value put takes, without its end */
 
 /* Leaves `value` under `key` for the job. Keys shorter than 64 bytes, values as
  * pl_pmi1_value_max says, both printable without blanks: else PL_EARG. A key is

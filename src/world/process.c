@@ -11,6 +11,7 @@
 #include "errors.h"
 #include "log.h"
 #include "mapping.h"
+#include "names.h"
 #include "pmi1.h"
 
 #include <sodium.h>
@@ -28,6 +29,7 @@ struct process {
     struct pl_pmi1 *launcher; /* NULL: a world of one */
     struct pl_mapping mapping;
     bool mapped;
+    struct pl_names names; /* without a launcher */
 };
 
 static int host_of(struct pl_rank *rank, int peer)
@@ -149,6 +151,25 @@ static void identify(struct pl_rank *rank)
     pl_log_identity(who, rank->config.log);
 }
 
+/* A number that no other world has, but by chance: the launcher's name of the job's space, hashed with the
+ * key that only this job has where it has one. Alone in the world, the process's own number and start. */
+static uint64_t world_id(struct pl_rank *rank)
+{
+    const struct process *process = rank->world_state;
+    char text[PL_PMI1_NAME_MAX + 64];
+    unsigned char hash[16];
+    struct timespec now = {0};
+    if (!process->launcher)
+        clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(text, sizeof text, "%s %ld %ld %d", process->launcher ? pl_pmi1_space(process->launcher) : "",
+             (long)now.tv_sec, now.tv_nsec, process->launcher ? 0 : (int)getpid());
+    crypto_generichash(hash, sizeof hash, (const unsigned char *)text, strlen(text), rank->key,
+                       sizeof rank->key);
+    uint64_t id;
+    memcpy(&id, hash, sizeof id);
+    return id;
+}
+
 static int meet_launcher(struct pl_rank *rank)
 {
     struct process *process = rank->world_state;
@@ -162,7 +183,9 @@ static int meet_launcher(struct pl_rank *rank)
     }
     identify(rank);
     look_around(rank);
-    return needs_key(rank) ? share_key(rank) : 0;
+    int error = needs_key(rank) ? share_key(rank) : 0;
+    rank->world_id = world_id(rank);
+    return error;
 }
 
 void pl_world_job(struct pl_rank *rank, int *appnum, int *universe_size)
@@ -177,9 +200,95 @@ void pl_world_job(struct pl_rank *rank, int *appnum, int *universe_size)
         *universe_size = -1;
 }
 
-int pl_process_start(struct pl_rank **started)
+/* The launcher that keeps the rank's names, or NULL; then *names is who does. */
+static struct pl_pmi1 *keeper(struct pl_rank *rank, struct pl_names **names)
+{
+    struct process *process = rank->fabric ? NULL : rank->world_state;
+    *names = process ? &process->names : pl_inprocess_names(rank);
+    return process ? process->launcher : NULL;
+}
+
+/* Services and ports may be any text; the launcher takes words. A service becomes its hash. */
+static void service_word(char *word, size_t size, const char *service)
+{
+    unsigned char hash[32];
+    crypto_generichash(hash, sizeof hash, (const unsigned char *)service, strlen(service), NULL, 0);
+    sodium_bin2hex(word, size, hash, sizeof hash);
+}
+
+int pl_world_publish(struct pl_rank *rank, const char *service, const char *port)
+{
+    enum { PORT_MAX = 1024 };
+    struct pl_names *names;
+    struct pl_pmi1 *launcher = keeper(rank, &names);
+    char word[65], hex[2 * PORT_MAX + 1];
+    if (!launcher)
+        return pl_names_put(names, service, port);
+    if (strlen(port) >= PORT_MAX)
+        return pl_fail(PL_EARG, "the port name has %zu bytes", strlen(port));
+    service_word(word, sizeof word, service);
+    sodium_bin2hex(hex, sizeof hex, (const unsigned char *)port, strlen(port));
+    return pl_pmi1_publish(launcher, word, hex);
+}
+
+int pl_world_unpublish(struct pl_rank *rank, const char *service)
+{
+    struct pl_names *names;
+    struct pl_pmi1 *launcher = keeper(rank, &names);
+    char word[65];
+    if (!launcher)
+        return pl_names_drop(names, service);
+    service_word(word, sizeof word, service);
+    return pl_pmi1_unpublish(launcher, word);
+}
+
+int pl_world_lookup(struct pl_rank *rank, const char *service, char *port, size_t size)
+{
+    struct pl_names *names;
+    struct pl_pmi1 *launcher = keeper(rank, &names);
+    char word[65], hex[PL_PMI1_LINE_MAX];
+    size_t length;
+    if (!launcher)
+        return pl_names_get(names, service, port, size);
+    service_word(word, sizeof word, service);
+    int error = pl_pmi1_lookup(launcher, word, hex, sizeof hex);
+    if (error)
+        return error;
+    if (sodium_hex2bin((unsigned char *)port, size - 1, hex, strlen(hex), NULL, &length, NULL))
+        return pl_fail(PL_EPROTOCOL, "what the launcher has for the service is no port");
+    port[length] = 0;
+    return 0;
+}
+
+int pl_world_spawn(struct pl_rank *rank, char *const *words, int count)
+{
+    const struct process *process = rank->fabric ? NULL : rank->world_state;
+    if (!process)
+        return pl_fail(PL_EUNSUPPORTED, "an in-process world cannot spawn processes");
+    if (!process->launcher)
+        return pl_fail(
+            PL_EUNSUPPORTED,
+            "processes are spawned through mpiexec: start this program by it, with -n 1 if need be");
+    return pl_pmi1_spawn(process->launcher, words, count);
+}
+
+struct pl_rank *pl_process_early(void)
 {
     struct pl_rank *rank = calloc(1, sizeof *rank);
+    if (!rank)
+        return NULL;
+    pl_rank_lock_init(rank);
+    rank->threaded = true;
+    struct pl_rank *chosen = pl_self_offer_process(rank);
+    if (chosen != rank)
+        free(rank);
+    return chosen;
+}
+
+int pl_process_start(struct pl_rank **started)
+{
+    struct pl_rank *early = pl_self();
+    struct pl_rank *rank = early ? early : calloc(1, sizeof *rank);
     struct process *process = calloc(1, sizeof *process);
     int error = rank && process ? 0 : pl_fail(PL_ENOMEM, "no memory to start");
     if (error || sodium_init() < 0)
@@ -187,6 +296,7 @@ int pl_process_start(struct pl_rank **started)
     pl_config_read(&rank->config, environ);
     gethostname(rank->hostname, sizeof rank->hostname - 1);
     rank->world_state = process;
+    pl_names_init(&process->names);
     rank->host_of = host_of;
     rank->card_of = card_of;
     rank->abort = abort_process;
@@ -209,7 +319,8 @@ close_launcher:
     pl_pmi1_close(process->launcher);
 free_memory:
     free(process);
-    free(rank);
+    if (!early)
+        free(rank);
     return error;
 }
 
@@ -221,4 +332,5 @@ void pl_process_end(struct pl_rank *rank)
         pl_pmi1_finalize(process->launcher);
     pl_pmi1_close(process->launcher);
     process->launcher = NULL;
+    pl_names_finish(&process->names);
 }

@@ -8,8 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Finds the world of this process, opens its ports and publishes its cards. The
- * rank is the process's (pl_self) from then on. 0 or an error. */
+/* The process's rank before its world is looked for: with a lock, and nothing else. For calls that may come
+ * before MPI_Init. NULL: no memory. Safe from any thread. */
+struct pl_rank *pl_process_early(void);
+
+/* Finds the world of this process (its early rank if there is one: locked by the caller), opens its ports and
+ * publishes its cards. The rank is the process's (pl_self) from then on. 0 or an error. */
 int pl_process_start(struct pl_rank **rank);
 /* Closes the ports and tells the launcher that this rank ends in good order. The struct
  * stays, so that calls after the end can be answered. The ranks have met before (a barrier). */
@@ -17,6 +21,19 @@ void pl_process_end(struct pl_rank *rank);
 
 /* The number of this program among those of the job, and how many ranks the job could have; -1: not known. */
 void pl_world_job(struct pl_rank *rank, int *appnum, int *universe_size);
+
+/* Names that all ranks of the job see. 0; PL_EARG: published already, or not at all. */
+int pl_world_publish(struct pl_rank *rank, const char *service, const char *port);
+int pl_world_unpublish(struct pl_rank *rank, const char *service);
+int pl_world_lookup(struct pl_rank *rank, const char *service, char *port, size_t size);
+
+/* Has another world started by a further mpiexec with these `count` arguments. 0 or an error: PL_EUNSUPPORTED where
+ * it cannot be. */
+int pl_world_spawn(struct pl_rank *rank, char *const *words, int count);
+
+struct pl_names;
+/* The names of an in-process world. */
+struct pl_names *pl_inprocess_names(struct pl_rank *rank);
 
 /* One function run as the ranks of an in-process world. */
 struct pl_inprocess {

@@ -45,7 +45,7 @@ install_to()
     rm -rf "$prefix"
     if [ "$work/configured" -ot "$source/meson.build" ] || [ "$work/configured" -ot "$source/meson_options.txt" ]; then
         rm -rf "$work/build" "$work/configured"
-        "$meson" setup "$work/build" "$source" --prefix "$prefix" -Dtests=disabled -Doptimization=1 &&
+        "$meson" setup "$work/build" "$source" --prefix "$prefix" -Dtests=disabled -Doptimization=1 -Dwerror=false &&
             touch "$work/configured"
     else
         "$meson" configure "$work/build" --prefix "$prefix"

@@ -449,7 +449,7 @@ Test(launch, requests_that_are_not_served_are_refused)
 {
     run(&r, "$MPIEXEC -n 1 bash -c 'for line in \"cmd=init pmi_version=2 pmi_subversion=0\" \"cmd=getbyidx "
             "idx=0\" "
-            "\"cmd=publish_name service=a port=b\" \"cmd=get kvsname=other key=a\" \"cmd=put kvsname=other "
+            "\"cmd=create_kvs\" \"cmd=get kvsname=other key=a\" \"cmd=put kvsname=other "
             "key=a value=b\"; "
             "do echo $line >&$PMI_FD; read -u $PMI_FD answer; echo $answer; done; "
             "printf \"mcmd=spawn\\nnprocs=1\\nendcmd\\n\" >&$PMI_FD; read -u $PMI_FD answer; echo $answer'");

@@ -168,7 +168,9 @@ static void predefined(void)
     FAILS(MPI_ERR_KEYVAL, MPI_Comm_get_attr(MPI_COMM_WORLD, MPI_KEYVAL_INVALID, &value, &flag));
 }
 
-/* The names of MPI-1. */
+/* The names of MPI-1: deprecated, and there. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 static void old_names(void)
 {
     struct counts counts = {0};
@@ -189,6 +191,8 @@ static void old_names(void)
     OK(MPI_Comm_free(&a));
     OK(MPI_Comm_free(&b));
 }
+
+#pragma GCC diagnostic pop
 
 const struct test_case attribute_cases[] = {
     {"set_get", set_get, 1, 0},

@@ -18,7 +18,7 @@ static void pause_ms(int ms)
 static void bcast_streams(void)
 {
     int n = world_size(), me = my_rank();
-    for (unsigned k = 0; k < 400; k++) {
+    for (unsigned k = 0; k < 200; k++) {
         unsigned char bytes[248];
         int root = (int)(mix(k / 50, 5) % (unsigned)n), length = (int)(mix(k, 6) % 249);
         if (k % 50 >= 25)
@@ -36,7 +36,7 @@ static void mixture(void)
 {
     static const enum coll kinds[] = {COLL_BCAST, COLL_REDUCE, COLL_ALLREDUCE, COLL_BARRIER};
     int n = world_size();
-    for (unsigned k = 0; k < 600; k++) {
+    for (unsigned k = 0; k < 300; k++) {
         unsigned x = mix(k, 11);
         coll_check((struct coll_call){.what = kinds[x % 4],
                                       .flavor = &flavors[x / 4 % FLAVORS],
@@ -91,7 +91,7 @@ static void sleepers(void)
 /* Communicators made, used a little and freed while others are still late. */
 static void come_and_go(void)
 {
-    int n = world_size(), me = my_rank(), rounds = (frugal() ? 100 : 2000) / (n > 3 ? 4 : 1);
+    int n = world_size(), me = my_rank(), rounds = frugal() ? 60 : n == 3 ? 2000 : 150;
     for (int k = 0; k < rounds; k++) {
         MPI_Comm comm;
         int value = k, sum = 0;
@@ -132,7 +132,7 @@ static void two_boards(void)
     int n = world_size(), me = my_rank();
     OK(MPI_Comm_dup(MPI_COMM_WORLD, &comms[0]));
     OK(MPI_Comm_split(MPI_COMM_WORLD, 0, -me, &comms[1]));
-    for (int k = 0; k < 100; k++) {
+    for (int k = 0; k < 40; k++) {
         int sum[2] = {-1, -1}, later = -1, value = k * (me + 1);
         MPI_Request request;
         OK(MPI_Iallreduce(&value, &later, 1, MPI_INT, MPI_SUM, comms[0], &request));

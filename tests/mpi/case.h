@@ -32,9 +32,35 @@ struct test_chapter {
 };
 
 extern const struct test_chapter test_chapters[]; /* ended by one without a name */
-extern const struct test_case pt2pt_cases[], order_cases[], request_cases[], probe_cases[],
-    collective_cases[], algorithm_cases[], board_cases[], op_cases[], comm_cases[], group_cases[],
-    error_cases[], info_cases[], memory_cases[], init_cases[], thread_cases[], bits_cases[];
+extern const struct test_case across_cases[];
+extern const struct test_case algorithm_cases[];
+extern const struct test_case attribute_cases[];
+extern const struct test_case bits_cases[];
+extern const struct test_case board_cases[];
+extern const struct test_case collective_cases[];
+extern const struct test_case comm_cases[];
+extern const struct test_case create_cases[];
+extern const struct test_case datatype_cases[];
+extern const struct test_case dynamic_cases[];
+extern const struct test_case environment_cases[];
+extern const struct test_case error_cases[];
+extern const struct test_case form_cases[];
+extern const struct test_case gap_cases[];
+extern const struct test_case group_cases[];
+extern const struct test_case info_cases[];
+extern const struct test_case init_cases[];
+extern const struct test_case intercomm_cases[];
+extern const struct test_case memory_cases[];
+extern const struct test_case neighbor_cases[];
+extern const struct test_case op_cases[];
+extern const struct test_case order_cases[];
+extern const struct test_case persistent_cases[];
+extern const struct test_case probe_cases[];
+extern const struct test_case pt2pt_cases[];
+extern const struct test_case request_cases[];
+extern const struct test_case thread_cases[];
+extern const struct test_case topology_cases[];
+extern const struct test_case uneven_cases[];
 
 /* Whether the case is to run in a world of `size` ranks; `deterministic`: an in-process world of that kind.
  */

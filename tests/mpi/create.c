@@ -1,6 +1,8 @@
 /* Making communicators: from groups, by type of hardware, nonblocking copies. */
 #include "case.h"
 
+#include <peal.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,7 +148,65 @@ static void many(void)
     free(comms);
 }
 
+enum { THREADS = 3 };
+
+struct thread {
+    pthread_t thread;
+    void *world;
+    int number;
+    MPI_Comm comm;
+};
+
+/* Threads that create at once: each on a communicator of its own, and all on one, told apart by the tag. */
+static void *creates(void *argument)
+{
+    struct thread *thread = argument;
+    peal_world_join(thread->world);
+    int n = world_size(), key, flag = 0, *value = NULL;
+    MPI_Group group;
+    OK(MPI_Comm_group(MPI_COMM_WORLD, &group));
+    for (int k = 0; k < 5; k++) {
+        MPI_Comm copy, all, later;
+        MPI_Request request;
+        OK(MPI_Comm_create_keyval(MPI_COMM_DUP_FN, MPI_COMM_NULL_DELETE_FN, &key, NULL));
+        OK(MPI_Comm_set_attr(thread->comm, key, &key));
+        OK(MPI_Comm_dup(thread->comm, &copy));
+        OK(MPI_Comm_get_attr(copy, key, &value, &flag));
+        CHECK(flag && value == &key, "thread %d", thread->number);
+        OK(MPI_Comm_create_group(MPI_COMM_WORLD, group, thread->number, &all));
+        OK(MPI_Comm_idup(all, &later, &request));
+        OK(MPI_Wait(&request, MPI_STATUS_IGNORE));
+        CHECK(sum_over(copy, thread->number) == n * thread->number, "thread %d", thread->number);
+        CHECK(sum_over(all, k) == n * k && sum_over(later, 1) == n, "thread %d", thread->number);
+        OK(MPI_Comm_delete_attr(thread->comm, key));
+        OK(MPI_Comm_free(&later));
+        OK(MPI_Comm_free(&all));
+        OK(MPI_Comm_free(&copy));
+        OK(MPI_Comm_free_keyval(&key));
+    }
+    OK(MPI_Group_free(&group));
+    return NULL;
+}
+
+static void by_threads(void)
+{
+    struct thread threads[THREADS];
+    for (int t = 0; t < THREADS; t++)
+        OK(MPI_Comm_dup(MPI_COMM_WORLD, &threads[t].comm));
+    for (int t = 0; t < THREADS; t++) {
+        threads[t].world = peal_world_here();
+        threads[t].number = t;
+        if (pthread_create(&threads[t].thread, NULL, creates, &threads[t]))
+            abort();
+    }
+    for (int t = 0; t < THREADS; t++) {
+        pthread_join(threads[t].thread, NULL);
+        OK(MPI_Comm_free(&threads[t].comm));
+    }
+}
+
 const struct test_case create_cases[] = {
+    {"by_threads", by_threads, 1, CASE_THREADS | CASE_FEW},
     {"create_group", create_group, 2, 0},
     {"create_disjoint", create_disjoint, 2, 0},
     {"split_type", split_type, 1, 0},

@@ -31,7 +31,7 @@ static void expect_end(const char *what, int code, const char *text)
 static const char *const transports[] = {"PEAL_TRANSPORT=shm", "PEAL_TRANSPORT=tcp"};
 
 /* kill -9 of a rank while the others wait for it, in whatever call: the job ends at once, with the signal. */
-Test(death, of_a_rank, .timeout = 120)
+Test(death, of_a_rank)
 {
     static const char *const calls[] = {"recv", "any", "probe", "send", "allreduce", "large", "barrier"};
     for (int t = 0; t < 2; t++)
@@ -45,7 +45,7 @@ Test(death, of_a_rank, .timeout = 120)
         }
 }
 
-Test(fatal, errors_are, .timeout = 60)
+Test(fatal, errors_are)
 {
     static const struct {
         const char *what;
@@ -71,7 +71,7 @@ Test(fatal, mismatch_over_tcp)
     expect_text("mismatch", "allreduce of int32 with MPI_MAX");
 }
 
-Test(ends, in_other_ways, .timeout = 60)
+Test(ends, in_other_ways)
 {
     start("", 3, "abort");
     cr_expect(outcome.code == 42, "MPI_Abort: %d", outcome.code);
@@ -84,7 +84,7 @@ Test(ends, in_other_ways, .timeout = 60)
     expect_text("no-finalize", "without MPI_Finalize");
 }
 
-Test(outside, init_and_finalize, .timeout = 60)
+Test(outside, init_and_finalize)
 {
     static const char *const cases[][2] = {{"before-init", "MPI_Comm_rank was called before MPI_Init"},
                                            {"finalize-first", "MPI_Finalize was called before MPI_Init"},
@@ -104,7 +104,7 @@ Test(outside, init_and_finalize, .timeout = 60)
 }
 
 /* Objects, receives and messages left over at the end do no harm: also to a sanitizer's eye. */
-Test(ends, with_things_left, .timeout = 60)
+Test(ends, with_things_left)
 {
     for (int t = 0; t < 2; t++)
         for (int ranks = 1; ranks <= 3; ranks++) {

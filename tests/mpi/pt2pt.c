@@ -22,7 +22,7 @@ enum { MODES = 3, STANDARD = 0, SYNCHRONOUS = 1, READY = 2 };
 /* The largest are sent in one mode only, and not by many ranks. */
 static bool skipped(size_t size, int mode)
 {
-    return (size > 1u << 20 && (mode != STANDARD || world_size() > 5)) || (size > 200003 && frugal());
+    return (size > 1u << 20 && (mode != STANDARD || world_size() > 5)) || (size > 70000 && frugal());
 }
 
 /* Everyone receives from the left what the left one sends, by the blocking send. */

@@ -133,7 +133,7 @@ Test(builder, prints)
 static int failures(unsigned ignore)
 {
     int failed = 0;
-    for (int c = 0; c < PL_COLLECTIVES; c++)
+    for (int c = 0; c < PL_NEIGHBOR; c++) /* neighbours: test_uneven.c */
         for (const struct pl_algorithm *a = pl_algorithms((enum pl_collective)c); a->name; a++)
             for (int n = 2; n <= 9; n++)
                 for (size_t count = 1; count <= 13; count += 4) {

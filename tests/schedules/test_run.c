@@ -431,7 +431,6 @@ Test(run, signatures_are_explained)
     cr_expect_str_eq(text, "bcast there, allreduce of int64 with MPI_SUM here");
     pl_coll_explain(&world->rank[0], run[0]->signature, run[1]->signature, text, sizeof text);
     cr_expect(strstr(text, "another count"), "%s", text);
-    cr_expect_eq(world->rank[0].explain, pl_coll_explain);
     while (world->sends)
         pl_request_abandon(world->send[0], pl_fail(PL_EPEER, "gone"));
     while (world->recvs)
@@ -454,13 +453,13 @@ Test(run, deadlock_comes_back)
     fake_world_destroy(world);
 }
 
-Test(run, non_contiguous_is_refused)
+Test(run, overlapping_elements_are_refused)
 {
     struct fake_world *world = fake_world_create(2, 1, false);
-    static const struct pl_datatype gaps = {.size = 4, .extent = 8, .name = "gaps"};
+    static const struct pl_datatype overlap = {.size = 8, .extent = 4, .name = "overlap"};
     int64_t a[2] = {1, 2};
-    struct pl_coll_call call = {PL_BCAST, NULL, a, 2, &gaps, NULL, 0, false, world->comm[0]};
+    struct pl_coll_call call = {PL_BCAST, NULL, a, 2, &overlap, NULL, 0, false, world->comm[0]};
     cr_assert_eq(pl_coll_blocking(&call), PL_EUNSUPPORTED);
-    cr_expect(strstr(pl_fail_text(), "gaps"), "%s", pl_fail_text());
+    cr_expect(strstr(pl_fail_text(), "overlap"), "%s", pl_fail_text());
     fake_world_destroy(world);
 }

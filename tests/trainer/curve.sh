@@ -2,7 +2,7 @@
 # curve.sh MPIEXEC PEAL-TRAIN: the same seed and batch give the same loss curve on any
 # number of ranks: within rounding normally, to the bit in reproducible mode (weights
 # compared by cmp). The bits need an allreduce with a fixed tree, so they are asked for
-# only with PEAL_CURVE_EXACT=1; under another MPI the rest can be run.
+# only with CURVE_EXACT=1; under another MPI the rest can be run.
 set -u
 mpiexec=$1 train=$2 failed=0
 room=$(mktemp -d) || exit 1
@@ -72,11 +72,11 @@ for ranks in 1 2 3 4; do
 done
 run reproducible-again 2 --epochs 1 --batch 60 --reproducible
 for other in 2 3 4 again; do
-    if [ "${PEAL_CURVE_EXACT:-0}" = 1 ]; then
+    if [ "${CURVE_EXACT:-0}" = 1 ]; then
         same_bits reproducible-1 "reproducible-$other"
     else
         near reproducible-1 "reproducible-$other"
     fi
 done
-[ "${PEAL_CURVE_EXACT:-0}" = 1 ] || echo "skip: equal bits (PEAL_CURVE_EXACT is not 1)"
+[ "${CURVE_EXACT:-0}" = 1 ] || echo "skip: equal bits (CURVE_EXACT is not 1)"
 exit "$failed"
