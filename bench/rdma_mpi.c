@@ -21,7 +21,7 @@ static int by_value(const void *a, const void *b)
 
 static void latency(int rank)
 {
-    enum { TURNS = 2000, WARM = 200 };
+    enum { TURNS = 500, WARM = 50 };
     static double times[TURNS];
     char word[8] = "";
     for (int i = -WARM; i < TURNS; i++) {
