@@ -10,13 +10,11 @@
 #include <string.h>
 
 const struct pl_transport *const pl_transports[] = {
-    &pl_loopback,
-    &pl_shm,
+    &pl_loopback, &pl_shm,
 #if PL_HAVE_VERBS
     &pl_verbs,
 #endif
-    &pl_tcp,
-    NULL,
+    &pl_tcp,      NULL,
 };
 
 const struct pl_transport *pl_transport_find(const char *name)
