@@ -74,7 +74,7 @@ static bool parse_tuning(struct pl_config *config, const char *text)
 
 static const struct pl_knob knobs[] = {
     {"PEAL_TRANSPORT", "shm,tcp", "allowed transports, in order of preference"},
-    {"PEAL_NET", "", "network interfaces and subnets to use; empty for all"},
+    {"PEAL_NET", "", "network interfaces, subnets and RDMA devices to use; empty for all"},
     {"PEAL_TIMEOUT", "10", "seconds until a silent peer or link is given up"},
     {"PEAL_LOG", "warn", "what to tell on standard error: error, warn, info or debug"},
     {"PEAL_REPRODUCIBLE", "0", "1: reductions use one fixed tree, the same bits on every run"},

@@ -84,6 +84,12 @@ static bool needed(const struct pl_rank *rank, const char *name)
     return rank->hosts > 1 || !rank->nports;
 }
 
+/* verbs is used only where somebody named it: if it cannot be, one rank of each host says why. */
+static bool asked_for(const struct pl_rank *rank, const char *name)
+{
+    return !strcmp(name, "verbs") && !rank->local_rank;
+}
+
 static int open_allowed(struct pl_rank *rank)
 {
     char names[sizeof rank->config.transports];
@@ -97,7 +103,8 @@ static int open_allowed(struct pl_rank *rank)
             continue;
         }
         if (needed(rank, name) && rank->nports < PL_PORTS_MAX && open_port(rank, transport) < 0)
-            pl_info("transport %s is not used: %s", name, pl_fail_text());
+            pl_log(asked_for(rank, name) ? PL_LOG_WARN : PL_LOG_INFO, "transport %s is not used: %s", name,
+                   pl_fail_text());
     }
     if (rank->nports)
         return 0;

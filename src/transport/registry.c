@@ -3,14 +3,18 @@
 #include "shm.h"
 #include "tcp.h"
 #include "transport.h"
+#if PL_HAVE_VERBS
+#include "verbs.h"
+#endif
 
 #include <string.h>
 
 const struct pl_transport *const pl_transports[] = {
-    &pl_loopback,
-    &pl_shm,
-    &pl_tcp,
-    NULL,
+    &pl_loopback, &pl_shm,
+#if PL_HAVE_VERBS
+    &pl_verbs,
+#endif
+    &pl_tcp,      NULL,
 };
 
 const struct pl_transport *pl_transport_find(const char *name)

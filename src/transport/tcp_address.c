@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CARD_VERSION 1
 #define CARD_FIXED   (4 + PL_TCP_NONCE)
@@ -76,6 +77,14 @@ static int item_matches(const char *item, const char *interface, const union pl_
     return family == address->any.sa_family && same_prefix(have, wanted, (int)prefix);
 }
 
+/* Whether an item names an RDMA device ("mlx5_0:1"), which is for another transport. */
+static bool names_device(const char *item)
+{
+    char path[128];
+    snprintf(path, sizeof path, "/sys/class/infiniband/%.*s", (int)strcspn(item, ":/"), item);
+    return item[strcspn(item, ":/")] != '/' && !access(path, F_OK);
+}
+
 /* The whole filter against one address. 1, 0, or PL_EARG. */
 static int filter_passes(const char *filter, const char *interface, const union pl_tcp_address *address)
 {
@@ -84,6 +93,8 @@ static int filter_passes(const char *filter, const char *interface, const union 
     bool any_wanted = false, wanted = false;
     for (char *item = strtok_r(copy, ", ", &save); item; item = strtok_r(NULL, ", ", &save)) {
         bool leave_out = *item == '^';
+        if (names_device(item))
+            continue;
         int match = item_matches(item + leave_out, interface, address);
         if (match < 0)
             return match;
