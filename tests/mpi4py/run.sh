@@ -109,7 +109,7 @@ if build_mpi4py newest "$newest"; then
     main=main.py
     read -r -a skipped <<<"$(left_out)"
     for ranks in 1 2 4; do
-        suite newest "$ranks" 240 "${skipped[@]}"
+        suite newest "$ranks" 300 "${skipped[@]}"
     done
 fi
 some=(-i test_cco_buf\\.py -i test_p2p_buf\\.py -i test_datatype\\.py -i test_op\\.py -i test_comm\\.py -i test_handle -i test_mpiabi)
