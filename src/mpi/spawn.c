@@ -144,20 +144,26 @@ static int launch(struct pl_mpi *mpi, const struct program *programs, int count,
     return error;
 }
 
+/* *total: how many processes the root asked for, known to it alone before. */
 static int spawn(struct pl_mpi *mpi, const struct program *programs, int count, int root,
-                 struct pl_comm *comm, MPI_Comm *intercomm)
+                 struct pl_comm *comm, MPI_Comm *intercomm, int *total)
 {
     char port[MPI_MAX_PORT_NAME] = "", text[PL_ERROR_TEXT] = "the root could not spawn";
     struct pl_comm *made;
-    int32_t error = 0;
+    struct {
+        int32_t error, total;
+    } told = {0};
     if (comm->rank == root) {
-        error = launch(mpi, programs, count, port);
-        if (error)
+        for (int i = 0; i < count; i++)
+            told.total += programs[i].ranks;
+        told.error = launch(mpi, programs, count, port);
+        if (told.error)
             snprintf(text, sizeof text, "%s", pl_fail_text());
     }
-    int failed = pl_exchange_bcast(comm, &error, sizeof error, root);
-    if (!failed && error)
-        failed = pl_bad(error, "%s", text);
+    int failed = pl_exchange_bcast(comm, &told, sizeof told, root);
+    *total = failed ? 0 : told.total;
+    if (!failed && told.error)
+        failed = pl_bad(told.error, "%s", text);
     if (failed)
         return failed;
     failed = pl_port_accept(mpi, port, root, comm, &made);
@@ -195,14 +201,14 @@ static int check_program(const struct program *p)
 static int finish(struct pl_mpi *mpi, struct pl_comm *c, int error, const struct program *programs, int count,
                   int root, MPI_Comm *intercomm, int errcodes[])
 {
+    int total = 0;
     if (!error)
         error = pl_check_pointer(intercomm, "intercomm");
     if (!error)
-        error = spawn(mpi, programs, count, root, c, intercomm);
-    int code = error < 0 ? pl_error_class(error) : error, at = 0;
-    for (int i = 0; c && programs && errcodes && i < count; i++)
-        for (int k = 0; k < programs[i].ranks; k++)
-            errcodes[at++] = code;
+        error = spawn(mpi, programs, count, root, c, intercomm, &total);
+    int code = error < 0 ? pl_error_class(error) : error;
+    for (int i = 0; errcodes && i < total; i++)
+        errcodes[i] = code;
     return pl_return(mpi, c, error);
 }
 
