@@ -368,17 +368,23 @@ static int stopped(const char *word)
 
 Test(launch, stop_and_continue)
 {
-    pid_t pid = start("-n 3 sleep 3009", "3009", 4);
+    char options[64], word[32]; /* of this run alone: what another one left stopped must not be counted */
+    snprintf(word, sizeof word, "3009.%d", (int)getpid());
+    snprintf(options, sizeof options, "-n 3 sleep %s", word);
+    pid_t pid = start(options, word, 4);
     kill(pid, SIGTSTP);
-    for (int i = 0; i < 200 && stopped("3009") < 4; i++)
+    for (int i = 0; i < 200 && stopped(word) < 4; i++)
         usleep(20000);
-    cr_assert_eq(stopped("3009"), 4);
+    int while_stopped = stopped(word);
     kill(pid, SIGCONT);
-    for (int i = 0; i < 200 && stopped("3009"); i++)
+    for (int i = 0; i < 200 && stopped(word); i++)
         usleep(20000);
-    cr_assert_eq(stopped("3009"), 0);
+    int while_going = stopped(word);
     kill(pid, SIGTERM);
+    kill(pid, SIGCONT); /* whatever was wrong, nothing stays stopped */
     cr_assert_eq(end_of(pid), 143);
+    cr_assert_eq(while_stopped, 4);
+    cr_assert_eq(while_going, 0);
 }
 
 /* Nobody reads the output: the first signal ends the ranks, the second mpiexec. */
