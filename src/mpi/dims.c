@@ -30,7 +30,7 @@ static void collect_divisors(struct search *s, int n)
 }
 
 /* Whether d to the k is at least n. */
-static bool reaches(int d, int k, int n)
+static bool reaches(int d, int k, long long n)
 {
     long long power = 1;
     while (k-- && power < n)
@@ -44,7 +44,7 @@ static int whole_root(int n, int k)
     int root = 1;
     while ((long long)root * root <= n && !reaches(root + 1, k, n))
         root++;
-    return k == 1 ? n : reaches(root + 1, k, n) && !reaches(root + 1, k, n + 1) ? root + 1 : root;
+    return k == 1 ? n : reaches(root + 1, k, n) && !reaches(root + 1, k, n + 1LL) ? root + 1 : root;
 }
 
 /* Writes n as k factors, none above `most`; the factors before are in taken[], their sum is `sum`. */
