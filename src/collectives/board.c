@@ -35,7 +35,7 @@
 
 enum {
     DEPTH = 8,
-    LOOKS = 64, /* looks at a cell between two rounds of progress, each rank having a core */
+    LOOKS = 16, /* looks at a cell between two rounds of progress, each rank having a core */
 };
 
 struct cell {

@@ -18,7 +18,7 @@
 #include <time.h>
 
 enum {
-    SPINS = 4000,       /* looks before the first yield, each rank having a core */
+    SPINS = 1000,       /* looks before the first yield, each rank having a core */
     SPINS_CROWDED = 8,  /* the same with more ranks than cores */
     YIELDS = 200,       /* yields before the first sleep */
     TEST_PATIENCE = 16, /* tests in a row that find nothing before one yields, crowded */
