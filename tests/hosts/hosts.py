@@ -46,6 +46,11 @@ def enter():
     os.execvp("unshare", spaces + [sys.executable] + sys.argv)
 
 
+def programs():
+    """The paths on the command line: MPIEXEC PROGRAM HELLO TRAINER ("none": there is none)."""
+    return [path if path == "none" else os.path.abspath(path) for path in sys.argv[1:5]]
+
+
 def sh(command):
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
     if done.returncode:

@@ -12,7 +12,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import hosts  # noqa: E402
 
-MPIEXEC, PROGRAM, HELLO, TRAINER = sys.argv[1:5]
+MPIEXEC, PROGRAM, HELLO, TRAINER = hosts.programs()
 NET = None
 
 
