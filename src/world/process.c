@@ -9,8 +9,8 @@
 #include "world.h"
 
 #include "errors.h"
+#include "launcher.h"
 #include "log.h"
-#include "mapping.h"
 #include "names.h"
 #include "pmi1.h"
 
@@ -26,16 +26,15 @@ enum { LAUNCHER_SEES_NS = 300 * 1000 * 1000 };
 extern char **environ;
 
 struct process {
-    struct pl_pmi1 *launcher; /* NULL: a world of one */
-    struct pl_mapping mapping;
-    bool mapped;
-    struct pl_names names; /* without a launcher */
+    struct pl_launcher *job;  /* who started us; NULL: a world of one */
+    struct pl_pmi1 *launcher; /* the same, if it speaks PMI-1 */
+    struct pl_names names;    /* without a launcher */
 };
 
 static int host_of(struct pl_rank *rank, int peer)
 {
     const struct process *process = rank->world_state;
-    return process->mapped ? pl_mapping_host(&process->mapping, peer) : 0;
+    return process->job ? process->job->calls->host_of(process->job, peer) : 0;
 }
 
 static void card_key(char *key, size_t size, const char *transport, int rank)
@@ -48,7 +47,7 @@ static int card_of(struct pl_rank *rank, int peer, const char *transport, void *
     const struct process *process = rank->world_state;
     char key[64], text[2 * PL_CARD_MAX + 1];
     card_key(key, sizeof key, transport, peer);
-    int error = pl_pmi1_get(process->launcher, key, text, sizeof text);
+    int error = process->job->calls->get(process->job, key, text, sizeof text);
     if (error)
         return error;
     if (sodium_hex2bin(card, *length, text, strlen(text), NULL, length, NULL))
@@ -69,11 +68,11 @@ static int publish_cards(struct pl_rank *rank)
             return error;
         sodium_bin2hex(text, sizeof text, card, length);
         card_key(key, sizeof key, port->transport->name, rank->rank);
-        error = pl_pmi1_put(process->launcher, key, text);
+        error = process->job->calls->put(process->job, key, text);
         if (error)
             return error;
     }
-    return pl_pmi1_barrier(process->launcher);
+    return process->job->calls->barrier(process->job);
 }
 
 /* Rank 0 makes the job's secret; the launcher's key-value space, which only the job can read, carries it. */
@@ -85,12 +84,12 @@ static int share_key(struct pl_rank *rank)
     if (!rank->rank) {
         randombytes_buf(rank->key, sizeof rank->key);
         sodium_bin2hex(text, sizeof text, rank->key, sizeof rank->key);
-        error = pl_pmi1_put(process->launcher, "peal-key", text);
+        error = process->job->calls->put(process->job, "peal-key", text);
     }
     if (!error)
-        error = pl_pmi1_barrier(process->launcher);
+        error = process->job->calls->barrier(process->job);
     if (!error && rank->rank) {
-        error = pl_pmi1_get(process->launcher, "peal-key", text, sizeof text);
+        error = process->job->calls->get(process->job, "peal-key", text, sizeof text);
         if (!error && sodium_hex2bin(rank->key, sizeof rank->key, text, strlen(text), NULL, NULL, NULL))
             error = pl_fail(PL_EPROTOCOL, "the job's key is not one");
     }
@@ -100,11 +99,6 @@ static int share_key(struct pl_rank *rank)
 
 static void look_around(struct pl_rank *rank)
 {
-    struct process *process = rank->world_state;
-    char text[1024];
-    process->mapped = rank->size > 1 &&
-                      !pl_pmi1_get(process->launcher, "PMI_process_mapping", text, sizeof text) &&
-                      !pl_mapping_parse(&process->mapping, text);
     rank->host = host_of(rank, rank->rank);
     for (int i = 0; i < rank->size; i++) {
         int host = host_of(rank, i);
@@ -137,10 +131,10 @@ static void abort_process(struct pl_rank *rank, int code, const char *text)
     const struct process *process = rank->world_state;
     pl_error("%s", text);
     fflush(NULL);
-    if (process->launcher && rank->lost)
+    if (process->job && rank->lost)
         let_launcher_see();
-    if (process->launcher)
-        pl_pmi1_abort(process->launcher, code);
+    if (process->job)
+        process->job->calls->abort(process->job, code, text);
     _exit(code & 255 ? code & 255 : 1);
 }
 
@@ -159,10 +153,10 @@ static uint64_t world_id(struct pl_rank *rank)
     char text[PL_PMI1_NAME_MAX + 64];
     unsigned char hash[16];
     struct timespec now = {0};
-    if (!process->launcher)
+    if (!process->job)
         clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(text, sizeof text, "%s %ld %ld %d", process->launcher ? pl_pmi1_space(process->launcher) : "",
-             (long)now.tv_sec, now.tv_nsec, process->launcher ? 0 : (int)getpid());
+    snprintf(text, sizeof text, "%s %ld %ld %d", process->job ? process->job->space : "", (long)now.tv_sec,
+             now.tv_nsec, process->job ? 0 : (int)getpid());
     crypto_generichash(hash, sizeof hash, (const unsigned char *)text, strlen(text), rank->key,
                        sizeof rank->key);
     uint64_t id;
@@ -174,16 +168,17 @@ static int meet_launcher(struct pl_rank *rank)
 {
     struct process *process = rank->world_state;
     rank->size = 1;
-    if (pl_pmi1_present()) {
-        int error = pl_pmi1_open(&process->launcher);
-        if (error)
-            return error;
-        rank->rank = pl_pmi1_rank(process->launcher);
-        rank->size = pl_pmi1_size(process->launcher);
+    int error = pl_launcher_find(&process->job, &rank->config);
+    if (error)
+        return error;
+    if (process->job) {
+        process->launcher = process->job->pmi1;
+        rank->rank = process->job->rank;
+        rank->size = process->job->size;
     }
     identify(rank);
     look_around(rank);
-    int error = needs_key(rank) ? share_key(rank) : 0;
+    error = needs_key(rank) ? share_key(rank) : 0;
     rank->world_id = world_id(rank);
     return error;
 }
@@ -314,9 +309,10 @@ int pl_process_start(struct pl_rank **started)
 close_rank:
     pl_rank_close(rank);
 close_launcher:
-    if (process->launcher)
-        pl_pmi1_abort(process->launcher, 1);
-    pl_pmi1_close(process->launcher);
+    if (process->job) {
+        process->job->calls->abort(process->job, 1, "MPI_Init failed");
+        process->job->calls->close(process->job);
+    }
 free_memory:
     free(process);
     if (!early)
@@ -328,9 +324,11 @@ void pl_process_end(struct pl_rank *rank)
 {
     struct process *process = rank->world_state;
     pl_rank_close(rank);
-    if (process->launcher)
-        pl_pmi1_finalize(process->launcher);
-    pl_pmi1_close(process->launcher);
+    if (process->job) {
+        process->job->calls->finalize(process->job);
+        process->job->calls->close(process->job);
+    }
+    process->job = NULL;
     process->launcher = NULL;
     pl_names_finish(&process->names);
 }
