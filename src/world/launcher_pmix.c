@@ -6,16 +6,19 @@
  *
  *     rank and size   PMIx_Init, PMIX_JOB_SIZE
  *     words           PMIx_Put, PMIx_Commit; PMIx_Fence with the collected data; PMIx_Get
- *     hosts           PMIX_NODEID of each rank, which the launcher has told every node
+ *     hosts           each rank says in a word where it is: Slurm numbers the nodes of its own node's ranks
+ * only
  */
 #include "launcher.h"
 
 #include "errors.h"
+#include "meet.h"
 
 #if PL_HAVE_PMIX
 
 #include <dlfcn.h>
 #include <pmix.h>
+#include <sodium.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,41 +137,51 @@ static int open_library(struct by_pmix *by)
     return missing ? pl_fail(PL_EUNSUPPORTED, "%s has no function %s", SONAME, missing) : 0;
 }
 
-/* A number that the launcher tells about a rank, or about the job. */
-static bool told(struct by_pmix *by, pmix_rank_t rank, const char *key, uint32_t *number)
+/* How many ranks the job has; 0: the launcher does not say. */
+static uint32_t job_size(struct by_pmix *by)
 {
-    pmix_proc_t who = by->self;
-    who.rank = rank;
+    pmix_proc_t job = by->self;
+    job.rank = PMIX_RANK_WILDCARD;
     pmix_value_t *value = NULL;
-    if (by->Get(&who, key, NULL, 0, &value) || !value)
-        return false;
-    bool good = value->type == PMIX_UINT32 || value->type == PMIX_INT32 || value->type == PMIX_UINT16;
-    *number = value->type == PMIX_UINT16 ? value->data.uint16 : value->data.uint32;
+    if (by->Get(&job, PMIX_JOB_SIZE, NULL, 0, &value) || !value)
+        return 0;
+    uint32_t size = value->type == PMIX_UINT32 ? value->data.uint32 : 0;
     free(value);
-    return good;
+    return size;
 }
 
-/* Where the launcher does not number the nodes, it has told who is on this one; the others are taken for
- * one host each. */
-static void find_hosts(struct by_pmix *by)
+/* Numbers the hosts in the order of their first rank, from what each rank says of its own. */
+static int find_hosts(struct by_pmix *by)
 {
-    int size = by->launcher.size;
-    bool numbered = true;
-    for (int i = 0; i < size && numbered; i++) {
-        uint32_t node = 0;
-        numbered = told(by, (pmix_rank_t)i, PMIX_NODEID, &node) && node < (uint32_t)size;
-        by->hosts[i] = (int)node;
+    int size = by->launcher.size, hosts = 0;
+    unsigned char own[PL_MEET_HOST];
+    char key[64], text[2 * PL_MEET_HOST + 1], (*all)[sizeof text] = calloc((size_t)size, sizeof *all);
+    int *firsts = calloc((size_t)size, sizeof *firsts);
+    pl_meet_own_host(own);
+    sodium_bin2hex(text, sizeof text, own, sizeof own);
+    snprintf(key, sizeof key, "peal-host-%d", by->launcher.rank);
+    int error = all && firsts ? put(&by->launcher, key, text)
+                              : pl_fail(PL_ENOMEM, "no memory for the hosts of %d ranks", size);
+    if (!error)
+        error = barrier(&by->launcher);
+    for (int i = 0; i < size && !error; i++) {
+        snprintf(key, sizeof key, "peal-host-%d", i);
+        error = get(&by->launcher, key, all[i], sizeof *all);
+        int host = 0;
+        while (!error && host < hosts && strcmp(all[firsts[host]], all[i]) != 0)
+            host++;
+        if (host == hosts)
+            firsts[hosts++] = i;
+        by->hosts[i] = host;
     }
-    if (numbered)
-        return;
-    for (int i = 0; i < size; i++)
-        by->hosts[i] = i;
+    free(all);
+    free(firsts);
+    return error;
 }
 
 int pl_launcher_pmix(struct pl_launcher **out)
 {
     struct by_pmix *by = calloc(1, sizeof *by);
-    uint32_t size;
     if (!by)
         return pl_fail(PL_ENOMEM, "no memory to meet the launcher");
     int error = open_library(by);
@@ -182,7 +195,8 @@ int pl_launcher_pmix(struct pl_launcher **out)
     by->launcher.calls = &calls;
     by->launcher.rank = (int)by->self.rank;
     snprintf(by->launcher.space, sizeof by->launcher.space, "%s", by->self.nspace);
-    if (!told(by, PMIX_RANK_WILDCARD, PMIX_JOB_SIZE, &size) || !size || by->self.rank >= size) {
+    uint32_t size = job_size(by);
+    if (by->self.rank >= size) {
         error = pl_fail(PL_EPROTOCOL, "PMIx: the launcher does not say how many ranks the job has");
         goto finalize;
     }
@@ -192,12 +206,15 @@ int pl_launcher_pmix(struct pl_launcher **out)
         error = pl_fail(PL_ENOMEM, "no memory for the hosts of %u ranks", size);
         goto finalize;
     }
-    find_hosts(by);
+    error = find_hosts(by);
+    if (error)
+        goto finalize;
     *out = &by->launcher;
     return 0;
 finalize:
     by->Finalize(NULL, 0);
 free_by:
+    free(by->hosts);
     free(by);
     return error;
 }
