@@ -196,12 +196,15 @@ static int prepare(struct pl_job *job)
     int error = pl_output_init(&job->output, &job->loop, ranks, job->options->tag, unwritable, job);
     if (!error)
         error = pl_pmi_server_init(&job->pmi, &job->loop, ranks, &calls);
+    if (!error)
+        error = pl_job_roll_init(job);
+    job->pmi.tolerant = job->options->go_on;
     return error ? error : pl_job_watch_signals(job);
 }
 
 int pl_job_run(const struct pl_options *options)
 {
-    struct pl_job job = {.options = options, .code = 1, .signals.fd = -1};
+    struct pl_job job = {.options = options, .code = 1, .signals.fd = -1, .roll_fd = -1};
     int error = pl_loop_init(&job.loop);
     if (error)
         return pl_job_say("%s", pl_fail_text()), 1;
@@ -216,11 +219,14 @@ int pl_job_run(const struct pl_options *options)
     }
     if (job.signals.fd >= 0)
         run_loop(&job);
+    if (job.roll)
+        pl_job_table(&job);
     pl_terminal_stop(&job.terminal);
     pl_pmi_server_finish(&job.pmi);
     pl_output_finish(&job.output);
     pl_loop_close(&job.loop, &job.signals);
     pl_loop_finish(&job.loop);
+    pl_job_roll_finish(&job);
     free(job.members);
     free(job.ended);
     free(job.subjobs);

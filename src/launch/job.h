@@ -6,6 +6,7 @@
 #include "options.h"
 #include "output.h"
 #include "pmi_server.h"
+#include "roll_wire.h"
 #include "terminal.h"
 
 #include <signal.h>
@@ -24,6 +25,7 @@ struct pl_member {
     bool group;  /* its process group still has members */
     int status;  /* as waitpid says, once it is not alive */
     int verdict; /* deaths.c's */
+    bool late;   /* it ended after the job was told to */
 };
 
 /* A further mpiexec that a rank asked for (MPI_Comm_spawn). The job lasts as long as it does. */
@@ -43,6 +45,11 @@ struct pl_job {
     struct rlimit inherited_files;
     char host[64];
 
+    struct pl_roll *roll;
+    int roll_fd;
+    int64_t started_at;
+    int outlived;   /* deaths that the job went on after (--continue) ... */
+    int first_code; /* ... and the code of the first */
     struct pl_member *members;
     int *ended; /* the ranks whose end was just heard of */
     int started;
@@ -76,6 +83,15 @@ int pl_job_watch_signals(struct pl_job *job);
 
 /* Collects what has died, tells of it, and decides what follows. (deaths.c) */
 void pl_job_reap(struct pl_job *job);
+
+struct pl_spawn;
+
+/* The roll: made before the first rank is started. 0 or an error. The rank that is about to be started
+ * inherits it; `word` is its variable. The table of who died how, if anybody did. (roll.c) */
+int pl_job_roll_init(struct pl_job *job);
+void pl_job_roll_finish(struct pl_job *job);
+void pl_job_roll_lend(const struct pl_job *job, struct pl_spawn *spawn, char word[32]);
+void pl_job_table(const struct pl_job *job);
 
 /* Sends a signal to every process group that has members. */
 void pl_job_signal(struct pl_job *job, int number);

@@ -137,6 +137,8 @@ static int start_rank(struct starter *starter, int rank, int appnum, struct pl_e
     spawn->err = err[1];
     spawn->pmi = pmi[1];
     spawn->environment = pl_environment_of(environment, rank, pmi[1]);
+    char roll[32];
+    pl_job_roll_lend(job, spawn, roll);
     spawn->cpus = starter->cores ? &starter->cores->sets[rank % starter->cores->count] : NULL;
     const char *step;
     pid_t pid;
@@ -150,6 +152,7 @@ static int start_rank(struct starter *starter, int rank, int appnum, struct pl_e
     job->members[rank] = (struct pl_member){.pid = pid, .alive = true, .group = true};
     job->started++;
     job->alive++;
+    pl_roll_started(job->roll, rank, pid, job->host);
     close(out[1]);
     close(err[1]);
     close(pmi[1]);

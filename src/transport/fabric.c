@@ -352,6 +352,14 @@ unlock:
     pl_fabric_unlock(fabric);
 }
 
+bool pl_fabric_gone(struct pl_fabric *fabric, int rank)
+{
+    pl_fabric_lock(fabric);
+    enum pl_fate fate = fabric->seats[rank].fate;
+    pl_fabric_unlock(fabric);
+    return fate == PL_FATE_DEAD || fate == PL_FATE_LEFT;
+}
+
 void pl_fabric_log(struct pl_fabric *fabric, uint64_t *hash, uint64_t *events)
 {
     pl_fabric_lock(fabric);
