@@ -419,7 +419,7 @@ void pl_peer_lost(struct pl_rank *rank, int number, int error, const char *cause
 }
 
 void pl_loss_heard(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, const void *payload,
-                      size_t length)
+                   size_t length)
 {
     union {
         struct death death;

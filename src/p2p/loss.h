@@ -59,6 +59,6 @@ void pl_spread(struct pl_rank *rank, const struct pl_group *group, const struct 
 
 /* A frame with news has come (PL_KIND_DEATH, PL_KIND_BREAK). */
 void pl_loss_heard(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, const void *payload,
-                      size_t length);
+                   size_t length);
 
 #endif
