@@ -3,6 +3,7 @@
 #include "call.h"
 
 #include "log.h"
+#include "loopback.h"
 #include "state.h"
 #include "world.h"
 
@@ -105,6 +106,8 @@ static int finish(struct pl_mpi *mpi, struct pl_errhandler *errhandler, uintptr_
     if (errhandler && errhandler->function)
         errhandler->references++;
     pl_leave(rank);
+    if (rank->fabric && pl_fabric_ended(rank->fabric, rank->rank) != PL_END_NONE)
+        rank->abort(rank, class, "its end was planned");
     if (!errhandler || errhandler->predefined == MPI_ERRORS_ARE_FATAL ||
         errhandler->predefined == MPI_ERRORS_ABORT)
         die(mpi, where, class);

@@ -264,14 +264,14 @@ static enum progress await_one(struct pl_mpi *mpi, struct pl_mpi_request *const 
     enum progress seen = survey(active, count, first);
     for (unsigned idle = 0; seen == NONE_COMPLETE; seen = survey(active, count, first)) {
         int events = block ? pl_progress(mpi->rank) : pl_poll(mpi->rank);
-        if (!block)
-            return survey(active, count, first);
-        if (events == 0)
+        if (block && events == 0)
             events = pl_idle(mpi->rank, idle++);
         else
             idle = 0;
         if (events < 0)
             abandon_all(active, count, events);
+        if (!block)
+            return survey(active, count, first);
     }
     return seen;
 }
@@ -355,7 +355,9 @@ int PMPI_Testall(int count, MPI_Request handles[], int *flag, MPI_Status statuse
     for (int i = 0; i < count; i++)
         *flag = *flag && (!active[i] || active[i]->base.complete);
     if (!*flag) {
-        pl_poll(mpi->rank);
+        int events = pl_poll(mpi->rank);
+        if (events < 0)
+            abandon_all(active, count, events);
         *flag = 1;
         for (int i = 0; i < count; i++)
             *flag = *flag && (!active[i] || active[i]->base.complete);
