@@ -132,6 +132,21 @@ int pl_return(struct pl_mpi *mpi, struct pl_comm *comm, int error)
                   error);
 }
 
+int pl_return_release(struct pl_mpi *mpi, struct pl_comm *comm, int error)
+{
+    if (!error) {
+        pl_comm_release(comm);
+        return pl_return(mpi, NULL, 0);
+    }
+    mpi->held = comm;
+    int result = pl_return(mpi, comm, error);
+    pl_enter(mpi->rank);
+    mpi->held = NULL;
+    pl_comm_release(comm);
+    pl_leave(mpi->rank);
+    return result;
+}
+
 int pl_return_to(struct pl_mpi *mpi, struct pl_errhandler *errhandler, uintptr_t handle, int error)
 {
     if (!error)

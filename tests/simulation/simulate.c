@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static const struct scenario *const scenarios[] = {&messages_scenario, &collectives_scenario,
+static const struct scenario *const scenarios[] = {&messages_scenario, &mixed_scenario, &collectives_scenario,
                                                    &deaths_scenario};
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 
