@@ -57,22 +57,25 @@ static int total(int round, int rank, int size, int *numbers, int *ended)
     return 0;
 }
 
-static int body(void *unused)
+static void play(unsigned char *bytes, int *numbers, int *failed)
 {
-    int rank, size, failed = 0, ended = 0;
+    int rank, size, ended = 0;
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &size);
-    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-    unsigned char *bytes = malloc(2 * LONGEST);
-    int *numbers = malloc(8000 * sizeof *numbers);
-    pthread_cleanup_push(free, bytes); /* a killed rank's thread ends without returning here */
-    pthread_cleanup_push(free, numbers);
-    for (int round = 0; round < ROUNDS && !failed && !ended; round++) {
-        failed = ring(round, rank, size, bytes, bytes + LONGEST, &ended);
-        if (!failed && !ended)
-            failed = total(round, rank, size, numbers, &ended);
+    for (int round = 0; round < ROUNDS && !*failed && !ended; round++) {
+        *failed = ring(round, rank, size, bytes, bytes + LONGEST, &ended);
+        if (!*failed && !ended)
+            *failed = total(round, rank, size, numbers, &ended);
     }
-    pthread_cleanup_pop(1);
+}
+
+static int body(void *unused)
+{
+    int failed = 0;
+    unsigned char *bytes = malloc(2 * LONGEST + 8000 * sizeof(int));
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    pthread_cleanup_push(free, bytes); /* a killed rank's thread ends without returning here */
+    play(bytes, (int *)(void *)(bytes + 2 * LONGEST), &failed);
     pthread_cleanup_pop(1);
     return failed;
 }
