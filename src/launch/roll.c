@@ -12,7 +12,6 @@
 
 #include "clock.h"
 #include "errors.h"
-#include "spawn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,15 +34,14 @@ void pl_job_roll_finish(struct pl_job *job)
         close(job->roll_fd);
 }
 
-void pl_job_roll_lend(const struct pl_job *job, struct pl_spawn *spawn, char word[32])
+void pl_job_roll_ended(struct pl_job *job, int rank, int status, bool dead)
 {
-    char **at = spawn->environment;
-    while (*at)
-        at++;
-    snprintf(word, 32, "%s=%d", PL_ROLL_VARIABLE, job->roll_fd);
-    at[0] = word;
-    at[1] = NULL;
-    spawn->roll = job->roll_fd;
+    const struct pl_roll_entry *entry = &job->roll->entry[rank];
+    pl_roll_ended(job->roll, rank, status, dead);
+    char text[128];
+    int length = snprintf(text, sizeof text, "%d %d %.63s", status, entry->pid, entry->host);
+    if (dead && job->begun)
+        pl_branches_send(&job->branches, PL_FRAME_DIED, rank, text, (size_t)length);
 }
 
 /* "0-2, 4" of the ranks that are in `which`. */

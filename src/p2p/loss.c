@@ -75,9 +75,9 @@ void pl_spread(struct pl_rank *rank, const struct pl_group *group, const struct 
 }
 
 /* Whether all ranks of this world hear of a death without being told by us. */
-static bool known_anyway(const struct pl_rank *rank, int peer)
+static bool known_anyway(struct pl_rank *rank, int peer)
 {
-    return rank->fabric || (peer < rank->size && rank->look && rank->hosts <= 1);
+    return rank->fabric || (peer < rank->size && rank->look && rank->host_of(rank, peer) == rank->host);
 }
 
 static void spread_death(struct pl_rank *rank, int peer)

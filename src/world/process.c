@@ -154,7 +154,7 @@ static void look(struct pl_rank *rank)
 
 static bool obituary(struct pl_rank *rank, int peer, char *text, size_t size)
 {
-    const struct process *process = rank->world_state;
+    struct process *process = rank->world_state;
     return pl_watch_obituary(&process->watch, rank, peer, text, size);
 }
 

@@ -94,12 +94,23 @@ void pl_roll_how(const struct pl_roll_entry *entry, char *text, size_t size)
         return;
     text += at;
     size -= (size_t)at;
-    if (WIFSIGNALED(status))
+    if (status == PL_ROLL_OUT_OF_REACH)
+        snprintf(text, size, "is out of reach: its host was lost");
+    else if (WIFSIGNALED(status))
         snprintf(text, size, "was killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
     else if (WEXITSTATUS(status))
         snprintf(text, size, "exited with code %d without MPI_Finalize", WEXITSTATUS(status));
     else
         snprintf(text, size, "exited without MPI_Finalize");
+}
+
+void pl_roll_take_death(struct pl_roll *roll, int rank, const char *text)
+{
+    int status, pid, used = 0;
+    if (rank < 0 || rank >= roll->size || sscanf(text, "%d %d %n", &status, &pid, &used) != 2 || !used)
+        return;
+    pl_roll_started(roll, rank, pid, text + used);
+    pl_roll_ended(roll, rank, status, true);
 }
 
 bool pl_roll_read(const struct pl_roll_entry *entry, struct pl_roll_wait *wait)

@@ -18,6 +18,9 @@ enum pl_roll_state { PL_ROLL_ABSENT, PL_ROLL_RUNS, PL_ROLL_ENDED, PL_ROLL_DEAD }
 
 enum { PL_ROLL_AWAITED = 8, PL_ROLL_TEXT = 512 };
 
+/* A status that waitpid never gives: nobody knows how the rank ended, its host was lost. */
+enum { PL_ROLL_OUT_OF_REACH = -1 };
+
 /* What a rank waits for. It is believed while `beat` is renewed. */
 struct pl_roll_wait {
     _Atomic uint32_t sequence; /* odd while it is being written */
@@ -59,6 +62,9 @@ void pl_roll_close(struct pl_roll *roll);
 void pl_roll_started(struct pl_roll *roll, int rank, int pid, const char *host);
 /* The rank's process has ended: in order, or not (dead). */
 void pl_roll_ended(struct pl_roll *roll, int rank, int status, bool dead);
+
+/* A death on another host, as pl_job_roll_ended sends it on: "status pid host". */
+void pl_roll_take_death(struct pl_roll *roll, int rank, const char *text);
 
 /* "process 4711 on box was killed by signal 9 (Killed)". */
 void pl_roll_how(const struct pl_roll_entry *entry, char *text, size_t size);

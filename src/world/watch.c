@@ -58,17 +58,19 @@ void pl_watch_look(struct pl_watch_roll *watch, struct pl_rank *rank)
         watch->news = news;
 }
 
-bool pl_watch_obituary(const struct pl_watch_roll *watch, const struct pl_rank *rank, int peer, char *text,
-                       size_t size)
+bool pl_watch_obituary(struct pl_watch_roll *watch, struct pl_rank *rank, int peer, char *text, size_t size)
 {
     struct timespec nap = {0, MS};
-    if (!watch->roll || rank->host_of((struct pl_rank *)(uintptr_t)rank, peer) != rank->host)
+    if (!watch->roll)
         return false;
     const struct pl_roll_entry *entry = &watch->roll->entry[peer];
-    for (int64_t end = pl_now() + ASK_MS * MS; atomic_load(&entry->state) == PL_ROLL_RUNS && pl_now() < end;)
+    int host = rank->host_of(rank, peer) + 1;
+    int64_t end = pl_now() + (host == watch->silent ? 0 : ASK_MS * MS);
+    while (atomic_load(&entry->state) <= PL_ROLL_RUNS && pl_now() < end)
         nanosleep(&nap, NULL);
-    if (atomic_load(&entry->state) != PL_ROLL_DEAD)
-        return false;
-    pl_roll_how(entry, text, size);
-    return true;
+    bool dead = atomic_load(&entry->state) == PL_ROLL_DEAD;
+    watch->silent = dead ? 0 : host; /* a host that is cut off has many ranks: one wait is enough */
+    if (dead)
+        pl_roll_how(entry, text, size);
+    return dead;
 }

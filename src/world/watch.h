@@ -12,6 +12,7 @@ struct pl_roll;
 struct pl_watch_roll {
     struct pl_roll *roll; /* NULL: the launcher keeps none */
     uint32_t news;        /* deaths taken notice of */
+    int silent;           /* the host + 1 of which the launcher knew nothing when it was asked last */
 };
 
 /* Finds the roll, if the launcher keeps one; of a rank that knows its number and the world's size. */
@@ -20,8 +21,7 @@ void pl_watch_close(struct pl_watch_roll *watch);
 
 /* Takes notice of deaths (pl_peer_lost). */
 void pl_watch_look(struct pl_watch_roll *watch, struct pl_rank *rank);
-/* How a rank of this host died, if it did; gives the launcher a moment to hear of it. */
-bool pl_watch_obituary(const struct pl_watch_roll *watch, const struct pl_rank *rank, int peer, char *text,
-                       size_t size);
+/* How a rank died, if it did; gives the launcher a moment to hear of it. */
+bool pl_watch_obituary(struct pl_watch_roll *watch, struct pl_rank *rank, int peer, char *text, size_t size);
 
 #endif
