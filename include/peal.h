@@ -6,6 +6,8 @@
 #ifndef PEAL_H
 #define PEAL_H
 
+#include "peal_ps.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +49,15 @@ int peal_run(int ranks, int (*body)(void *argument), void *argument, const struc
  * calls peal_world_join(it) before its first MPI call. */
 void *peal_world_here(void);
 void peal_world_join(void *world);
+
+/* Calls function(state) on the calling rank whenever one of its MPI calls made progress: something arrived,
+ * or went out. So a library on top of MPI (the parameter server is one) moves on while its program
+ * waits in whatever MPI call, without a thread of its own, and completes generalised requests from there. The
+ * function may call MPI, but must not wait in it; it is not called again while it runs, but once more after
+ * it if there was progress meanwhile. Returns 0 or MPI_ERR_NO_MEM, MPI_ERR_ARG. MPI_Finalize forgets it. */
+int peal_hook_add(void (*function)(void *state), void *state);
+/* No more calls after this one; MPI_ERR_ARG if there is no such hook. Not from within a hook. */
+int peal_hook_remove(void (*function)(void *state), void *state);
 
 #ifdef __cplusplus
 }
