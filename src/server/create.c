@@ -55,23 +55,42 @@ int peal_ps_check(const struct peal_ps_options *o, int ranks, char *text, size_t
     return MPI_SUCCESS;
 }
 
-/* A number that is the same where the options are. */
+static uint64_t stir(uint64_t hash, double number)
+{
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    return pl_ps_mix(hash ^ bits);
+}
+
+/* A number that is the same where the options are; names and functions may lie elsewhere on each rank. */
 static uint64_t digest(const struct peal_ps_options *o)
 {
+    const int whole[] = {o->servers,   o->beside,    o->spares,     o->replicas,
+                         (int)o->mode, o->staleness, o->table_count};
     uint64_t hash = 0;
-    struct peal_ps_options plain = *o;
-    plain.tables = NULL;
-    const unsigned char *bytes = (const unsigned char *)&plain;
-    for (size_t i = 0; i < sizeof plain; i++)
-        hash = pl_ps_mix(hash ^ bytes[i]);
-    for (int t = 0; t < o->table_count; t++) {
-        struct peal_ps_table table = o->tables[t];
-        table.name = NULL;
-        table.function = NULL;
-        table.context = NULL;
-        bytes = (const unsigned char *)&table;
-        for (size_t i = 0; i < sizeof table; i++)
-            hash = pl_ps_mix(hash ^ bytes[i]);
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+        hash = stir(hash, whole[i]);
+    for (int i = 0; i < o->table_count; i++) {
+        const struct peal_ps_table *t = &o->tables[i];
+        const double numbers[] = {t->width,
+                                  (int)t->updater,
+                                  (double)t->rate,
+                                  (double)t->momentum,
+                                  (double)t->beta1,
+                                  (double)t->beta2,
+                                  (double)t->epsilon,
+                                  (double)t->beta,
+                                  (double)t->l1,
+                                  (double)t->l2,
+                                  t->states,
+                                  (int)t->initial,
+                                  (double)t->initial_a,
+                                  (double)t->initial_b,
+                                  t->filters,
+                                  (double)t->threshold};
+        hash = pl_ps_mix(pl_ps_mix(hash ^ t->range) ^ t->seed);
+        for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
+            hash = stir(hash, numbers[k]);
     }
     return hash;
 }
