@@ -19,6 +19,7 @@
 struct hook {
     struct pl_list link;
     void (*function)(void *state);
+    void (*ended)(void *state);
     void *state;
 };
 
@@ -43,7 +44,7 @@ static void progressed(struct pl_rank *rank)
     mpi->in_hooks = false;
 }
 
-int peal_hook_add(void (*function)(void *state), void *state)
+int peal_hook_add(void (*function)(void *state), void (*ended)(void *state), void *state)
 {
     struct pl_mpi *mpi = pl_call("peal_hook_add");
     int error = function ? 0 : pl_bad(MPI_ERR_ARG, "function is NULL");
@@ -52,6 +53,7 @@ int peal_hook_add(void (*function)(void *state), void *state)
         error = pl_fail(PL_ENOMEM, "no memory for a hook");
     if (!error) {
         hook->function = function;
+        hook->ended = ended;
         hook->state = state;
         pl_list_append(&mpi->hooks, &hook->link);
         mpi->rank->progressed = progressed;
@@ -83,7 +85,10 @@ void pl_hooks_end(struct pl_mpi *mpi)
     mpi->rank->progressed = NULL;
     pl_list_each(node, &mpi->hooks)
     {
+        struct hook *hook = pl_container(node, struct hook, link);
         pl_list_remove(node);
-        free(pl_container(node, struct hook, link));
+        if (hook->ended)
+            hook->ended(hook->state);
+        free(hook);
     }
 }

@@ -55,7 +55,8 @@ static struct pl_ps_frame *pack(struct peal_ps *ps, const struct pl_ps_table *ta
                                     .runs = (uint16_t)runs,
                                     .epoch = ps->view->epoch,
                                     .entries = (uint32_t)entries};
-    *run = (struct pl_ps_run){.part = (uint16_t)part, .count = (uint32_t)entries};
+    if (!dense)
+        *run = (struct pl_ps_run){.part = (uint16_t)part, .count = (uint32_t)entries};
     for (uint32_t i = 0; i < n; i++) {
         const float *block = pl_ps_store_at(store, table, from + i);
         uint64_t first = store->blocks[from + i] << table->block_shift;

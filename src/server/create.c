@@ -117,21 +117,34 @@ static void set_roles(struct peal_ps *ps)
     ps->my_worker = pl_ps_worker_of(ps, ps->rank);
 }
 
-static void destroy(struct peal_ps *ps)
+static void free_all(struct peal_ps *ps)
 {
-    if (ps->hooked)
-        peal_hook_remove(pl_ps_hook, ps);
-    pl_ps_links_close(ps);
+    pl_ps_links_free(ps);
     pl_ps_server_destroy(ps);
     pl_ps_worker_destroy(ps);
     pl_ps_manager_destroy(ps);
     pl_ps_pool_finish(&ps->pool);
     free(ps->view);
     free(ps->farewell);
-    if (ps->comm != MPI_COMM_NULL)
-        MPI_Comm_free(&ps->comm);
     pthread_mutex_destroy(&ps->lock);
     free(ps);
+}
+
+/* MPI ends, and nobody has destroyed it: only memory is left to care for. */
+static void ended(void *ps)
+{
+    free_all(ps);
+}
+
+static void destroy(struct peal_ps *ps)
+{
+    MPI_Comm comm = ps->comm;
+    if (ps->hooked)
+        peal_hook_remove(pl_ps_hook, ps);
+    pl_ps_links_close(ps);
+    free_all(ps);
+    if (comm != MPI_COMM_NULL)
+        MPI_Comm_free(&comm);
 }
 
 static int build(struct peal_ps *ps)
@@ -158,7 +171,7 @@ static int build(struct peal_ps *ps)
     if (!error)
         error = pl_ps_links_open(ps);
     if (!error)
-        error = peal_hook_add(pl_ps_hook, ps);
+        error = peal_hook_add(pl_ps_hook, ended, ps);
     ps->hooked = !error;
     return error;
 }

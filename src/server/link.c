@@ -83,18 +83,23 @@ static void cancel(MPI_Request *request)
 void pl_ps_links_close(struct peal_ps *ps)
 {
     struct pl_ps_links *links = &ps->links;
-    for (int i = 0; i < links->outgoing; i++) {
+    for (int i = 0; i < links->outgoing; i++)
         MPI_Wait(&links->sending[i], MPI_STATUS_IGNORE);
-        pl_ps_frame_release(&ps->pool, links->sent[i]);
-    }
     for (int i = 0; links->link && i < links->open; i++) {
-        struct pl_ps_link *link = &links->link[links->listening[i]];
         cancel(&links->oldest[i]);
-        for (int s = 0; s < PL_PS_SLOTS; s++) {
-            cancel(&link->requests[s]);
-            pl_ps_frame_release(&ps->pool, link->frames[s]);
-        }
+        for (int s = 0; s < PL_PS_SLOTS; s++)
+            cancel(&links->link[links->listening[i]].requests[s]);
     }
+}
+
+void pl_ps_links_free(struct peal_ps *ps)
+{
+    struct pl_ps_links *links = &ps->links;
+    for (int i = 0; i < links->outgoing; i++)
+        pl_ps_frame_release(&ps->pool, links->sent[i]);
+    for (int i = 0; links->link && i < links->open; i++)
+        for (int s = 0; s < PL_PS_SLOTS; s++)
+            pl_ps_frame_release(&ps->pool, links->link[links->listening[i]].frames[s]);
     free(links->link);
     free(links->listening);
     free(links->oldest);

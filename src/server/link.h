@@ -39,7 +39,9 @@ struct pl_ps_links {
 
 /* Starts to listen to those members that may send to this one. 0 or an MPI error class. */
 int pl_ps_links_open(struct peal_ps *ps);
+/* Ends what is under way; then the memory. */
 void pl_ps_links_close(struct peal_ps *ps);
+void pl_ps_links_free(struct peal_ps *ps);
 
 /* Sends a frame, of which it takes its own reference. To a dead peer: nothing happens. */
 void pl_ps_send(struct peal_ps *ps, int rank, struct pl_ps_frame *frame);

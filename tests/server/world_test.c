@@ -55,3 +55,8 @@ Test(server, changes, .timeout = 300)
 {
     run_all(ps_change_cases, 10);
 }
+
+Test(server, snapshots, .timeout = 300)
+{
+    run_all(ps_snapshot_cases, 0); /* in their order */
+}
