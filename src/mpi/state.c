@@ -95,6 +95,8 @@ struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
 static void free_comms(struct pl_mpi *mpi)
 {
     struct pl_comm *comm;
+    pl_comm_release(mpi->held);
+    mpi->held = NULL;
     while ((comm = pl_handle_any(&mpi->handles[PL_CLASS_COMM]))) {
         pl_comm_unmake(mpi, comm);
     }
