@@ -89,6 +89,8 @@ struct pl_mpi {
     struct pl_list free_requests; /* to be used again */
     struct pl_list buffers;       /* attached for buffered sends (buffer.c) */
     struct pl_list given_up;      /* under way, their handles freed */
+    struct pl_list hooks;         /* called after progress (hook.c) */
+    bool in_hooks, again;         /* they are running; there was progress meanwhile */
 };
 
 /* Begins a call that needs MPI to be up; ends the program with a clear line when it is not. */

@@ -38,6 +38,8 @@ int pl_progress(struct pl_rank *rank)
             return result;
         events += result;
     }
+    if (__builtin_expect(rank->progressed && events, 0))
+        rank->progressed(rank);
     return events;
 }
 
