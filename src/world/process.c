@@ -13,6 +13,7 @@
 #include "log.h"
 #include "names.h"
 #include "pmi1.h"
+#include "watch.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LAUNCHER_SEES_NS = 300 * 1000 * 1000 };
+enum { LAUNCHER_SEES_NS = 300 * 1000 * 1000, PART_NAP_NS = 1000 * 1000 };
 
 extern char **environ;
 
@@ -29,6 +30,7 @@ struct process {
     struct pl_launcher *job;  /* who started us; NULL: a world of one */
     struct pl_pmi1 *launcher; /* the same, if it speaks PMI-1 */
     struct pl_names names;    /* without a launcher */
+    struct pl_watch_roll watch;
 };
 
 static int host_of(struct pl_rank *rank, int peer)
@@ -138,6 +140,28 @@ static void abort_process(struct pl_rank *rank, int code, const char *text)
     _exit(code & 255 ? code & 255 : 1);
 }
 
+static void look(struct pl_rank *rank)
+{
+    struct process *process = rank->world_state;
+    pl_watch_look(&process->watch, rank);
+}
+
+static bool obituary(struct pl_rank *rank, int peer, char *text, size_t size)
+{
+    struct process *process = rank->world_state;
+    return pl_watch_obituary(&process->watch, rank, peer, text, size);
+}
+
+static void watch(struct pl_rank *rank)
+{
+    struct process *process = rank->world_state;
+    pl_watch_open(&process->watch, rank->size);
+    if (!process->watch.roll)
+        return;
+    rank->look = look;
+    rank->obituary = obituary;
+}
+
 static void identify(struct pl_rank *rank)
 {
     char who[96];
@@ -175,11 +199,31 @@ static int meet_launcher(struct pl_rank *rank)
         process->launcher = process->job->pmi1;
         rank->rank = process->job->rank;
         rank->size = process->job->size;
+        watch(rank);
     }
     identify(rank);
     look_around(rank);
     error = needs_key(rank) ? share_key(rank) : 0;
     rank->world_id = world_id(rank);
+    return error;
+}
+
+int pl_world_part(struct pl_rank *rank)
+{
+    const struct process *process = rank->fabric ? NULL : rank->world_state;
+    struct timespec nap = {0, PART_NAP_NS};
+    if (!process)
+        return pl_inprocess_part(rank);
+    if (!process->launcher || strncmp(pl_pmi1_space(process->launcher), "peal-", 5))
+        return 0; /* another launcher would wait for the dead */
+    bool over = false;
+    int error = pl_pmi1_barrier_begin(process->launcher);
+    while (!error && !over) {
+        int events = pl_progress(rank);
+        error = events < 0 ? events : pl_pmi1_barrier_test(process->launcher, &over);
+        if (!events && !over)
+            nanosleep(&nap, NULL);
+    }
     return error;
 }
 
@@ -203,6 +247,17 @@ static struct pl_pmi1 *keeper(struct pl_rank *rank, struct pl_names **names)
     return process ? process->launcher : NULL;
 }
 
+/* Several processes, and a launcher that keeps no names: a list of this process's own would help nobody. */
+static int nameless(const struct pl_rank *rank)
+{
+    const struct process *process = rank->fabric ? NULL : rank->world_state;
+    if (!process || !process->job || process->launcher)
+        return 0;
+    return pl_fail(PL_EUNSUPPORTED,
+                   "names are published under mpiexec, Hydra and srun --mpi=pmi2; this job was "
+                   "started otherwise");
+}
+
 /* Services and ports may be any text; the launcher takes words. A service becomes its hash. */
 static void service_word(char *word, size_t size, const char *service)
 {
@@ -218,7 +273,7 @@ int pl_world_publish(struct pl_rank *rank, const char *service, const char *port
     struct pl_pmi1 *launcher = keeper(rank, &names);
     char word[65], hex[2 * PORT_MAX + 1];
     if (!launcher)
-        return pl_names_put(names, service, port);
+        return nameless(rank) ? PL_EUNSUPPORTED : pl_names_put(names, service, port);
     if (strlen(port) >= PORT_MAX)
         return pl_fail(PL_EARG, "the port name has %zu bytes", strlen(port));
     service_word(word, sizeof word, service);
@@ -232,7 +287,7 @@ int pl_world_unpublish(struct pl_rank *rank, const char *service)
     struct pl_pmi1 *launcher = keeper(rank, &names);
     char word[65];
     if (!launcher)
-        return pl_names_drop(names, service);
+        return nameless(rank) ? PL_EUNSUPPORTED : pl_names_drop(names, service);
     service_word(word, sizeof word, service);
     return pl_pmi1_unpublish(launcher, word);
 }
@@ -244,7 +299,7 @@ int pl_world_lookup(struct pl_rank *rank, const char *service, char *port, size_
     char word[65], hex[PL_PMI1_LINE_MAX];
     size_t length;
     if (!launcher)
-        return pl_names_get(names, service, port, size);
+        return nameless(rank) ? PL_EUNSUPPORTED : pl_names_get(names, service, port, size);
     service_word(word, sizeof word, service);
     int error = pl_pmi1_lookup(launcher, word, hex, sizeof hex);
     if (error)
@@ -314,6 +369,8 @@ close_launcher:
         process->job->calls->close(process->job);
     }
 free_memory:
+    if (process)
+        pl_watch_close(&process->watch);
     free(process);
     if (!early)
         free(rank);
@@ -331,4 +388,7 @@ void pl_process_end(struct pl_rank *rank)
     process->job = NULL;
     process->launcher = NULL;
     pl_names_finish(&process->names);
+    rank->look = NULL;
+    rank->obituary = NULL;
+    pl_watch_close(&process->watch);
 }
