@@ -199,9 +199,3 @@ void pl_request_orphan(struct pl_request *request, void *memory)
     pl_request_cancel(request);
     pl_list_append(&request->rank->orphans, &request->link);
 }
-
-void pl_request_finish(struct pl_request *request)
-{
-    free(request->text);
-    request->text = NULL;
-}
