@@ -49,7 +49,7 @@ static void tell(struct pl_job *job, int rank, int verdict, bool ends)
         snprintf(how, sizeof how, "exited with code %d", WEXITSTATUS(member->status));
     else
         snprintf(how, sizeof how, "exited without MPI_Finalize");
-    pl_job_say("rank %d (pid %d) on %s %s%s", rank, (int)member->pid, job->host, how,
+    pl_job_say("rank %d (pid %d) on %s %s%s", rank, (int)member->pid, pl_job_host_of(job, rank), how,
                ends ? "; ending the job" : "");
 }
 
@@ -72,33 +72,36 @@ static void weigh(struct pl_job *job, int rank, int verdict)
 
 static int find_rank(const struct pl_job *job, pid_t pid)
 {
-    for (int i = 0; i < job->started; i++)
-        if (job->members[i].pid == pid && job->members[i].alive)
+    for (int i = 0; i < job->layout->ranks; i++)
+        if (job->members[i].pid == pid && job->members[i].alive && pl_layout_is_here(job->layout, i))
             return i;
     return -1;
 }
 
-/* Learns of all that has died; the ranks among them. A process that is no rank
- * was left behind by one and came to us. */
+/* Learns of all that has died here; the ranks among them join those that other hosts
+ * have told of. A process that is no rank was left behind by one and came to us. */
 static int collect(struct pl_job *job)
 {
-    int count = 0, status;
+    int status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         int rank = find_rank(job, pid);
         if (rank < 0) {
-            pl_job_subjob_ended(job, pid, status);
+            if (!pl_job_subjob_ended(job, pid, status))
+                pl_branches_ended(&job->branches, pid, status);
             continue;
         }
         job->members[rank].alive = false;
         job->members[rank].status = status;
-        job->ended[count++] = rank;
+        job->ended[job->nended++] = rank;
         job->alive--;
     }
-    for (int i = 0; i < job->started; i++)
+    for (int i = 0; i < job->layout->ranks; i++)
         if (!job->members[i].alive && job->members[i].group && kill(-job->members[i].pid, 0) &&
             errno == ESRCH)
             job->members[i].group = false;
+    int count = job->nended;
+    job->nended = 0;
     return count;
 }
 

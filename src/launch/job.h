@@ -2,6 +2,9 @@
 #ifndef PL_JOB_H
 #define PL_JOB_H
 
+#include "branches.h"
+#include "input.h"
+#include "layout.h"
 #include "loop.h"
 #include "options.h"
 #include "output.h"
@@ -19,9 +22,9 @@
 enum pl_phase { PL_RUNNING, PL_SIGNALLED, PL_ENDING, PL_KILLED };
 
 struct pl_member {
-    pid_t pid; /* 0: not started */
+    pid_t pid; /* 0: not started; on its own host */
     bool alive;
-    bool group;  /* its process group still has members */
+    bool group;  /* its process group, on this host, still has members */
     int status;  /* as waitpid says, once it is not alive */
     int verdict; /* deaths.c's */
 };
@@ -34,7 +37,10 @@ struct pl_subjob {
 
 struct pl_job {
     const struct pl_options *options;
+    const struct pl_layout *layout;
     struct pl_loop loop;
+    struct pl_branches branches; /* to the other hosts that have ranks */
+    struct pl_input input;       /* to rank 0, if it is on one of them */
     struct pl_output output;
     struct pl_pmi_server pmi;
     struct pl_terminal terminal;
@@ -44,26 +50,41 @@ struct pl_job {
     char host[64];
 
     struct pl_member *members;
-    int *ended; /* the ranks whose end was just heard of */
-    int started;
-    int alive; /* ranks and subjobs */
+    int *ended; /* [nended] the ranks whose end was just heard of */
+    int nended;
+    int alive; /* ranks, subjobs and agents */
     struct pl_subjob *subjobs;
     int nsubjobs;
     enum pl_phase phase;
     bool failed;
     int code;       /* what mpiexec exits with */
     int told;       /* lines about deaths so far */
+    bool begun;     /* the ranks were started */
+    bool released;  /* the agents were told to end */
     int64_t act_at; /* when to use more force, 0: never */
     int64_t timeout_at;
+    int64_t look_at; /* when to look after the agents, 0: never */
     int64_t over_at; /* when the last rank ended, 0: not yet */
     bool impatient;  /* the user asked twice: output that nobody takes is dropped */
     bool given_up;   /* it was */
     bool swept;      /* what the ranks left behind was killed */
 };
 
-/* Starts all ranks. On failure those started are on their way out, the text says
- * why, and job->code is the exit code. 0, or an error. (start.c) */
+/* Begins: starts the ranks if all are on this host, else reaches for the others first and starts them when
+ * all have answered. On failure the text says why, and job->code is the exit code. 0, or an error. (begin.c)
+ */
+int pl_job_begin(struct pl_job *job);
+/* Starts all ranks, those of other hosts too. The same. */
 int pl_job_start(struct pl_job *job);
+/* The name of the host where a rank runs. */
+const char *pl_job_host_of(const struct pl_job *job, int rank);
+
+/* Reaches the other hosts. 0 or an error. (remote.c) */
+int pl_job_reach(struct pl_job *job);
+/* The job is over on all hosts: the agents shall end. Nothing happens the second time. */
+void pl_job_release(struct pl_job *job);
+/* A rank of another host takes what was asked for it. */
+void pl_job_send(void *job, enum pl_frame kind, int rank, const char *bytes, size_t length);
 
 /* Starts another mpiexec with these arguments, on our standard outputs. 0 or an error. (subjob.c) */
 int pl_job_spawn(void *job, char *const *words, int count);
@@ -83,6 +104,9 @@ void pl_job_signal(struct pl_job *job, int number);
 /* Prints "mpiexec: ..." on standard error, one line. */
 void pl_job_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* What could not be begun ends the job: says why, and kills. */
+void pl_job_give_up(struct pl_job *job);
+
 /* The first failure decides the exit code; the ranks are asked to end. */
 void pl_job_fail(struct pl_job *job, int code);
 
@@ -90,6 +114,6 @@ void pl_job_fail(struct pl_job *job, int code);
 void pl_job_kill(struct pl_job *job);
 
 /* Runs the job of the options from start to end; returns mpiexec's exit code. */
-int pl_job_run(const struct pl_options *options);
+int pl_job_run(const struct pl_options *options, const struct pl_layout *layout);
 
 #endif

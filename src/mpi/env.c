@@ -3,6 +3,7 @@
 #include "buffer.h"
 #include "exchange.h"
 #include "port.h"
+#include "request.h"
 #include "state.h"
 #include "world.h"
 
@@ -227,7 +228,8 @@ PL_WEAK(Get_processor_name)
 
 double PMPI_Wtime(void)
 {
-    return (double)pl_now() * 1e-9;
+    struct pl_rank *rank = pl_self();
+    return (double)(rank && rank->cooperative ? pl_rank_now(rank) : pl_now()) * 1e-9;
 }
 PL_WEAK(Wtime)
 

@@ -185,9 +185,7 @@ int PMPI_Wait(MPI_Request *handle, MPI_Status *status)
         pl_request_wait(&request->base);
         error = retire(request, handle, status);
     }
-    int result = pl_return(mpi, comm, error);
-    pl_comm_release(comm);
-    return result;
+    return pl_return_release(mpi, comm, error);
 }
 PL_WEAK(Wait)
 
@@ -210,9 +208,7 @@ int PMPI_Test(MPI_Request *handle, int *flag, MPI_Status *status)
         pl_comm_hold(comm);
         error = retire(request, handle, status);
     }
-    int result = pl_return(mpi, comm, error);
-    pl_comm_release(comm);
-    return result;
+    return pl_return_release(mpi, comm, error);
 }
 PL_WEAK(Test)
 
@@ -264,14 +260,14 @@ static enum progress await_one(struct pl_mpi *mpi, struct pl_mpi_request *const 
     enum progress seen = survey(active, count, first);
     for (unsigned idle = 0; seen == NONE_COMPLETE; seen = survey(active, count, first)) {
         int events = block ? pl_progress(mpi->rank) : pl_poll(mpi->rank);
-        if (!block)
-            return survey(active, count, first);
-        if (events == 0)
+        if (block && events == 0)
             events = pl_idle(mpi->rank, idle++);
         else
             idle = 0;
         if (events < 0)
             abandon_all(active, count, events);
+        if (!block)
+            return survey(active, count, first);
     }
     return seen;
 }
@@ -306,9 +302,7 @@ static int finish_several(struct pl_mpi *mpi, const struct outcome *outcome)
     int error = 0;
     if (outcome->error)
         error = pl_bad(MPI_ERR_IN_STATUS, "at least one request failed: %.400s", outcome->text);
-    int result = pl_return(mpi, outcome->comm, error);
-    pl_comm_release(outcome->comm);
-    return result;
+    return pl_return_release(mpi, outcome->comm, error);
 }
 
 static MPI_Status *status_at(MPI_Status *statuses, int i)
@@ -355,7 +349,9 @@ int PMPI_Testall(int count, MPI_Request handles[], int *flag, MPI_Status statuse
     for (int i = 0; i < count; i++)
         *flag = *flag && (!active[i] || active[i]->base.complete);
     if (!*flag) {
-        pl_poll(mpi->rank);
+        int events = pl_poll(mpi->rank);
+        if (events < 0)
+            abandon_all(active, count, events);
         *flag = 1;
         for (int i = 0; i < count; i++)
             *flag = *flag && (!active[i] || active[i]->base.complete);
@@ -396,9 +392,7 @@ static int one_of(const char *name, bool block, int count, MPI_Request handles[]
         }
     }
     free(active);
-    int result = pl_return(mpi, comm, error);
-    pl_comm_release(comm);
-    return result;
+    return pl_return_release(mpi, comm, error);
 }
 
 int PMPI_Waitany(int count, MPI_Request handles[], int *index, MPI_Status *status)

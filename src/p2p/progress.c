@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "errors.h"
+#include "loopback.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -34,6 +35,8 @@ int pl_progress(struct pl_rank *rank)
             return result;
         events += result;
     }
+    if (__builtin_expect(rank->progressed && events, 0))
+        rank->progressed(rank);
     return events;
 }
 
@@ -150,9 +153,37 @@ int pl_poll(struct pl_rank *rank)
 
 bool pl_request_test(struct pl_request *request)
 {
-    if (!request->complete)
-        pl_poll(request->rank);
+    int events = request->complete ? 0 : pl_poll(request->rank);
+    if (events < 0 && !request->complete)
+        pl_request_abandon(request, events);
     return request->complete;
+}
+
+int64_t pl_rank_now(struct pl_rank *rank)
+{
+    return rank->cooperative ? pl_fabric_now(rank->fabric) : pl_now();
+}
+
+int pl_pause(struct pl_rank *rank, int64_t nanoseconds)
+{
+    int64_t until = pl_rank_now(rank) + nanoseconds;
+    for (int64_t left; (left = until - pl_rank_now(rank)) > 0;) {
+        int events = pl_progress(rank);
+        if (events < 0)
+            return events;
+        if (events)
+            continue;
+        if (rank->threaded || !rank->nports) {
+            int64_t step = rank->nports && left > NAP_NS ? NAP_NS : left;
+            struct timespec time = {.tv_sec = step / 1000000000, .tv_nsec = step % 1000000000};
+            pl_leave(rank);
+            nanosleep(&time, NULL);
+            pl_enter(rank);
+        } else if (sleep_in_port(rank, left) < 0) {
+            return PL_EDEADLOCK;
+        }
+    }
+    return 0;
 }
 
 bool pl_request_cancel(struct pl_request *request)

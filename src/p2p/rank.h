@@ -86,6 +86,8 @@ struct pl_rank {
     void *mpi_memory;            /* the same, also when MPI is not up; NULL: not made yet */
     bool initialized, finalized; /* MPI_Init, MPI_Finalize have been called */
     void *collectives_state;     /* src/collectives' */
+    /* Called at the end of a round of progress in which something happened; NULL: nobody asked for it. */
+    void (*progressed)(struct pl_rank *rank);
     const char *call;            /* the MPI function this rank is in, for reports; may be NULL */
     /* Says in words how two signatures of collective messages differ; NULL: not known. */
     void (*explain)(struct pl_rank *rank, uint32_t mine, uint32_t theirs, char *text, size_t size);

@@ -140,6 +140,11 @@ int pl_poll(struct pl_rank *rank);
  * rank's lock away meanwhile. */
 int pl_idle(struct pl_rank *rank, unsigned idle);
 
+/* The time that the rank lives in, nanoseconds: virtual in a deterministic world. */
+int64_t pl_rank_now(struct pl_rank *rank);
+/* Makes progress for so long, asleep where there is none to make. 0 or an error. */
+int pl_pause(struct pl_rank *rank, int64_t nanoseconds);
+
 /* Whether that call would sleep. Who waits for something that no frame brings says so first, and is woken by
  * pl_peer_wake. */
 bool pl_idle_sleeps(const struct pl_rank *rank, unsigned idle);

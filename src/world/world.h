@@ -40,7 +40,11 @@ struct pl_inprocess {
     int size;
     bool deterministic;
     uint64_t seed;
-    size_t stack_size; /* 0: the system's default */
+    size_t stack_size;             /* 0: the system's default */
+    const struct pl_fault *faults; /* [fault_count] what goes wrong, deterministic only */
+    int fault_count;
+    int64_t time_limit; /* virtual nanoseconds; 0: none */
+    const char *log;    /* a file for every event, or NULL */
     /* Called on each rank's thread when its ports are open, and before they close; `start` may fail. */
     int (*start)(struct pl_rank *rank);
     void (*end)(struct pl_rank *rank);
@@ -48,8 +52,11 @@ struct pl_inprocess {
     void *argument;
     /* The outcome: the first rank that failed or -1, its code, the text, and whether it was a deadlock. */
     int failed_rank, code;
-    bool deadlock;
+    bool deadlock, out_of_time;
     char text[4096];
+    int killed;            /* by the faults */
+    uint64_t hash, events; /* of the log, also where none is written */
+    int64_t time;          /* virtual nanoseconds */
 };
 
 /* Returns when all ranks have ended: 0 when all returned 0, or an error when the world
