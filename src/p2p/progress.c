@@ -20,6 +20,7 @@
 
 enum {
     SPINS = 1000,       /* looks before the first yield, each rank having a core */
+    HASTY = 64,         /* the first of them without a pause for the other hardware thread */
     SPINS_CROWDED = 8,  /* the same with more ranks than cores */
     YIELDS = 200,       /* yields before the first sleep */
     TEST_PATIENCE = 16, /* tests in a row that find nothing before one yields, crowded */
@@ -94,7 +95,8 @@ int pl_idle(struct pl_rank *rank, unsigned idle)
     if (!rank->nports)
         return alone(rank);
     if (idle < spins) {
-        pl_relax();
+        if (idle >= HASTY)
+            pl_relax();
         return 0;
     }
     if (idle < spins + YIELDS) {
