@@ -27,6 +27,7 @@
 
 #include "collectives.h"
 #include "errors.h"
+#include "loss.h"
 #include "rank.h"
 
 #include "clock.h"
@@ -122,13 +123,6 @@ static bool reached(_Atomic uint32_t *word, uint32_t number)
     return (int32_t)(atomic_load_explicit(word, memory_order_acquire) - number) >= 0;
 }
 
-static bool gone(struct pl_board *board, int rank)
-{
-    struct pl_rank *self = board->comm->owner;
-    const struct pl_peer *peer = self->peers[board->comm->group->peers[rank]];
-    return self->lost && peer && peer->lost;
-}
-
 static int sleep_until(struct pl_board *board, _Atomic uint32_t *word, uint32_t number, unsigned idle)
 {
     int me = board->comm->rank, error = 0;
@@ -156,9 +150,8 @@ static int await(struct pl_board *board, int rank, _Atomic uint32_t *word, uint3
         int events = pl_progress(self);
         if (events < 0)
             return events;
-        if (gone(board, rank) && !reached(word, number))
-            return pl_fail(PL_EPEER, "rank %d failed: %s", rank,
-                           self->peers[board->comm->group->peers[rank]]->cause);
+        if (board->comm->broken && !reached(word, number))
+            return pl_comm_check(board->comm, ~0u);
         if (events)
             idle = 0;
         int error = pl_idle_sleeps(self, idle) ? sleep_until(board, word, number, idle) : pl_idle(self, idle);

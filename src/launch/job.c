@@ -230,12 +230,15 @@ static int prepare(struct pl_job *job)
         error = pl_layout_mapping(job->layout, mapping, sizeof mapping);
     if (!error)
         error = pl_pmi_server_init(&job->pmi, &job->loop, ranks, mapping, &calls);
+    if (!error)
+        error = pl_job_roll_init(job);
+    job->pmi.tolerant = job->options->go_on;
     return error ? error : pl_job_watch_signals(job);
 }
 
 int pl_job_run(const struct pl_options *options, const struct pl_layout *layout)
 {
-    struct pl_job job = {.options = options, .layout = layout, .code = 1, .signals.fd = -1};
+    struct pl_job job = {.options = options, .layout = layout, .code = 1, .signals.fd = -1, .roll_fd = -1};
     int error = pl_loop_init(&job.loop);
     if (error)
         return pl_job_say("%s", pl_fail_text()), 1;
@@ -248,6 +251,8 @@ int pl_job_run(const struct pl_options *options, const struct pl_layout *layout)
         pl_job_give_up(&job);
     if (job.signals.fd >= 0)
         run_loop(&job);
+    if (job.roll)
+        pl_job_table(&job);
     pl_terminal_stop(&job.terminal);
     pl_input_stop(&job.input);
     pl_branches_finish(&job.branches);
@@ -255,6 +260,7 @@ int pl_job_run(const struct pl_options *options, const struct pl_layout *layout)
     pl_output_finish(&job.output);
     pl_loop_close(&job.loop, &job.signals);
     pl_loop_finish(&job.loop);
+    pl_job_roll_finish(&job);
     free(job.members);
     free(job.ended);
     free(job.subjobs);

@@ -140,12 +140,30 @@ static void do_get(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
 
 void pl_pmi_server_check(struct pl_pmi_server *server)
 {
-    if (!server->waiting || server->gone < 0)
+    if (!server->waiting || server->gone < 0 || server->tolerant)
         return;
     int rank = 0;
     while (!server->peers[rank].waiting)
         rank++;
     server->calls.stuck(server->calls.owner, rank, server->gone);
+}
+
+/* Releases the barrier when all have come who can. */
+static void try_barrier(struct pl_pmi_server *server)
+{
+    int gone = 0;
+    for (int i = 0; i < server->size && server->tolerant; i++)
+        gone += !server->peers[i].waiting && (server->peers[i].ended || server->peers[i].finalized);
+    if (!server->waiting || server->waiting + gone < server->size) {
+        pl_pmi_server_check(server);
+        return;
+    }
+    server->waiting = 0;
+    for (int i = 0; i < server->size; i++) {
+        if (server->peers[i].waiting)
+            answer(&server->peers[i], "cmd=barrier_out rc=0\n");
+        server->peers[i].waiting = false;
+    }
 }
 
 static void do_barrier(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
@@ -156,21 +174,16 @@ static void do_barrier(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line
         return;
     }
     peer->waiting = true;
-    if (++server->waiting < server->size) {
-        pl_pmi_server_check(server);
-        return;
-    }
-    server->waiting = 0;
-    for (int i = 0; i < server->size; i++) {
-        server->peers[i].waiting = false;
-        answer(&server->peers[i], "cmd=barrier_out rc=0\n");
-    }
+    server->waiting++;
+    try_barrier(server);
 }
 
 static void do_finalize(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
 {
     peer->finalized = true;
     answer(peer, "cmd=finalize_ack rc=0\n");
+    if (peer->server->tolerant)
+        try_barrier(peer->server);
 }
 
 static void do_abort(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
@@ -463,5 +476,13 @@ bool pl_pmi_server_ended(struct pl_pmi_server *server, int rank)
     }
     if (server->gone < 0)
         server->gone = rank;
+    peer->ended = true;
+    if (server->tolerant)
+        try_barrier(server);
     return peer->started && !peer->finalized;
+}
+
+bool pl_pmi_server_parted(const struct pl_pmi_server *server, int rank)
+{
+    return server->peers[rank].finalized;
 }

@@ -7,6 +7,7 @@
 #include "cpus.h"
 #include "environment.h"
 #include "errors.h"
+#include "roll_wire.h"
 #include "spawn.h"
 
 #include <errno.h>
@@ -112,6 +113,20 @@ static int choose_input(struct starter *starter, int rank, int pair[2])
     return 0;
 }
 
+/* The rank inherits the roll; `word` is its variable (there is room: environment.h). */
+static void lend_roll(const struct pl_start *start, struct pl_spawn *spawn, char word[32])
+{
+    char **at = spawn->environment;
+    if (!start->roll)
+        return;
+    while (*at)
+        at++;
+    snprintf(word, 32, "%s=%d", PL_ROLL_VARIABLE, start->roll);
+    at[0] = word;
+    at[1] = NULL;
+    spawn->roll = start->roll;
+}
+
 static int start_rank(struct starter *starter, int rank, int appnum, struct pl_environment *environment)
 {
     struct pl_start *start = starter->start;
@@ -132,6 +147,8 @@ static int start_rank(struct starter *starter, int rank, int appnum, struct pl_e
     spawn->err = err[1];
     spawn->pmi = pmi[1];
     spawn->environment = pl_environment_of(environment, &place, pmi[1]);
+    char roll[32];
+    lend_roll(start, spawn, roll);
     spawn->cpus = starter->cores ? &starter->cores->sets[place.local_rank % starter->cores->count] : NULL;
     const char *step;
     pid_t pid;

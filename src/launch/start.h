@@ -23,6 +23,7 @@ struct pl_start {
     const struct pl_layout *layout;
     int host;           /* whose ranks */
     char **environment; /* what they inherit */
+    int roll;           /* a descriptor that they inherit (roll_wire.h); 0: none */
     int input;          /* what rank 0 gets as standard input; -1: a pipe */
     sigset_t signals;   /* their signal mask */
     struct rlimit files;
