@@ -46,7 +46,7 @@ static bool is_dead(struct pl_shm_peer *peer)
 /* A process that dies loses its memory a moment before it can be seen to be dead. */
 static bool is_dying(struct pl_shm_peer *peer)
 {
-    enum { LOOKS = 50 };
+    enum { LOOKS = 20 };
     struct timespec nap = {0, 1000000};
     for (int i = 0; i < LOOKS; i++) {
         if (is_dead(peer))
@@ -60,15 +60,26 @@ static bool is_dying(struct pl_shm_peer *peer)
 typedef ssize_t copy_fn(pid_t pid, const struct iovec *local, unsigned long nlocal,
                         const struct iovec *remote, unsigned long nremote, unsigned long flags);
 
-static int copy(struct pl_shm_peer *peer, copy_fn *call, void *local, uint64_t remote, size_t length)
+static int taken_back(const struct pl_shm_peer *peer, size_t length)
 {
+    return pl_fail(PL_ECANCELLED, "rank %d has taken back a message of %zu bytes", peer->endpoint.peer,
+                   length);
+}
+
+/* With the last bytes the guard (transport.h) is read, behind them: it costs no call of its own. */
+static int copy(struct pl_shm_peer *peer, copy_fn *call, void *local, uint64_t remote, size_t length,
+                const struct pl_memory_key *key)
+{
+    uint64_t guard = 0, guards = key ? key->word[0] : 0;
     for (size_t done = 0; done < length;) {
         size_t piece = length - done < COPY_MOST ? length - done : COPY_MOST;
-        struct iovec mine = {(char *)local + done, piece};
-        struct iovec theirs = {(char *)(uintptr_t)remote + done, piece};
-        ssize_t moved = call(peer->view.pid, &mine, 1, &theirs, 1, 0);
+        struct iovec mine[2] = {{(char *)local + done, piece}, {&guard, sizeof guard}};
+        struct iovec theirs[2] = {{(char *)(uintptr_t)remote + done, piece},
+                                  {(void *)(uintptr_t)guards, sizeof guard}};
+        unsigned parts = guards && done + piece == length ? 2 : 1;
+        ssize_t moved = call(peer->view.pid, mine, parts, theirs, parts, 0);
         if (moved > 0)
-            done += (size_t)moved;
+            done += (size_t)moved < piece ? (size_t)moved : piece;
         else if (moved < 0 && (errno == ESRCH || (errno == EFAULT && is_dying(peer))))
             return pl_shm_condemn(pl_shm_port_of(peer->endpoint.port), peer, PL_EPEER,
                                   "process %d of rank %d is gone", peer->view.pid, peer->endpoint.peer);
@@ -79,7 +90,7 @@ static int copy(struct pl_shm_peer *peer, copy_fn *call, void *local, uint64_t r
             return pl_fail_errno("copying %zu bytes from or to address %#llx of rank %d", length,
                                  (unsigned long long)remote, peer->endpoint.peer);
     }
-    return 0;
+    return guards && guard != key->word[1] ? taken_back(peer, length) : 0;
 }
 
 /* A pid may have been given to another process: neither write there nor believe what was read. */
@@ -124,15 +135,15 @@ static uint32_t work(struct pl_shm_peer *peer, struct pl_shm_share *share, const
     uint32_t mine = 0, chunk, chunks = chunks_of(task->length);
     while (!*error && claim(share, task->generation, chunks, &chunk)) {
         size_t at = chunk * size, left = task->length - at;
-        *error = copy(peer, call, local + at, remote + at, left < size ? left : size);
+        *error = copy(peer, call, local + at, remote + at, left < size ? left : size, NULL);
         mine++;
     }
     return mine;
 }
 
 /* Asks the peer to write a part of what this rank is about to read. -1: the peer is not asked. */
-static int share(struct pl_shm_peer *peer, void *local, uint64_t remote, size_t length,
-                 struct pl_operation *operation)
+static int share(struct pl_shm_peer *peer, void *local, uint64_t remote, const struct pl_memory_key *key,
+                 size_t length, struct pl_operation *operation)
 {
     struct pl_shm_port *port = pl_shm_port_of(peer->endpoint.port);
     int index = 0;
@@ -156,6 +167,7 @@ static int share(struct pl_shm_peer *peer, void *local, uint64_t remote, size_t 
     pl_shm_ring_bell(peer);
     mine->peer = peer;
     mine->operation = operation;
+    mine->guard = key ? *key : (struct pl_memory_key){{0}};
     mine->error = 0;
     return index;
 }
@@ -179,7 +191,12 @@ static int settle(struct pl_shm_port *port, int index)
         return pl_fail(peer->error, "%s", peer->cause);
     if (failed && !mine->error)
         mine->error = copy(peer, process_vm_readv, (void *)(uintptr_t)mine->task.to, mine->task.from,
-                           mine->task.length);
+                           mine->task.length, NULL);
+    uint64_t guard = 0;
+    if (!mine->error && mine->guard.word[0])
+        mine->error = copy(peer, process_vm_readv, &guard, mine->guard.word[0], sizeof guard, NULL);
+    if (!mine->error && mine->guard.word[0] && guard != mine->guard.word[1])
+        mine->error = taken_back(peer, mine->task.length);
     return mine->error ? mine->error : still_there(peer);
 }
 
@@ -255,10 +272,10 @@ int pl_shm_get(struct pl_endpoint *endpoint, void *local, uint64_t remote, const
     struct pl_shm_peer *peer = pl_shm_peer_of(endpoint);
     if (peer->error)
         return pl_fail(peer->error, "%s", peer->cause);
-    int index = operation && length >= SHARE_LEAST ? share(peer, local, remote, length, operation) : -1;
+    int index = operation && length >= SHARE_LEAST ? share(peer, local, remote, key, length, operation) : -1;
     if (index >= 0)
         return work_and_wait(pl_shm_port_of(endpoint->port), index);
-    int error = copy(peer, process_vm_readv, local, remote, length);
+    int error = copy(peer, process_vm_readv, local, remote, length, key);
     return error ? error : still_there(peer);
 }
 
@@ -269,7 +286,7 @@ int pl_shm_put(struct pl_endpoint *endpoint, const void *local, uint64_t remote,
     if (peer->error)
         return pl_fail(peer->error, "%s", peer->cause);
     int error = still_there(peer);
-    return error ? error : copy(peer, process_vm_writev, (void *)(uintptr_t)local, remote, length);
+    return error ? error : copy(peer, process_vm_writev, (void *)(uintptr_t)local, remote, length, NULL);
 }
 
 bool pl_shm_reaches(struct pl_endpoint *endpoint)
@@ -277,7 +294,8 @@ bool pl_shm_reaches(struct pl_endpoint *endpoint)
     struct pl_shm_peer *peer = pl_shm_peer_of(endpoint);
     if (peer->reach == PL_REACH_UNKNOWN) {
         uint64_t seen = 0;
-        bool yes = !copy(peer, process_vm_readv, &seen, peer->probe, sizeof seen) && seen == peer->view.nonce;
+        bool yes =
+            !copy(peer, process_vm_readv, &seen, peer->probe, sizeof seen, NULL) && seen == peer->view.nonce;
         peer->reach = yes ? PL_REACH_YES : PL_REACH_NO;
         if (!yes)
             pl_info("no direct copies from rank %d (%s): long messages go through the rings", endpoint->peer,

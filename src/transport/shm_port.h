@@ -52,6 +52,7 @@ struct pl_shm_sharing {
     struct pl_shm_peer *peer; /* NULL: free */
     struct pl_operation *operation;
     struct pl_shm_task task;
+    struct pl_memory_key guard;
     uint32_t read; /* chunks that were not the owner's */
     int error;
 };
