@@ -129,6 +129,19 @@ int pl_return(struct pl_mpi *mpi, struct pl_comm *comm, int error)
                   error);
 }
 
+int pl_return_release(struct pl_mpi *mpi, struct pl_comm *comm, int error)
+{
+    if (__builtin_expect(!error, 1)) {
+        pl_comm_release(comm);
+        return pl_return(mpi, NULL, 0);
+    }
+    int class = pl_return(mpi, comm, error);
+    pl_enter(mpi->rank);
+    pl_comm_release(comm);
+    pl_leave(mpi->rank);
+    return class;
+}
+
 int pl_return_to(struct pl_mpi *mpi, struct pl_errhandler *errhandler, uintptr_t handle, int error)
 {
     if (!error)
@@ -187,8 +200,8 @@ int pl_check_root(const struct pl_comm *comm, int root)
 {
     if (root >= 0 && root < comm->size)
         return 0;
-    return pl_bad(MPI_ERR_ROOT, "root %d is not a rank of %s, which has %d ranks (0..%d)", root, comm->name,
-                  comm->size, comm->size - 1);
+    return pl_bad(MPI_ERR_ROOT, "root %d is not a rank of %s, whose ranks are 0..%d", root, comm->name,
+                  comm->size - 1);
 }
 
 int pl_check_pointer(const void *pointer, const char *name)

@@ -97,6 +97,8 @@ struct pl_mpi *pl_call_any(const char *name);
 /* Ends a call: 0, or the error class after the error handler of `comm` (NULL: of MPI_COMM_SELF) was called.
  */
 int pl_return(struct pl_mpi *mpi, struct pl_comm *comm, int error);
+/* The same, and lets go of `comm` (or NULL), which the caller holds: its error handler may be called last. */
+int pl_return_release(struct pl_mpi *mpi, struct pl_comm *comm, int error);
 
 /* Around a callback of the program that may call MPI: gives the rank's lock away and takes it again. */
 const char *pl_callback_begin(struct pl_mpi *mpi);

@@ -29,6 +29,8 @@ static void let_run_go(struct pl_mpi_request *request)
 int pl_mpi_request_recycle(struct pl_mpi_request *request)
 {
     int error = 0;
+    if (request->freed && request->special && request->special->named)
+        pl_handle_drop(&request->mpi->handles[PL_CLASS_REQUEST], request->handle);
     pl_request_finish(&request->base);
     let_run_go(request);
     pl_staging_destroy(request->staging);
@@ -120,6 +122,8 @@ int pl_mpi_request_of(struct pl_mpi *mpi, MPI_Request handle, struct pl_mpi_requ
     if (handle == MPI_REQUEST_NULL)
         return 0;
     *request = pl_handle_find(&mpi->handles[PL_CLASS_REQUEST], PL_CLASS_REQUEST, (uintptr_t)handle);
+    if (*request && (*request)->freed)
+        *request = NULL;
     return *request ? 0
                     : pl_bad(MPI_ERR_REQUEST, "%p is not a request (completed, freed, or never made)",
                              (void *)handle);
@@ -185,9 +189,7 @@ int PMPI_Wait(MPI_Request *handle, MPI_Status *status)
         pl_request_wait(&request->base);
         error = retire(request, handle, status);
     }
-    int result = pl_return(mpi, comm, error);
-    pl_comm_release(comm);
-    return result;
+    return pl_return_release(mpi, comm, error);
 }
 PL_WEAK(Wait)
 
@@ -210,9 +212,7 @@ int PMPI_Test(MPI_Request *handle, int *flag, MPI_Status *status)
         pl_comm_hold(comm);
         error = retire(request, handle, status);
     }
-    int result = pl_return(mpi, comm, error);
-    pl_comm_release(comm);
-    return result;
+    return pl_return_release(mpi, comm, error);
 }
 PL_WEAK(Test)
 
@@ -306,9 +306,7 @@ static int finish_several(struct pl_mpi *mpi, const struct outcome *outcome)
     int error = 0;
     if (outcome->error)
         error = pl_bad(MPI_ERR_IN_STATUS, "at least one request failed: %.400s", outcome->text);
-    int result = pl_return(mpi, outcome->comm, error);
-    pl_comm_release(outcome->comm);
-    return result;
+    return pl_return_release(mpi, outcome->comm, error);
 }
 
 static MPI_Status *status_at(MPI_Status *statuses, int i)
@@ -396,9 +394,7 @@ static int one_of(const char *name, bool block, int count, MPI_Request handles[]
         }
     }
     free(active);
-    int result = pl_return(mpi, comm, error);
-    pl_comm_release(comm);
-    return result;
+    return pl_return_release(mpi, comm, error);
 }
 
 int PMPI_Waitany(int count, MPI_Request handles[], int *index, MPI_Status *status)
@@ -470,6 +466,15 @@ int PMPI_Cancel(MPI_Request *handle)
 }
 PL_WEAK(Cancel)
 
+/* It goes when it completes. The program may still name a generalised request, to complete it. */
+static void give_up(struct pl_mpi *mpi, struct pl_mpi_request *request)
+{
+    if (!request->special || !request->special->named)
+        pl_handle_drop(&mpi->handles[PL_CLASS_REQUEST], request->handle);
+    request->freed = true;
+    pl_list_append(&mpi->given_up, &request->link);
+}
+
 int PMPI_Request_free(MPI_Request *handle)
 {
     struct pl_mpi *mpi = pl_call("MPI_Request_free");
@@ -480,13 +485,10 @@ int PMPI_Request_free(MPI_Request *handle)
     if (!error && !request)
         error = pl_bad(MPI_ERR_REQUEST, "MPI_REQUEST_NULL cannot be freed");
     if (!error) {
-        if (request->base.complete) {
+        if (request->base.complete)
             pl_mpi_request_destroy(request);
-        } else {
-            pl_handle_drop(&mpi->handles[PL_CLASS_REQUEST], request->handle);
-            request->freed = true;
-            pl_list_append(&mpi->given_up, &request->link);
-        }
+        else
+            give_up(mpi, request);
         *handle = MPI_REQUEST_NULL;
     }
     return pl_return(mpi, NULL, error);

@@ -2,7 +2,9 @@
  * one is applied.
  *
  * The standard defines its operators for groups of types (MPI 4.1, table in 6.9.2);
- * `groups` is that table. What is defined there is found as a loop in op_kernels.c.
+ * `groups` is that table, and a little more: programs written with other libraries use
+ * logical operators on every number, and MPI_CHAR as a small integer, which the standard
+ * does not define. What is defined is found as a loop in op_kernels.c.
  * Two tables and one indirect call stand between a caller and the loop, so that
  * reducing 8 bytes stays cheap.
  *
@@ -55,9 +57,9 @@ static const unsigned groups[PL_OP_KINDS] = {
     [PL_OP_BAND] = C_INTEGER | FORTRAN_INTEGER | BYTE | MULTI_LANGUAGE,
     [PL_OP_BOR] = C_INTEGER | FORTRAN_INTEGER | BYTE | MULTI_LANGUAGE,
     [PL_OP_BXOR] = C_INTEGER | FORTRAN_INTEGER | BYTE | MULTI_LANGUAGE,
-    [PL_OP_LAND] = C_INTEGER | LOGICAL,
-    [PL_OP_LOR] = C_INTEGER | LOGICAL,
-    [PL_OP_LXOR] = C_INTEGER | LOGICAL,
+    [PL_OP_LAND] = C_INTEGER | LOGICAL | FORTRAN_INTEGER | FLOATING | MULTI_LANGUAGE,
+    [PL_OP_LOR] = C_INTEGER | LOGICAL | FORTRAN_INTEGER | FLOATING | MULTI_LANGUAGE,
+    [PL_OP_LXOR] = C_INTEGER | LOGICAL | FORTRAN_INTEGER | FLOATING | MULTI_LANGUAGE,
     [PL_OP_MINLOC] = PAIR,
     [PL_OP_MAXLOC] = PAIR,
 };
@@ -78,7 +80,7 @@ bool pl_op_defined(const struct pl_op *op, const struct pl_datatype *type)
         return false;
     if (op->kind == PL_OP_REPLACE || op->kind == PL_OP_NO_OP)
         return true;
-    return groups[op->kind] >> type->group & 1;
+    return groups[op->kind] >> type->group & 1 && pl_kernel_of(op->kind, type->basic);
 }
 
 void pl_op_call_user(const struct pl_op *op, const struct pl_datatype *type, const char *in, char *inout,

@@ -60,6 +60,7 @@ static int alone(struct pl_rank *rank)
 
 static int nap(struct pl_rank *rank, unsigned idle)
 {
+    const char *call = rank->call; /* other threads make calls meanwhile */
     pl_leave(rank);
     if (idle < SPINS_CROWDED + YIELDS) {
         sched_yield();
@@ -68,6 +69,7 @@ static int nap(struct pl_rank *rank, unsigned idle)
         nanosleep(&time, NULL);
     }
     pl_enter(rank);
+    rank->call = call;
     return 0;
 }
 
@@ -140,10 +142,12 @@ int pl_poll(struct pl_rank *rank)
     if (rank->cooperative)
         return sleep_in_port(rank, 0);
     if (!rank->spin && ++rank->misses >= TEST_PATIENCE) {
+        const char *call = rank->call;
         rank->misses = 0;
         pl_leave(rank);
         sched_yield();
         pl_enter(rank);
+        rank->call = call;
     }
     return 0;
 }

@@ -13,7 +13,7 @@ static const struct {
            {"MPI_LXOR", MPI_LXOR}, {"MPI_MINLOC", MPI_MINLOC}, {"MPI_MAXLOC", MPI_MAXLOC}};
 enum { OPS = 12 };
 
-/* For each type the operators that the standard defines: arithmetic a, ordering o, bits b, logic l, pairs p.
+/* For each type the operators that are defined: arithmetic a, ordering o, bits b, logic l, pairs p.
  */
 static const struct {
     const char *name;
@@ -24,23 +24,24 @@ static const struct {
     {"MPI_UNSIGNED_CHAR", MPI_UNSIGNED_CHAR, "aobl"},
     {"MPI_INT64_T", MPI_INT64_T, "aobl"},
     {"MPI_SHORT", MPI_SHORT, "aobl"},
-    {"MPI_FLOAT", MPI_FLOAT, "ao"},
-    {"MPI_DOUBLE", MPI_DOUBLE, "ao"},
-    {"MPI_LONG_DOUBLE", MPI_LONG_DOUBLE, "ao"},
+    {"MPI_FLOAT", MPI_FLOAT, "aol"},
+    {"MPI_DOUBLE", MPI_DOUBLE, "aol"},
+    {"MPI_LONG_DOUBLE", MPI_LONG_DOUBLE, "aol"},
     {"MPI_C_FLOAT_COMPLEX", MPI_C_FLOAT_COMPLEX, "a"},
     {"MPI_C_DOUBLE_COMPLEX", MPI_C_DOUBLE_COMPLEX, "a"},
     {"MPI_C_BOOL", MPI_C_BOOL, "l"},
     {"MPI_BYTE", MPI_BYTE, "b"},
-    {"MPI_AINT", MPI_AINT, "aob"},
-    {"MPI_COUNT", MPI_COUNT, "aob"},
-    {"MPI_INTEGER", MPI_INTEGER, "aob"},
-    {"MPI_REAL", MPI_REAL, "ao"},
+    {"MPI_AINT", MPI_AINT, "aobl"},
+    {"MPI_COUNT", MPI_COUNT, "aobl"},
+    {"MPI_INTEGER", MPI_INTEGER, "aobl"},
+    {"MPI_REAL", MPI_REAL, "aol"},
     {"MPI_LOGICAL", MPI_LOGICAL, "l"},
     {"MPI_FLOAT_INT", MPI_FLOAT_INT, "p"},
     {"MPI_SHORT_INT", MPI_SHORT_INT, "p"},
     {"MPI_LONG_DOUBLE_INT", MPI_LONG_DOUBLE_INT, "p"},
     {"MPI_2INT", MPI_2INT, "p"},
-    {"MPI_CHAR", MPI_CHAR, ""},
+    {"MPI_CHAR", MPI_CHAR, "aobl"},
+    {"MPI_WCHAR", MPI_WCHAR, ""},
     {"MPI_PACKED", MPI_PACKED, ""},
 };
 
