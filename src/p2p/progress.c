@@ -159,17 +159,6 @@ bool pl_request_test(struct pl_request *request)
     return request->complete;
 }
 
-bool pl_request_cancel(struct pl_request *request)
-{
-    if (request->complete || request->is_send || request->matched)
-        return false;
-    pl_list_remove(&request->link);
-    request->cancelled = true;
-    request->length = 0;
-    pl_request_complete(request, 0);
-    return true;
-}
-
 /* Takes a send back from whoever may still look for its buffer. */
 static void withdraw(struct pl_request *request)
 {
@@ -200,7 +189,8 @@ void pl_request_orphan(struct pl_request *request, void *memory)
 {
     request->completed = NULL;
     request->owner = memory;
-    pl_request_cancel(request);
+    if (!request->is_send)
+        pl_request_cancel(request);
     pl_list_append(&request->rank->orphans, &request->link);
 }
 
