@@ -10,7 +10,7 @@
  *
  * A user's function computes inout = in op inout and knows two operands only. The
  * third is made by copying: `right` is copied to where the result shall be, or, when
- * the result replaces `left`, through a small scratch on the stack, a part at a time.
+ * the result overlaps `left`, through a small scratch on the stack, a part at a time.
  */
 #include "op_kernels.h"
 #include "op_user.h"
@@ -104,10 +104,10 @@ void pl_op_call_user(const struct pl_op *op, const struct pl_datatype *type, con
     }
 }
 
-/* left = left op right. Parts of the right operand are copied to scratch, combined
- * there and copied back. */
-static int apply_user_to_left(const struct pl_op *op, const struct pl_datatype *type, char *left,
-                              const char *right, size_t count)
+/* For a result that lies where the left operand does, or a little before it. Parts of the right operand are
+ * copied to scratch, combined there and copied back. */
+static int apply_user_by_scratch(const struct pl_op *op, const struct pl_datatype *type, const char *left,
+                                 const char *right, char *out, size_t count)
 {
     _Alignas(max_align_t) char small[4096];
     char *scratch = small;
@@ -127,7 +127,7 @@ static int apply_user_to_left(const struct pl_op *op, const struct pl_datatype *
         ptrdiff_t offset = (ptrdiff_t)(done * extent);
         memcpy(scratch, right + offset + type->lb, part * extent);
         pl_op_call_user(op, type, left + offset, scratch - type->lb, part);
-        memcpy(left + offset + type->lb, scratch, part * extent);
+        memcpy(out + offset + type->lb, scratch, part * extent);
     }
     if (scratch != small)
         free(scratch);
@@ -140,10 +140,11 @@ static int apply_user(const struct pl_op *op, const struct pl_datatype *type, co
     if (type->packed_of)
         return pl_op_apply_packed(op, type, left, right, out, count);
     assert(type->extent >= 0);
-    if (out == left && out != right)
-        return apply_user_to_left(op, type, out, right, count);
+    size_t bytes = count * (size_t)type->extent;
+    if (out != right && out <= left && bytes > (size_t)(left - out))
+        return apply_user_by_scratch(op, type, left, right, out, count);
     if (out != right)
-        memcpy(out + type->lb, right + type->lb, count * (size_t)type->extent);
+        memmove(out + type->lb, right + type->lb, bytes);
     pl_op_call_user(op, type, left, out, count);
     return 0;
 }
