@@ -140,6 +140,8 @@ static void send_eager(struct pl_request *request, struct pl_endpoint *endpoint,
         envelope->kind = PL_KIND_EAGER_SYNC;
         envelope->cookie = request->cookie = pl_cookie_new(&request->rank->cookies, request);
         request->parts = 2;
+    } else {
+        request->serial = envelope->cookie;
     }
     post(request, endpoint, envelope, payload, request->length);
 }
@@ -182,7 +184,8 @@ static inline void fill(struct pl_request *request, struct pl_comm *comm, enum p
     request->buffer = (void *)(uintptr_t)buffer;
     request->context = pl_context_of(comm, channel);
     request->signature = signature;
-    request->cookie = 0;
+    request->cookie = request->serial = 0;
+    request->peer = -1;
 }
 
 /* Whether the communicator is broken for a send on that channel: then the request is complete with the error.
@@ -207,10 +210,11 @@ static void start(struct pl_request *request, struct pl_comm *comm, enum pl_chan
         return;
     }
     request->peer = comm->target->peers[destination];
-    request->rank->counters.sent++;
+    uint32_t serial = (uint32_t)++request->rank->counters.sent;
     request->rank->counters.bytes += length;
     if (request->peer == request->rank->rank) {
         request->parts = 1 + (mode == PL_MODE_SYNCHRONOUS || length > LOCAL_EAGER);
+        request->serial = request->parts > 1 ? 0 : serial;
         pl_send_local(request);
         return;
     }
@@ -224,6 +228,7 @@ static void start(struct pl_request *request, struct pl_comm *comm, enum pl_chan
                                    .source = comm->rank,
                                    .tag = tag,
                                    .length = length,
+                                   .cookie = serial,
                                    .signature = signature};
     if (length <= endpoint->transport->eager_limit)
         send_eager(request, endpoint, &envelope, mode);
@@ -297,6 +302,7 @@ void pl_send_local(struct pl_request *request)
                                    .source = request->comm->rank,
                                    .tag = request->tag,
                                    .length = request->length,
+                                   .cookie = request->serial,
                                    .signature = request->signature};
     struct pl_request *receive = pl_match_arrival(rank, &envelope);
     if (receive) {
@@ -352,6 +358,8 @@ void pl_send_answered(struct pl_rank *rank, int peer, const struct pl_envelope *
         return; /* the request was given up meanwhile */
     if (envelope->kind == PL_KIND_CTS)
         send_data(request, envelope);
+    else if (envelope->kind == PL_KIND_CANCELLED)
+        pl_cancel_answered(request, envelope->length != 0);
     else
         pl_send_part_done(request, 0);
 }
