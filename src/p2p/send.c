@@ -254,11 +254,13 @@ static bool start_short(struct pl_request *request, struct pl_comm *comm, enum p
         return false;
     fill(request, comm, channel, buffer, length, tag, signature);
     struct pl_operation *operation = &request->operation;
+    request->serial = (uint32_t)++request->rank->counters.sent;
     struct pl_envelope envelope = {.kind = PL_KIND_EAGER,
                                    .context = request->context,
                                    .source = comm->rank,
                                    .tag = tag,
                                    .length = length,
+                                   .cookie = request->serial,
                                    .signature = signature};
     memcpy(&operation->header, &envelope, PL_HEADER_SIZE);
     operation->payload = buffer;
@@ -266,7 +268,6 @@ static bool start_short(struct pl_request *request, struct pl_comm *comm, enum p
     operation->done = send_done;
     request->peer = endpoint->peer;
     request->parts = 1;
-    request->rank->counters.sent++;
     request->rank->counters.bytes += length;
     int result = endpoint->transport->send(endpoint, operation);
     if (__builtin_expect(result == 0 && !request->completed, 1))
