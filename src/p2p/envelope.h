@@ -3,6 +3,7 @@
 #ifndef PL_ENVELOPE_H
 #define PL_ENVELOPE_H
 
+#include "memory.h"
 #include "transport.h"
 
 #include <assert.h>
@@ -11,7 +12,7 @@
 enum pl_kind {
     PL_KIND_EAGER = 1,  /* the message itself is the payload */
     PL_KIND_EAGER_SYNC, /* the same; answer ACK(cookie) when it is matched */
-    PL_KIND_RTS,        /* a message of `length` bytes waits at the sender; payload: struct pl_rts */
+    PL_KIND_RTS,        /* a message of `length` bytes waits at the sender; payload: struct pl_rts, or with a card */
     PL_KIND_ACK,        /* to the sender: cookie's message is matched */
     PL_KIND_CTS,        /* to the sender: send cookie's message as DATA(answer), `length` bytes of it */
     PL_KIND_DATA,       /* to the receiver: the payload of receive `cookie`, or its next segment */
@@ -41,6 +42,12 @@ static_assert(sizeof(struct pl_envelope) == PL_HEADER_SIZE, "an envelope is a fr
 struct pl_rts {
     uint64_t address; /* 0: it does not lie in one piece */
     struct pl_memory_key key;
+};
+
+/* The payload of an RTS whose message lies in device memory that may be within the receiver's reach. */
+struct pl_rts_card {
+    struct pl_rts rts;
+    struct pl_memory_card card;
 };
 
 #endif

@@ -163,4 +163,7 @@ void pl_rank_close(struct pl_rank *rank)
         }
     free(rank->peers);
     rank->peers = NULL;
+    if (rank->memory)
+        rank->memory->driver->close(rank->memory);
+    rank->memory = NULL;
 }

@@ -25,7 +25,7 @@ enum { LOCAL_EAGER = 64 * 1024 };
 
 struct frame {
     struct pl_operation operation;
-    struct pl_rts rts;
+    unsigned char payload[];
 };
 
 static void frame_done(struct pl_operation *operation, int status)
@@ -34,26 +34,37 @@ static void frame_done(struct pl_operation *operation, int status)
     free(pl_container(operation, struct frame, operation));
 }
 
-int pl_frame_send(struct pl_rank *rank, int peer, const struct pl_envelope *envelope,
-                  const struct pl_rts *rts)
+static int send_frame(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, const void *payload,
+                      size_t length)
 {
     struct pl_endpoint *endpoint = pl_peer_endpoint(rank, peer);
     if (!endpoint)
         return PL_EPEER;
-    struct frame *frame = calloc(1, sizeof *frame);
+    struct frame *frame = calloc(1, sizeof *frame + length);
     if (!frame)
         return pl_fail(PL_ENOMEM, "no memory for a frame to rank %d", peer);
     memcpy(&frame->operation.header, envelope, PL_HEADER_SIZE);
     frame->operation.done = frame_done;
-    if (rts) {
-        frame->rts = *rts;
-        frame->operation.payload = &frame->rts;
-        frame->operation.length = sizeof frame->rts;
+    if (length) {
+        frame->operation.payload = memcpy(frame->payload, payload, length);
+        frame->operation.length = length;
     }
     int result = endpoint->transport->send(endpoint, &frame->operation);
     if (result != PL_PENDING)
         free(frame);
     return result < 0 ? result : 0;
+}
+
+int pl_frame_send(struct pl_rank *rank, int peer, const struct pl_envelope *envelope,
+                  const struct pl_rts *rts)
+{
+    return send_frame(rank, peer, envelope, rts, rts ? sizeof *rts : 0);
+}
+
+int pl_frame_send_card(struct pl_rank *rank, int peer, const struct pl_envelope *envelope,
+                       const struct pl_rts_card *rts)
+{
+    return send_frame(rank, peer, envelope, rts, sizeof *rts);
 }
 
 void pl_send_part_done(struct pl_request *request, int status)
@@ -99,7 +110,7 @@ static void send_eager(struct pl_request *request, struct pl_endpoint *endpoint,
 {
     const void *payload = request->buffer;
     if (__builtin_expect(request->type != NULL, 0) && !(payload = pl_typed_pack_all(request))) {
-        pl_request_complete(request, PL_ENOMEM);
+        pl_request_complete(request, request->error ? request->error : PL_ENOMEM);
         return;
     }
     request->parts = 1;
@@ -114,17 +125,20 @@ static void send_eager(struct pl_request *request, struct pl_endpoint *endpoint,
 static void send_rendezvous(struct pl_request *request, struct pl_endpoint *endpoint,
                             struct pl_envelope *envelope)
 {
-    struct pl_rts rts = {.address = (uintptr_t)request->buffer};
-    if (request->type)
-        rts.address = 0; /* it cannot be fetched: the receiver asks */
-    else if (endpoint->transport->reg(endpoint->port, request->buffer, request->length, &rts.key) == 0) {
-        request->key = rts.key;
+    struct pl_rts_card rts = {.rts.address = (uintptr_t)request->buffer};
+    bool carded = false;
+    if (request->type) {
+        rts.rts.address = 0; /* it cannot be fetched: the receiver asks */
+        carded = pl_device_card(request, &rts.card);
+    } else if (endpoint->transport->reg(endpoint->port, request->buffer, request->length, &rts.rts.key) == 0) {
+        request->key = rts.rts.key;
         request->registered = true;
     }
     request->parts = 1;
     envelope->kind = PL_KIND_RTS;
     envelope->cookie = request->cookie = pl_cookie_new(&request->rank->cookies, request);
-    int result = pl_frame_send(request->rank, request->peer, envelope, &rts);
+    int result = carded ? pl_frame_send_card(request->rank, request->peer, envelope, &rts)
+                        : pl_frame_send(request->rank, request->peer, envelope, &rts.rts);
     if (result < 0)
         pl_send_part_done(request, result);
 }
@@ -187,7 +201,7 @@ void pl_send_start_typed(struct pl_request *request, struct pl_comm *comm, enum 
                          enum pl_mode mode, const void *buffer, size_t length, int destination, int tag,
                          uint32_t signature, const struct pl_datatype *type)
 {
-    pl_typed_begin(request, type);
+    pl_typed_begin(request, comm->owner->memory, buffer, type);
     start(request, comm, channel, mode, buffer, length, destination, tag, signature);
 }
 
@@ -221,10 +235,16 @@ void pl_send_local(struct pl_request *request)
     message->peer = request->peer;
     message->here = true;
     message->local = waits ? request : NULL;
+    int error = 0;
     if (!waits && request->type)
-        pl_pack(request->type, 0, request->buffer, message->data, request->length);
+        error = pl_pack_any(rank, request->type, 0, request->buffer, message->data, request->length);
     else if (!waits && request->length)
         memcpy(message->data, request->buffer, request->length);
+    if (error) {
+        free(message);
+        pl_request_complete(request, error);
+        return;
+    }
     pl_match_keep(message);
     if (!waits)
         pl_request_complete(request, 0);

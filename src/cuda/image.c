@@ -1,0 +1,2 @@
+#include "image.h"
+const unsigned char pl_cuda_image[] = "no kernels were built";
