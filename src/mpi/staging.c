@@ -383,11 +383,13 @@ static int stage_reduction(struct pl_mpi *mpi, const struct pl_comm *comm, enum 
     if (!takes_part(comm, a->root) || pl_datatype_of(mpi, a->out_type, &type) ||
         (!is_packed(type) && !mpi->rank->memory))
         return 0;
-    if (a->out_count < 0 || (collective != PL_REDUCE && a->in == a->out))
+    if (a->out_count < 0)
         return 0;
     if (!type->committed)
         return pl_bad(MPI_ERR_TYPE, "the datatype is not committed: call MPI_Type_commit first");
     reduced(comm, collective, a, &in, &out);
+    if (in && out && a->in == a->out)
+        return 0;
     if (mpi->rank->memory && reduces_on_device(mpi, a, type, in, out)) {
         *memory = mpi->rank->memory;
         return 0;

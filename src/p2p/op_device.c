@@ -96,8 +96,8 @@ static int bring(struct pl_memory *memory, const struct pl_datatype *type, const
     *here = (struct here){.buffer = (void *)(uintptr_t)buffer, .there = (const char *)buffer + begin};
     if (!pl_memory_holds(memory, here->there))
         return 0;
-    here->bytes = (count - 1) * (size_t)type->extent +
-                  (type->program ? (size_t)type->true_extent : (size_t)type->extent);
+    bool gap_counts = type->predefined || !type->program; /* pairs are moved with the gap behind them */
+    here->bytes = (count - 1) * (size_t)type->extent + (size_t)(gap_counts ? type->extent : type->true_extent);
     here->copy = malloc(here->bytes);
     if (!here->copy)
         return pl_fail(PL_ENOMEM, "no memory to reduce %zu bytes on the host", here->bytes);

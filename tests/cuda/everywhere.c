@@ -24,6 +24,7 @@
 enum { SIDES = 2, PENDING = 4096 };
 
 struct moved {
+    const void *passed, *given; /* by the program, to the library */
     char *host; /* where the span begins in the program's buffer; NULL: not moved */
     char *before;
     pl_cu_address base;
@@ -32,6 +33,7 @@ struct moved {
 };
 
 struct moves {
+    struct moves *next;
     MPI_Request request;
     struct moved side[SIDES];
     int n;
@@ -181,6 +183,8 @@ static void *give(struct moves *m, const void *buffer, struct span span)
     if (!buffer || buffer == MPI_IN_PLACE || span.wrong || !bytes || bytes > (size_t)1 << 28 ||
         !chosen((const char *)buffer + span.low))
         return (void *)(uintptr_t)buffer;
+    if (m->n && m->side[0].passed == buffer) /* the same twice, which the library may refuse */
+        return (void *)(uintptr_t)m->side[0].given;
     struct moved *moved = &m->side[m->n++];
     int result;
     moved->host = (char *)(uintptr_t)buffer + span.low;
@@ -197,7 +201,35 @@ static void *give(struct moves *m, const void *buffer, struct span span)
     pthread_mutex_lock(&lock);
     moved_bytes += bytes;
     pthread_mutex_unlock(&lock);
+    moved->passed = buffer;
+    moved->given = moved->device - span.low;
     return moved->device - span.low;
+}
+
+static void refresh(struct moved *moved)
+{
+    char *after = malloc(moved->bytes);
+    need(cuMemcpy((uintptr_t)after, (uintptr_t)moved->device, moved->bytes), "copying back");
+    for (size_t b = 0; b < moved->bytes; b++)
+        if (after[b] != moved->before[b])
+            moved->host[b] = after[b];
+    free(after);
+}
+
+/* Requests that were freed under way: nobody says when they are done. What has changed after the next call is
+ * brought back, and no more, for the program's buffer may go. */
+static struct moves *freed;
+
+static void refresh_freed(void)
+{
+    pthread_mutex_lock(&lock);
+    for (struct moves *m; (m = freed);) {
+        freed = m->next;
+        for (int i = 0; i < m->n; i++)
+            refresh(&m->side[i]);
+        free(m);
+    }
+    pthread_mutex_unlock(&lock);
 }
 
 /* The call is complete: brings back what has changed. */
@@ -205,19 +237,15 @@ static void take(struct moves *m)
 {
     for (int i = 0; i < m->n; i++) {
         struct moved *moved = &m->side[i];
-        char *after = malloc(moved->bytes);
-        need(cuMemcpy((uintptr_t)after, (uintptr_t)moved->device, moved->bytes), "copying back");
-        for (size_t b = 0; b < moved->bytes; b++)
-            if (after[b] != moved->before[b])
-                moved->host[b] = after[b];
+        refresh(moved);
         if (!strcmp(mode(), "pinned"))
             need(cuMemFreeHost((void *)(uintptr_t)moved->base), "freeing");
         else
             need(cuMemFree_v2(moved->base), "freeing");
-        free(after);
         free(moved->before);
     }
     m->n = 0;
+    refresh_freed();
 }
 
 /* A call has begun: what it moved is taken when its request is complete. */
@@ -383,6 +411,29 @@ int MPI_Test(MPI_Request *request, int *flag, MPI_Status *status)
     int code = PMPI_Test(request, flag, status);
     if (request)
         complete(before, *request);
+    return code;
+}
+
+int MPI_Request_free(MPI_Request *request)
+{
+    MPI_Request before = request ? *request : MPI_REQUEST_NULL;
+    int code = PMPI_Request_free(request);
+    pthread_mutex_lock(&lock);
+    for (int i = 0; i < PENDING && !code; i++)
+        if (pending[i] && pending[i]->request == before) {
+            pending[i]->next = freed;
+            freed = pending[i];
+            pending[i] = NULL;
+        }
+    pthread_mutex_unlock(&lock);
+    return code;
+}
+
+int MPI_Barrier(MPI_Comm comm)
+{
+    int code = PMPI_Barrier(comm);
+    begin();
+    refresh_freed();
     return code;
 }
 
