@@ -68,6 +68,8 @@ struct pl_memory_driver {
     /* Nothing is under way. Accepts NULL. */
     void (*close)(struct pl_memory *memory);
 
+    /* Whether there is a device that can be used. */
+    bool (*usable)(struct pl_memory *memory);
     /* Whether the address is the driver's and not the host's. Asked for every buffer: cheap. */
     bool (*holds)(struct pl_memory *memory, const void *address);
 

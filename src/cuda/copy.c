@@ -121,12 +121,23 @@ static int by_copies(const struct job *job, struct pl_ticket *ticket)
     return pl_cu_fail(&job->context->cuda->cu, result, "to start the copies of a derived datatype");
 }
 
+/* A kernel reaches host memory only where the driver has mapped it. */
+static bool kernel_reaches(struct pl_cuda *cuda, const void *address)
+{
+    struct pl_cuda_pointer pointer;
+    return pl_cuda_look(cuda, address, &pointer);
+}
+
 static int by_kernel(const struct job *job, pl_cu_function function, struct pl_ticket *ticket)
 {
     struct pl_cuda *cuda = job->context->cuda;
     struct pl_kernel_strip *list = pl_cuda_pin(&cuda->memory, job->n * sizeof *list);
     if (!list)
         return PL_ENOMEM;
+    if (!kernel_reaches(cuda, list)) {
+        pl_cuda_unpin(&cuda->memory, list);
+        return by_copies(job, ticket);
+    }
     size_t at = 0;
     for (size_t i = 0; i < job->n; i++) {
         const struct pl_strip *strip = &job->strips[i];
@@ -154,13 +165,6 @@ static bool wants_kernel(const struct job *job)
             (!has_rows(&job->strips[i]) || job->strips[i].length < SMALL_BLOCK))
             return true;
     return false;
-}
-
-/* A kernel reaches host memory only where the driver has mapped it. */
-static bool kernel_reaches(struct pl_cuda *cuda, const void *address)
-{
-    struct pl_cuda_pointer pointer;
-    return pl_cuda_look(cuda, address, &pointer);
 }
 
 static int move(struct pl_memory *memory, struct job *job, struct pl_ticket *ticket)

@@ -59,17 +59,28 @@ static bool cuda_holds(struct pl_memory *memory, const void *address)
     return address && pl_cuda_look(pl_cuda_of(memory), address, &pointer) && pl_cuda_is_device(&pointer);
 }
 
+static pl_cu_result count_devices(struct pl_cuda *cuda, int *devices)
+{
+    *devices = 0;
+    pl_cu_result result = cuda->cu.device_count(devices);
+    if (result != PL_CU_NOT_INITIALIZED)
+        return result;
+    result = cuda->cu.init(0);
+    return result ? result : cuda->cu.device_count(devices);
+}
+
+static bool cuda_usable(struct pl_memory *memory)
+{
+    int devices;
+    return !count_devices(pl_cuda_of(memory), &devices) && devices > 0;
+}
+
 static void cuda_describe(struct pl_memory *memory, char *text, size_t size)
 {
     struct pl_cuda *cuda = pl_cuda_of(memory);
-    int version = 0, devices = 0;
+    int version = 0, devices;
     cuda->cu.version(&version);
-    pl_cu_result result = cuda->cu.device_count(&devices);
-    if (result == PL_CU_NOT_INITIALIZED) {
-        result = cuda->cu.init(0);
-        if (!result)
-            result = cuda->cu.device_count(&devices);
-    }
+    pl_cu_result result = count_devices(cuda, &devices);
     if (result) {
         const char *why = NULL;
         cuda->cu.error_text(result, &why);
@@ -89,6 +100,7 @@ const struct pl_memory_driver pl_memory_cuda = {
     .name = "cuda",
     .open = cuda_open,
     .close = cuda_close,
+    .usable = cuda_usable,
     .holds = cuda_holds,
     .copy = pl_cuda_copy,
     .gather = pl_cuda_gather,

@@ -25,6 +25,7 @@
 #define PL_DEVICE static __device__ __forceinline__
 #define PL_DEVICE_MEMBER __device__ __forceinline__
 #define PL_GLOBAL extern "C" __global__ void
+#define PL_ROLLED _Pragma("unroll 1") /* the way for odd addresses: small rather than fast */
 #else
 #include "host.h"
 #endif
@@ -297,8 +298,10 @@ template <class T, class op> PL_DEVICE void by_lanes(const pl_kernel_reduction &
 template <class T, class op>
 PL_DEVICE void by_elements(const pl_kernel_reduction &r, size_t from, size_t stride)
 {
+    PL_ROLLED
     for (size_t i = from; i < r.count; i += stride) {
         T x = ((const T *)r.in[0])[i];
+        PL_ROLLED
         for (int k = 1; k < r.inputs; k++)
             x = op::apply(x, ((const T *)r.in[k])[i]);
         for (int k = 0; k < r.outputs; k++)
@@ -316,10 +319,13 @@ template <class T> PL_DEVICE T load_bytes(const void *array, size_t i)
 
 template <class T, class op> PL_DEVICE void by_bytes(const pl_kernel_reduction &r, size_t from, size_t stride)
 {
+    PL_ROLLED
     for (size_t i = from; i < r.count; i += stride) {
         T x = load_bytes<T>(r.in[0], i);
+        PL_ROLLED
         for (int k = 1; k < r.inputs; k++)
             x = op::apply(x, load_bytes<T>(r.in[k], i));
+        PL_ROLLED
         for (int k = 0; k < r.outputs; k++)
             for (size_t b = 0; b < sizeof x; b++)
                 ((unsigned char *)r.out[k])[i * sizeof x + b] = ((const unsigned char *)&x)[b];

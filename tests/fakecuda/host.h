@@ -8,6 +8,7 @@
 #define PL_DEVICE        static inline
 #define PL_DEVICE_MEMBER inline
 #define PL_GLOBAL        extern "C" __attribute__((visibility("default"))) void
+#define PL_ROLLED
 
 struct fake_index {
     unsigned x, y, z;

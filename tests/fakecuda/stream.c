@@ -48,6 +48,11 @@ static void copy_2d(const struct op *op)
 static bool reach_strips(struct pl_kernel_strips *s, struct pl_kernel_strip **copies)
 {
     size_t total = 0;
+    if (!fake_find((uintptr_t)s->strips) || !fake_find((uintptr_t)s->packed)) {
+        fprintf(stderr, "fakecuda: a kernel reads memory that is not a device's and not page-locked\n");
+        fake.fault = PL_CU_ILLEGAL_ADDRESS;
+        return false;
+    }
     *copies = calloc((size_t)s->n, sizeof **copies);
     for (int i = 0; i < s->n; i++) {
         struct pl_kernel_strip *strip = &(*copies)[i];

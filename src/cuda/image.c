@@ -1,2 +1,0 @@
-#include "image.h"
-const unsigned char pl_cuda_image[] = "no kernels were built";
