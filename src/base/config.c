@@ -93,7 +93,7 @@ static const struct pl_knob knobs[] = {
 };
 
 static parse_fn *const parsers[] = {parse_transports,   parse_net,       parse_timeout, parse_log,
-                                    parse_reproducible, parse_algorithm, parse_cuda, parse_tuning};
+                                    parse_reproducible, parse_algorithm, parse_cuda,    parse_tuning};
 
 int pl_config_distance(const char *a, const char *b)
 {

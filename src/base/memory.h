@@ -34,18 +34,19 @@ struct pl_strip {
 
 /* What another process needs to reach a piece of memory. May travel. */
 struct pl_memory_card {
-    uint64_t process;         /* who wrote it: a random number */
-    uint64_t address, length; /* in that process; length 0: it cannot be reached */
+    uint64_t process;                /* who wrote it: a random number */
+    uint64_t address, length;        /* in that process; length 0: it cannot be reached */
     uint64_t base, extent, identity; /* the allocation it is part of, and that allocation's number */
-    unsigned char device[16]; /* the device's own name */
-    unsigned char handle[64]; /* of the allocation */
-    unsigned char probe[64];  /* of a piece with a known pattern, by which the way is tried once */
+    unsigned char device[16];        /* the device's own name */
+    unsigned char handle[64];        /* of the allocation */
+    unsigned char probe[64];         /* of a piece with a known pattern, by which the way is tried once */
 };
 
 /* Most operands of one reduction. */
 enum { PL_MEMORY_OPERANDS = 16 };
 
-/* out[k][i] = in[0][i] op in[1][i] op ... in that order, for each k. An output is an input, or overlaps none. */
+/* out[k][i] = in[0][i] op in[1][i] op ... in that order, for each k. An output is an input, or overlaps none.
+ */
 struct pl_reduction {
     const void *kernel; /* from `kernel` */
     int inputs, outputs;

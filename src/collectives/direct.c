@@ -10,9 +10,9 @@
  *
  * Buffers on devices come to the same by cards instead of addresses (memory.h), with an allgather more.
  *
- * Rejected: asking once a communicator, for buffers differ from call to call; and letting the transport read private memory
- * (process_vm), which was measured to be no faster than messages for two ranks and needs a system call a
- * chunk.
+ * Rejected: asking once a communicator, for buffers differ from call to call; and letting the transport read
+ * private memory (process_vm), which was measured to be no faster than messages for two ranks and needs a
+ * system call a chunk.
  */
 #include "direct.h"
 

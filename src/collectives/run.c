@@ -143,8 +143,8 @@ static void message_complete(struct pl_request *request)
 }
 
 /* The same for buffers in device memory: as data with a type, which are looked at. */
-static void start_device_message(struct pl_run *run, const struct pl_step *step, struct pl_comm *comm, int peer,
-                                 int tag)
+static void start_device_message(struct pl_run *run, const struct pl_step *step, struct pl_comm *comm,
+                                 int peer, int tag)
 {
     struct pl_request *request = &run->slot[step->request].request;
     const struct pl_datatype *bytes = pl_datatype_predefined(PL_HANDLE_BYTE);
@@ -214,7 +214,8 @@ static size_t do_device_step(struct pl_run *run, size_t most)
     const struct pl_memory_driver *driver = run->memory->driver;
     int status = run->ticket.work ? 0 : start_device_step(run, &run->schedule->step[number]);
     if (!status)
-        status = run->waited ? driver->poll(run->memory, &run->ticket) : driver->wait(run->memory, &run->ticket);
+        status =
+            run->waited ? driver->poll(run->memory, &run->ticket) : driver->wait(run->memory, &run->ticket);
     if (status > 0)
         return most;
     if (status < 0)

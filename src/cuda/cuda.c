@@ -84,16 +84,16 @@ static void cuda_describe(struct pl_memory *memory, char *text, size_t size)
     if (result) {
         const char *why = NULL;
         cuda->cu.error_text(result, &why);
-        snprintf(text, size, "driver for CUDA %d.%d, no device can be used: %s", version / 1000, version % 1000 / 10,
-                 why ? why : "unknown error");
+        snprintf(text, size, "driver for CUDA %d.%d, no device can be used: %s", version / 1000,
+                 version % 1000 / 10, why ? why : "unknown error");
         return;
     }
     char name[64] = "";
     pl_cu_device device;
     if (devices && !cuda->cu.device_get(&device, 0))
         cuda->cu.device_name(name, sizeof name, device);
-    snprintf(text, size, "driver for CUDA %d.%d, %d device%s%s%s", version / 1000, version % 1000 / 10, devices,
-             devices == 1 ? "" : "s", name[0] ? ": " : "", name);
+    snprintf(text, size, "driver for CUDA %d.%d, %d device%s%s%s", version / 1000, version % 1000 / 10,
+             devices, devices == 1 ? "" : "s", name[0] ? ": " : "", name);
 }
 
 const struct pl_memory_driver pl_memory_cuda = {

@@ -17,36 +17,36 @@ typedef struct pl_cu_module_s *pl_cu_module;
 typedef struct pl_cu_function_s *pl_cu_function;
 
 enum { /* CUresult */
-    PL_CU_OK = 0,
-    PL_CU_INVALID_VALUE = 1,
-    PL_CU_OUT_OF_MEMORY = 2,
-    PL_CU_NOT_INITIALIZED = 3,
-    PL_CU_NO_DEVICE = 100,
-    PL_CU_INVALID_DEVICE = 101,
-    PL_CU_INVALID_IMAGE = 200,
-    PL_CU_INVALID_CONTEXT = 201,
-    PL_CU_MAP_FAILED = 205,
-    PL_CU_NO_BINARY_FOR_GPU = 209,
-    PL_CU_INVALID_HANDLE = 400,
-    PL_CU_NOT_FOUND = 500,
-    PL_CU_NOT_READY = 600,
-    PL_CU_ILLEGAL_ADDRESS = 700,
-    PL_CU_NOT_SUPPORTED = 801,
+       PL_CU_OK = 0,
+       PL_CU_INVALID_VALUE = 1,
+       PL_CU_OUT_OF_MEMORY = 2,
+       PL_CU_NOT_INITIALIZED = 3,
+       PL_CU_NO_DEVICE = 100,
+       PL_CU_INVALID_DEVICE = 101,
+       PL_CU_INVALID_IMAGE = 200,
+       PL_CU_INVALID_CONTEXT = 201,
+       PL_CU_MAP_FAILED = 205,
+       PL_CU_NO_BINARY_FOR_GPU = 209,
+       PL_CU_INVALID_HANDLE = 400,
+       PL_CU_NOT_FOUND = 500,
+       PL_CU_NOT_READY = 600,
+       PL_CU_ILLEGAL_ADDRESS = 700,
+       PL_CU_NOT_SUPPORTED = 801,
 };
 
 enum { /* CUpointer_attribute */
-    PL_CU_ATTRIBUTE_CONTEXT = 1,
-    PL_CU_ATTRIBUTE_MEMORY_TYPE = 2,
-    PL_CU_ATTRIBUTE_BUFFER_ID = 7,
-    PL_CU_ATTRIBUTE_IS_MANAGED = 8,
-    PL_CU_ATTRIBUTE_DEVICE_ORDINAL = 9,
+       PL_CU_ATTRIBUTE_CONTEXT = 1,
+       PL_CU_ATTRIBUTE_MEMORY_TYPE = 2,
+       PL_CU_ATTRIBUTE_BUFFER_ID = 7,
+       PL_CU_ATTRIBUTE_IS_MANAGED = 8,
+       PL_CU_ATTRIBUTE_DEVICE_ORDINAL = 9,
 };
 
 enum { /* CUmemorytype */
-    PL_CU_MEMORY_HOST = 1,
-    PL_CU_MEMORY_DEVICE = 2,
-    PL_CU_MEMORY_ARRAY = 3,
-    PL_CU_MEMORY_UNIFIED = 4,
+       PL_CU_MEMORY_HOST = 1,
+       PL_CU_MEMORY_DEVICE = 2,
+       PL_CU_MEMORY_ARRAY = 3,
+       PL_CU_MEMORY_UNIFIED = 4,
 };
 
 enum {
@@ -102,13 +102,13 @@ typedef struct { /* CUDA_MEMCPY2D */
     X(context_device, "cuCtxGetDevice", (pl_cu_device * device))                                             \
     X(pointer_attributes, "cuPointerGetAttributes",                                                          \
       (unsigned count, const int *attributes, void **data, pl_cu_address address))                           \
-    X(address_range, "cuMemGetAddressRange_v2", (pl_cu_address * base, size_t *size, pl_cu_address address)) \
+    X(address_range, "cuMemGetAddressRange_v2",                                                              \
+      (pl_cu_address * base, size_t * size, pl_cu_address address))                                          \
     X(allocate, "cuMemAlloc_v2", (pl_cu_address * address, size_t bytes))                                    \
     X(free, "cuMemFree_v2", (pl_cu_address address))                                                         \
     X(host_allocate, "cuMemHostAlloc", (void **address, size_t bytes, unsigned flags))                       \
     X(host_free, "cuMemFreeHost", (void *address))                                                           \
-    X(copy, "cuMemcpyAsync",                                                                                 \
-      (pl_cu_address to, pl_cu_address from, size_t bytes, pl_cu_stream stream))                             \
+    X(copy, "cuMemcpyAsync", (pl_cu_address to, pl_cu_address from, size_t bytes, pl_cu_stream stream))      \
     X(copy_2d, "cuMemcpy2DAsync_v2", (const pl_cu_copy_2d *copy, pl_cu_stream stream))                       \
     X(stream_create, "cuStreamCreate", (pl_cu_stream * stream, unsigned flags))                              \
     X(stream_destroy, "cuStreamDestroy_v2", (pl_cu_stream stream))                                           \
@@ -128,8 +128,7 @@ typedef struct { /* CUDA_MEMCPY2D */
        unsigned block_y, unsigned block_z, unsigned shared_bytes, pl_cu_stream stream, void **parameters,    \
        void **extra))                                                                                        \
     X(ipc_get, "cuIpcGetMemHandle", (pl_cu_ipc_handle * handle, pl_cu_address address))                      \
-    X(ipc_open, "cuIpcOpenMemHandle_v2",                                                                     \
-      (pl_cu_address * address, pl_cu_ipc_handle handle, unsigned flags))                                    \
+    X(ipc_open, "cuIpcOpenMemHandle_v2", (pl_cu_address * address, pl_cu_ipc_handle handle, unsigned flags)) \
     X(ipc_close, "cuIpcCloseMemHandle", (pl_cu_address address))
 
 struct pl_cu_library {

@@ -15,19 +15,17 @@
  * A reduction moves bytes and computes next to nothing, so what counts is that enough loads are under
  * way: a grid that fills the device goes over the vector in strides, neighbours side by side.
  *
- * This file is also compiled for the host, by a C++ compiler with a few stand-ins (tests/fakecuda/host.h), and
- * compared there with a reference under the sanitizers. What differs then is only the conversion of
- * half precision, which a device has instructions for.
+ * This file is also compiled for the host, by a C++ compiler with a few stand-ins (tests/fakecuda/host.h),
+ * and compared there with a reference under the sanitizers. What differs then is only the conversion of half
+ * precision, which a device has instructions for.
  */
 #include "kernels.h"
 
 #ifdef __CUDACC__
-#define PL_DEVICE static __device__ __forceinline__
+#define PL_DEVICE        static __device__ __forceinline__
 #define PL_DEVICE_MEMBER __device__ __forceinline__
-#define PL_GLOBAL extern "C" __global__ void
-#define PL_ROLLED _Pragma("unroll 1") /* the way for odd addresses: small rather than fast */
-#else
-#include "host.h"
+#define PL_GLOBAL        extern "C" __global__ void
+#define PL_ROLLED        _Pragma("unroll 1") /* the way for odd addresses: small rather than fast */
 #endif
 
 namespace
@@ -360,7 +358,7 @@ typedef pair<double, double> double_double;
 #define REDUCTION(op, kind, type)                                                                            \
     PL_GLOBAL pl_##op##_##kind(const pl_kernel_reduction r)                                                  \
     {                                                                                                        \
-        reduce<type, ops::op>(r);                                                                                 \
+        reduce<type, ops::op>(r);                                                                            \
     }
 
 #define FOR_UNSIGNED(op)                                                                                     \

@@ -21,8 +21,8 @@ static int look_up(struct pl_cu_library *library, const char *symbol, void *slot
 {
     void *address = dlsym(library->handle, symbol);
     if (!address)
-        return pl_fail(PL_EUNSUPPORTED, "libcuda.so.1 has no %s: the driver is too old (CUDA 11 or later is needed)",
-                       symbol);
+        return pl_fail(PL_EUNSUPPORTED,
+                       "libcuda.so.1 has no %s: the driver is too old (CUDA 11 or later is needed)", symbol);
     memcpy(slot, &address, sizeof address);
     return 0;
 }

@@ -83,8 +83,7 @@ void pl_cuda_pool_finish(struct pl_cuda *cuda, struct pl_cuda_pool *pool, bool d
 {
     struct pl_list *lists[] = {&pool->free, &pool->used};
     for (int i = 0; i < 2; i++)
-        pl_list_each(node, lists[i])
-            destroy(cuda, pl_container(node, struct pl_cuda_block, link), device);
+        pl_list_each(node, lists[i]) destroy(cuda, pl_container(node, struct pl_cuda_block, link), device);
 }
 
 static struct pl_cuda_block *block_create(struct pl_cuda_pool *pool, size_t bytes)

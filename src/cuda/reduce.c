@@ -23,7 +23,8 @@ static void load(struct pl_cuda_context *c)
 {
     c->tried_module = true;
     c->kernels = calloc(PL_CUDA_KERNELS, sizeof *c->kernels);
-    pl_cu_result result = c->kernels ? c->cuda->cu.module_load(&c->module, pl_cuda_image) : PL_CU_OUT_OF_MEMORY;
+    pl_cu_result result =
+        c->kernels ? c->cuda->cu.module_load(&c->module, pl_cuda_image) : PL_CU_OUT_OF_MEMORY;
     if (!result)
         return;
     c->module = NULL;
@@ -84,7 +85,8 @@ int pl_cuda_reduce(struct pl_memory *memory, const struct pl_reduction *r, struc
     memcpy(arguments.in, r->in, sizeof arguments.in);
     memcpy(arguments.out, r->out, sizeof arguments.out);
     void *parameters[] = {&arguments};
-    size_t blocks = r->count / (THREADS * PER_THREAD) + 1, most = (size_t)c->multiprocessors * PER_MULTIPROCESSOR;
+    size_t blocks = r->count / (THREADS * PER_THREAD) + 1,
+           most = (size_t)c->multiprocessors * PER_MULTIPROCESSOR;
     if (most && blocks > most)
         blocks = most;
     int error = pl_cuda_enter(c);
@@ -93,8 +95,8 @@ int pl_cuda_reduce(struct pl_memory *memory, const struct pl_reduction *r, struc
     error = pl_cuda_follow(c, c->in);
     pl_cu_result result = 0;
     if (!error)
-        result = cuda->cu.launch((pl_cu_function)(uintptr_t)r->kernel, (unsigned)blocks, 1, 1, THREADS, 1, 1, 0,
-                                 c->in, parameters, NULL);
+        result = cuda->cu.launch((pl_cu_function)(uintptr_t)r->kernel, (unsigned)blocks, 1, 1, THREADS, 1, 1,
+                                 0, c->in, parameters, NULL);
     if (result)
         error = pl_cu_fail(&cuda->cu, result, "to start a reduction");
     if (!error)

@@ -42,8 +42,8 @@ struct pl_cuda_context {
     pl_cu_device device;
     pl_cu_uuid uuid;
     int multiprocessors;
-    bool retained;           /* a primary context that this rank holds */
-    pl_cu_stream out, in;    /* copies to the host; all else */
+    bool retained;        /* a primary context that this rank holds */
+    pl_cu_stream out, in; /* copies to the host; all else */
     pl_cu_event events[PL_CUDA_EVENTS];
     int nevents;
     pl_cu_module module; /* NULL: not loaded, or there is none */
@@ -135,8 +135,10 @@ void pl_cuda_leave(struct pl_cuda_context *context);
 void pl_cuda_contexts_finish(struct pl_cuda *cuda);
 /* Makes the stream wait for what is followed. Inside enter. */
 int pl_cuda_follow(struct pl_cuda_context *context, pl_cu_stream stream);
-/* Ends a start: the ticket is complete when the stream has come here. Inside enter. `list` is the ticket's. */
-int pl_cuda_record(struct pl_cuda_context *context, pl_cu_stream stream, void *list, struct pl_ticket *ticket);
+/* Ends a start: the ticket is complete when the stream has come here. Inside enter. `list` is the ticket's.
+ */
+int pl_cuda_record(struct pl_cuda_context *context, pl_cu_stream stream, void *list,
+                   struct pl_ticket *ticket);
 int pl_cuda_poll(struct pl_memory *memory, struct pl_ticket *ticket);
 int pl_cuda_wait(struct pl_memory *memory, struct pl_ticket *ticket);
 int pl_cuda_settle(struct pl_memory *memory, const void *address);

@@ -332,8 +332,8 @@ static bool is_packed(const struct pl_datatype *type)
     return !type->contiguous && !type->predefined;
 }
 
-/* One side of a reduction: so many elements in one piece. What is not packed is moved as it is, with the gap that
- * some predefined pairs have. */
+/* One side of a reduction: so many elements in one piece. What is not packed is moved as it is, with the gap
+ * that some predefined pairs have. */
 static int stage_elements(struct pl_mpi *mpi, void **buffer, MPI_Count count, const struct pl_datatype *type,
                           struct side *side)
 {
@@ -362,8 +362,8 @@ static int stage_elements(struct pl_mpi *mpi, void **buffer, MPI_Count count, co
 }
 
 /* Whether a reduction is long, on devices alone, and has a loop there. */
-static bool reduces_on_device(struct pl_mpi *mpi, const struct pl_arguments *a, const struct pl_datatype *type,
-                              MPI_Count in, MPI_Count out)
+static bool reduces_on_device(struct pl_mpi *mpi, const struct pl_arguments *a,
+                              const struct pl_datatype *type, MPI_Count in, MPI_Count out)
 {
     struct pl_memory *memory = mpi->rank->memory;
     const struct pl_op *op;

@@ -1,12 +1,13 @@
-/* Device buffers beside the MPI functions: whether there can be any, and calls that keep their place in a stream
- * of the program's.
+/* Device buffers beside the MPI functions: whether there can be any, and calls that keep their place in a
+ * stream of the program's.
  *
  *     kernels before  -->  peal_allreduce_on_stream  -->  kernels after          all on one stream
  *
  * Such a call makes the copies and reductions it starts wait for what is on the stream (an event, on the
  * device: the host does not wait for it by itself), and the stream for them. What has to go over a wire is
  * waited for by the host all the same: nobody but the CPU can send it. So the call returns when the data
- * of this rank is exchanged, as the MPI function does, and never waits for what is unrelated on the stream after.
+ * of this rank is exchanged, as the MPI function does, and never waits for what is unrelated on the stream
+ * after.
  */
 #include "mpi-ext.h"
 #include "peal.h"
@@ -57,8 +58,8 @@ static int order(const char *name, void *stream, bool after)
         return code ? code : late;                                                                           \
     } while (0)
 
-int peal_allreduce_on_stream(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Datatype datatype, MPI_Op op,
-                             MPI_Comm comm, void *stream)
+int peal_allreduce_on_stream(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Datatype datatype,
+                             MPI_Op op, MPI_Comm comm, void *stream)
 {
     ON_STREAM("peal_allreduce_on_stream", PMPI_Allreduce_c(sendbuf, recvbuf, count, datatype, op, comm));
 }
@@ -89,8 +90,8 @@ int peal_send_on_stream(const void *buffer, MPI_Count count, MPI_Datatype dataty
     ON_STREAM("peal_send_on_stream", PMPI_Send_c(buffer, count, datatype, dest, tag, comm));
 }
 
-int peal_recv_on_stream(void *buffer, MPI_Count count, MPI_Datatype datatype, int source, int tag, MPI_Comm comm,
-                        MPI_Status *status, void *stream)
+int peal_recv_on_stream(void *buffer, MPI_Count count, MPI_Datatype datatype, int source, int tag,
+                        MPI_Comm comm, MPI_Status *status, void *stream)
 {
     ON_STREAM("peal_recv_on_stream", PMPI_Recv_c(buffer, count, datatype, source, tag, comm, status));
 }

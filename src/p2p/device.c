@@ -52,12 +52,13 @@ static void flush(struct listing *list)
     const struct pl_strip *first = &list->strips[0];
     if (!list->error && list->n == 1 && first->count == 1) {
         void *there = (void *)first->address;
-        list->error = list->pack ? driver->copy(list->memory, list->packed, there, first->length, list->ticket)
-                                 : driver->copy(list->memory, there, list->packed, first->length, list->ticket);
+        list->error = list->pack
+                          ? driver->copy(list->memory, list->packed, there, first->length, list->ticket)
+                          : driver->copy(list->memory, there, list->packed, first->length, list->ticket);
     } else if (!list->error) {
-        list->error =
-            list->pack ? driver->gather(list->memory, list->packed, list->strips, list->n, list->ticket)
-                       : driver->scatter(list->memory, list->packed, list->strips, list->n, list->ticket);
+        list->error = list->pack
+                          ? driver->gather(list->memory, list->packed, list->strips, list->n, list->ticket)
+                          : driver->scatter(list->memory, list->packed, list->strips, list->n, list->ticket);
     }
     list->packed += list->bytes;
     list->n = list->bytes = 0;
@@ -247,8 +248,8 @@ static void put_half(struct pl_request *request, size_t position, size_t length)
 {
     struct pl_device *d = &request->device;
     unsigned which = d->turn++ & 1;
-    int error = pl_device_unpack(d->memory, request->type, position, request->buffer, half_of(d, which), length,
-                                 &d->ticket[which]);
+    int error = pl_device_unpack(d->memory, request->type, position, request->buffer, half_of(d, which),
+                                 length, &d->ticket[which]);
     if (error)
         pl_device_failed(request, error);
 }

@@ -70,8 +70,8 @@ int pl_op_apply(const struct pl_op *op, const struct pl_datatype *type, const vo
 const void *pl_op_device_kernel(struct pl_memory *memory, const void *address, const struct pl_op *op,
                                 const struct pl_datatype *type);
 /* inout = in op inout, wherever the two are: host or the rank's driver's memory. Waits. 0 or an error. */
-int pl_reduce_any(struct pl_rank *rank, const struct pl_op *op, const struct pl_datatype *type, const void *in,
-                  void *inout, size_t count);
+int pl_reduce_any(struct pl_rank *rank, const struct pl_op *op, const struct pl_datatype *type,
+                  const void *in, void *inout, size_t count);
 /* Its name, "sum_f32"; false: it has none. */
 enum { PL_OP_DEVICE_NAME = 24 };
 bool pl_op_device_name(const struct pl_op *op, enum pl_basic basic, char name[PL_OP_DEVICE_NAME]);

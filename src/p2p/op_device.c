@@ -15,9 +15,9 @@
 #include <stdlib.h>
 
 static const char *const operators[PL_OP_KINDS] = {
-    [PL_OP_SUM] = "sum",   [PL_OP_MIN] = "min",       [PL_OP_MAX] = "max",       [PL_OP_PROD] = "prod",
-    [PL_OP_BAND] = "band", [PL_OP_BOR] = "bor",       [PL_OP_BXOR] = "bxor",     [PL_OP_LAND] = "land",
-    [PL_OP_LOR] = "lor",   [PL_OP_LXOR] = "lxor",     [PL_OP_MINLOC] = "minloc", [PL_OP_MAXLOC] = "maxloc",
+    [PL_OP_SUM] = "sum",   [PL_OP_MIN] = "min",   [PL_OP_MAX] = "max",       [PL_OP_PROD] = "prod",
+    [PL_OP_BAND] = "band", [PL_OP_BOR] = "bor",   [PL_OP_BXOR] = "bxor",     [PL_OP_LAND] = "land",
+    [PL_OP_LOR] = "lor",   [PL_OP_LXOR] = "lxor", [PL_OP_MINLOC] = "minloc", [PL_OP_MAXLOC] = "maxloc",
 };
 
 static const char *const kinds[PL_BASIC_COUNT] = {
@@ -97,7 +97,8 @@ static int bring(struct pl_memory *memory, const struct pl_datatype *type, const
     if (!pl_memory_holds(memory, here->there))
         return 0;
     bool gap_counts = type->predefined || !type->program; /* pairs are moved with the gap behind them */
-    here->bytes = (count - 1) * (size_t)type->extent + (size_t)(gap_counts ? type->extent : type->true_extent);
+    here->bytes =
+        (count - 1) * (size_t)type->extent + (size_t)(gap_counts ? type->extent : type->true_extent);
     here->copy = malloc(here->bytes);
     if (!here->copy)
         return pl_fail(PL_ENOMEM, "no memory to reduce %zu bytes on the host", here->bytes);
@@ -114,8 +115,8 @@ static int on_device(struct pl_memory *memory, const void *kernel, const void *i
     return error ? error : memory->driver->wait(memory, &ticket);
 }
 
-int pl_reduce_any(struct pl_rank *rank, const struct pl_op *op, const struct pl_datatype *type, const void *in,
-                  void *inout, size_t count)
+int pl_reduce_any(struct pl_rank *rank, const struct pl_op *op, const struct pl_datatype *type,
+                  const void *in, void *inout, size_t count)
 {
     struct pl_memory *memory = rank->memory;
     if (!memory)

@@ -35,7 +35,7 @@ struct walk {
 };
 
 #define EACH_BLOCK(length)                                                                                   \
-    if (mode == PACK)                                                                                                \
+    if (mode == PACK)                                                                                        \
         for (; count; count--, at += (uintptr_t)stride, packed += (length))                                  \
             memcpy(packed, (const void *)at, (length));                                                      \
     else                                                                                                     \
@@ -180,7 +180,8 @@ enter_at(struct walk *walk, const struct pl_program *program, uintptr_t base, si
 /* Copies the data of one element from byte `position` of it on. */
 static inline __attribute__((always_inline)) void walk_element(struct walk *walk,
                                                                const struct pl_program *program,
-                                                               uintptr_t element, size_t position, enum mode mode)
+                                                               uintptr_t element, size_t position,
+                                                               enum mode mode)
 {
     walk->top = 0;
     enter_at(walk, program, element, position, mode);
@@ -199,9 +200,9 @@ static inline __attribute__((always_inline)) void walk_element(struct walk *walk
     }
 }
 
-static inline __attribute__((always_inline)) void
-walk_all(const struct pl_datatype *type, size_t position, uintptr_t buffer, char *packed, size_t bytes,
-         enum mode mode, pl_strip_fn *strip, void *context)
+static inline __attribute__((always_inline)) void walk_all(const struct pl_datatype *type, size_t position,
+                                                           uintptr_t buffer, char *packed, size_t bytes,
+                                                           enum mode mode, pl_strip_fn *strip, void *context)
 {
     const struct pl_program *program = type->program;
     if (!bytes)

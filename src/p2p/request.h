@@ -101,6 +101,10 @@ void pl_recv_start_typed(struct pl_request *request, struct pl_comm *comm, enum 
  * Returns its error, whose text is then pl_fail_text(). Does not finish it. */
 int pl_request_wait(struct pl_request *request);
 
+/* The same, but PL_EPENDING, with the request still under way, when a receive from any source is stalled
+ * (pl_request_stalled): a possible sender died and others may still send. */
+int pl_request_await(struct pl_request *request);
+
 /* One round of progress. Returns whether the request is complete. */
 bool pl_request_test(struct pl_request *request);
 
@@ -144,6 +148,11 @@ int pl_poll(struct pl_rank *rank);
  * relax, yield, then sleep until something comes. Returns 0, or PL_EDEADLOCK. Gives the
  * rank's lock away meanwhile. */
 int pl_idle(struct pl_rank *rank, unsigned idle);
+
+/* The time that the rank lives in, nanoseconds: virtual in a deterministic world. */
+int64_t pl_rank_now(struct pl_rank *rank);
+/* Makes progress for so long, asleep where there is none to make. 0 or an error. */
+int pl_pause(struct pl_rank *rank, int64_t nanoseconds);
 
 /* Whether that call would sleep. Who waits for something that no frame brings says so first, and is woken by
  * pl_peer_wake. */

@@ -12,6 +12,7 @@
  * rank itself never leaves p2p: it goes by copy, or waits for its receive.
  * Data with gaps is packed: see typed.c.
  */
+#include "loss.h"
 #include "pack.h"
 #include "protocol.h"
 
@@ -25,8 +26,40 @@ enum { LOCAL_EAGER = 64 * 1024 };
 
 struct frame {
     struct pl_operation operation;
+    struct pl_rts rts;
+};
+
+/* A frame with a payload of its own. */
+struct control_frame {
+    struct pl_operation operation;
     unsigned char payload[];
 };
+
+static void control_done(struct pl_operation *operation, int status)
+{
+    (void)status;
+    free(pl_container(operation, struct control_frame, operation));
+}
+
+int pl_control_send(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, const void *payload,
+                    size_t length)
+{
+    struct pl_endpoint *endpoint = pl_peer_endpoint(rank, peer);
+    if (!endpoint)
+        return PL_EPEER;
+    struct control_frame *frame = calloc(1, sizeof *frame + length);
+    if (!frame)
+        return pl_fail(PL_ENOMEM, "no memory for news of %zu bytes to rank %d", length, peer);
+    memcpy(&frame->operation.header, envelope, PL_HEADER_SIZE);
+    memcpy(frame->payload, payload, length);
+    frame->operation.done = control_done;
+    frame->operation.payload = frame->payload;
+    frame->operation.length = length;
+    int result = endpoint->transport->send(endpoint, &frame->operation);
+    if (result != PL_PENDING)
+        free(frame);
+    return result < 0 ? result : 0;
+}
 
 static void frame_done(struct pl_operation *operation, int status)
 {
@@ -34,37 +67,26 @@ static void frame_done(struct pl_operation *operation, int status)
     free(pl_container(operation, struct frame, operation));
 }
 
-static int send_frame(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, const void *payload,
-                      size_t length)
+int pl_frame_send(struct pl_rank *rank, int peer, const struct pl_envelope *envelope,
+                  const struct pl_rts *rts)
 {
     struct pl_endpoint *endpoint = pl_peer_endpoint(rank, peer);
     if (!endpoint)
         return PL_EPEER;
-    struct frame *frame = calloc(1, sizeof *frame + length);
+    struct frame *frame = calloc(1, sizeof *frame);
     if (!frame)
         return pl_fail(PL_ENOMEM, "no memory for a frame to rank %d", peer);
     memcpy(&frame->operation.header, envelope, PL_HEADER_SIZE);
     frame->operation.done = frame_done;
-    if (length) {
-        frame->operation.payload = memcpy(frame->payload, payload, length);
-        frame->operation.length = length;
+    if (rts) {
+        frame->rts = *rts;
+        frame->operation.payload = &frame->rts;
+        frame->operation.length = sizeof frame->rts;
     }
     int result = endpoint->transport->send(endpoint, &frame->operation);
     if (result != PL_PENDING)
         free(frame);
     return result < 0 ? result : 0;
-}
-
-int pl_frame_send(struct pl_rank *rank, int peer, const struct pl_envelope *envelope,
-                  const struct pl_rts *rts)
-{
-    return send_frame(rank, peer, envelope, rts, rts ? sizeof *rts : 0);
-}
-
-int pl_frame_send_card(struct pl_rank *rank, int peer, const struct pl_envelope *envelope,
-                       const struct pl_rts_card *rts)
-{
-    return send_frame(rank, peer, envelope, rts, sizeof *rts);
 }
 
 void pl_send_part_done(struct pl_request *request, int status)
@@ -73,7 +95,7 @@ void pl_send_part_done(struct pl_request *request, int status)
         request->error = status;
         pl_peer_fail(request->rank, request->peer);
     }
-    if (--request->parts)
+    if (--request->parts && !(request->error && !request->matched && request->cookie))
         return;
     struct pl_rank *rank = request->rank;
     if (request->cookie)
@@ -125,22 +147,34 @@ static void send_eager(struct pl_request *request, struct pl_endpoint *endpoint,
 static void send_rendezvous(struct pl_request *request, struct pl_endpoint *endpoint,
                             struct pl_envelope *envelope)
 {
-    struct pl_rts_card rts = {.rts.address = (uintptr_t)request->buffer};
+    struct pl_rts_card rts;
+    rts.rts = (struct pl_rts){.address = (uintptr_t)request->buffer};
     bool carded = false;
     if (request->type) {
         rts.rts.address = 0; /* it cannot be fetched: the receiver asks */
         carded = pl_device_card(request, &rts.card);
-    } else if (endpoint->transport->reg(endpoint->port, request->buffer, request->length, &rts.rts.key) == 0) {
+    } else if (endpoint->transport->reg(endpoint->port, request->buffer, request->length, &rts.rts.key) ==
+               0) {
         request->key = rts.rts.key;
         request->registered = true;
     }
     request->parts = 1;
     envelope->kind = PL_KIND_RTS;
     envelope->cookie = request->cookie = pl_cookie_new(&request->rank->cookies, request);
-    int result = carded ? pl_frame_send_card(request->rank, request->peer, envelope, &rts)
+    int result = carded ? pl_control_send(request->rank, request->peer, envelope, &rts, sizeof rts)
                         : pl_frame_send(request->rank, request->peer, envelope, &rts.rts);
     if (result < 0)
         pl_send_part_done(request, result);
+}
+
+/* Whether the communicator is broken for a send on that channel: then the request is complete with the error.
+ */
+static bool broken(struct pl_request *request, enum pl_channel channel)
+{
+    int error = pl_comm_check(request->comm, channel == PL_CHANNEL_COLLECTIVE ? ~0u : PL_BREAK_REVOKED);
+    if (error)
+        pl_request_complete(request, error);
+    return error != 0;
 }
 
 static void start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel,
@@ -160,6 +194,8 @@ static void start(struct pl_request *request, struct pl_comm *comm, enum pl_chan
     request->source = PL_PROC_NULL;
     request->tag = tag;
     request->cookie = 0;
+    if (__builtin_expect(comm->broken != 0, 0) && broken(request, channel))
+        return;
     if (destination == PL_PROC_NULL) {
         pl_request_complete(request, 0);
         return;
@@ -258,6 +294,7 @@ static void send_data(struct pl_request *request, const struct pl_envelope *cts)
         return;
     }
     size_t length = cts->length < request->length ? cts->length : request->length;
+    request->matched = true;
     if (request->type || cts->segment > 0) {
         pl_typed_send(request, cts, length);
         return;

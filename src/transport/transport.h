@@ -161,7 +161,8 @@ struct pl_transport {
      * does: what does not fit is queued by way of operation->link. */
     int (*send)(struct pl_endpoint *endpoint, struct pl_operation *operation);
     /* Moves what can be moved: makes upcalls and completions. Returns how many
-     * (0: nothing happened), or a negative error when the port itself is broken. */
+     * (0: nothing happened), or a negative error when the port itself is broken: then all
+     * its operations have been completed with an error, and nothing lands any more. */
     int (*progress)(struct pl_port *port);
 
     /* Sleeps until progress() has something to do, or one of `fds` (wait_fd of

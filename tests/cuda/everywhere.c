@@ -6,9 +6,9 @@
  *   device buffer --> the program's buffer, those bytes that have changed
  *
  * So each case of tests/mpi becomes a test of device buffers, derived types and wrong arguments
- * included, and of the order with the default stream: the library must see what was submitted before the call.
- * TEST_DEVICE says which buffers: all; some (by a hash of rank and call: host on one side, device on the
- * other); managed; pinned (host memory that is page-locked); host (none: the layer itself is tested).
+ * included, and of the order with the default stream: the library must see what was submitted before the
+ * call. TEST_DEVICE says which buffers: all; some (by a hash of rank and call: host on one side, device on
+ * the other); managed; pinned (host memory that is page-locked); host (none: the layer itself is tested).
  */
 #include "fakecuda.h"
 
@@ -25,7 +25,7 @@ enum { SIDES = 2, PENDING = 4096 };
 
 struct moved {
     const void *passed, *given; /* by the program, to the library */
-    char *host; /* where the span begins in the program's buffer; NULL: not moved */
+    char *host;                 /* where the span begins in the program's buffer; NULL: not moved */
     char *before;
     pl_cu_address base;
     char *device;
@@ -66,7 +66,8 @@ static void begin(void)
         const char *number = getenv("PMI_RANK");
         pl_cu_device device;
         need(cuInit(0), "cuInit");
-        need(cuDeviceGet(&device, number && getenv("TEST_TWO_DEVICES") ? atoi(number) % 2 : 0), "cuDeviceGet");
+        need(cuDeviceGet(&device, number && getenv("TEST_TWO_DEVICES") ? atoi(number) % 2 : 0),
+             "cuDeviceGet");
         need(cuDevicePrimaryCtxRetain(&context, device), "cuDevicePrimaryCtxRetain");
     }
     calls++;
@@ -349,8 +350,8 @@ int MPI_Mrecv(void *buf, int count, MPI_Datatype type, MPI_Message *message, MPI
     NOW(PMPI_Mrecv(give(&m, buf, simple(count, type)), count, type, message, status));
 }
 
-int MPI_Sendrecv(const void *sendbuf, int sendcount, MPI_Datatype sendtype, int dest, int sendtag, void *recvbuf,
-                 int recvcount, MPI_Datatype recvtype, int source, int recvtag, MPI_Comm comm,
+int MPI_Sendrecv(const void *sendbuf, int sendcount, MPI_Datatype sendtype, int dest, int sendtag,
+                 void *recvbuf, int recvcount, MPI_Datatype recvtype, int source, int recvtag, MPI_Comm comm,
                  MPI_Status *status)
 {
     BEGIN;
@@ -360,8 +361,8 @@ int MPI_Sendrecv(const void *sendbuf, int sendcount, MPI_Datatype sendtype, int 
                       status));
 }
 
-int MPI_Sendrecv_replace(void *buf, int count, MPI_Datatype type, int dest, int sendtag, int source, int recvtag,
-                         MPI_Comm comm, MPI_Status *status)
+int MPI_Sendrecv_replace(void *buf, int count, MPI_Datatype type, int dest, int sendtag, int source,
+                         int recvtag, MPI_Comm comm, MPI_Status *status)
 {
     BEGIN;
     NOW(PMPI_Sendrecv_replace(give(&m, buf, simple(count, type)), count, type, dest, sendtag, source, recvtag,
@@ -381,11 +382,12 @@ ISEND(Issend)
 ISEND(Irsend)
 ISEND(Ibsend)
 
-int MPI_Irecv(void *buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm, MPI_Request *request)
+int MPI_Irecv(void *buf, int count, MPI_Datatype type, int source, int tag, MPI_Comm comm,
+              MPI_Request *request)
 {
     BEGIN;
-    return later(PMPI_Irecv(give(&m, buf, simple(count, type)), count, type, source, tag, comm, request), request,
-                 &m);
+    return later(PMPI_Irecv(give(&m, buf, simple(count, type)), count, type, source, tag, comm, request),
+                 request, &m);
 }
 
 int MPI_Imrecv(void *buf, int count, MPI_Datatype type, MPI_Message *message, MPI_Request *request)
@@ -490,9 +492,11 @@ int MPI_Testsome(int count, MPI_Request requests[], int *done, int indices[], MP
         NOW(PMPI_##name(__VA_ARGS__));                                                                       \
     }
 
-#define IN_OUT(in, out) const void *i_ = (in); void *o_ = (out)
+#define IN_OUT(in, out)                                                                                      \
+    const void *i_ = (in);                                                                                   \
+    void *o_ = (out)
 
-#define PARAMETERS_BCAST    void *buf, int count, MPI_Datatype type, int root, MPI_Comm comm
+#define PARAMETERS_BCAST void *buf, int count, MPI_Datatype type, int root, MPI_Comm comm
 #define PARAMETERS_GATHER                                                                                    \
     const void *in, int incount, MPI_Datatype intype, void *out, int outcount, MPI_Datatype outtype
 #define PARAMETERS_REDUCE const void *in, void *out, int count, MPI_Datatype type, MPI_Op op
@@ -527,12 +531,12 @@ static struct span if_(bool significant, struct span span)
     IN_OUT(give(&m, in, if_(plain(comm), simple(incount, intype))),                                          \
            give(&m, out, if_(plain(comm), uneven(ranks(comm), outcounts, displs, outtype))))
 #define MOVE_ALLTOALLV                                                                                       \
-    IN_OUT(give(&m, in, if_(plain(comm) && in != MPI_IN_PLACE,                                               \
-                            uneven(ranks(comm), incounts, indispls, intype))),                               \
+    IN_OUT(give(&m, in,                                                                                      \
+                if_(plain(comm) && in != MPI_IN_PLACE, uneven(ranks(comm), incounts, indispls, intype))),    \
            give(&m, out, if_(plain(comm), uneven(ranks(comm), outcounts, outdispls, outtype))))
 #define MOVE_ALLTOALLW                                                                                       \
-    IN_OUT(give(&m, in, if_(plain(comm) && in != MPI_IN_PLACE,                                               \
-                            mixed(ranks(comm), incounts, indispls, intypes))),                               \
+    IN_OUT(give(&m, in,                                                                                      \
+                if_(plain(comm) && in != MPI_IN_PLACE, mixed(ranks(comm), incounts, indispls, intypes))),    \
            give(&m, out, if_(plain(comm), mixed(ranks(comm), outcounts, outdispls, outtypes))))
 #define MOVE_REDUCE                                                                                          \
     IN_OUT(give(&m, in, if_(plain(comm), simple(count, type))),                                              \
@@ -561,8 +565,8 @@ I(Scatter, Iscatter, LIST(PARAMETERS_GATHER, int root, MPI_Comm comm), MOVE_SCAT
   outcount, outtype, root, comm)
 I(Allgather, Iallgather, LIST(PARAMETERS_GATHER, MPI_Comm comm), MOVE_ALLGATHER, i_, incount, intype, o_,
   outcount, outtype, comm)
-I(Alltoall, Ialltoall, LIST(PARAMETERS_GATHER, MPI_Comm comm), MOVE_ALLTOALL, i_, incount, intype, o_, outcount,
-  outtype, comm)
+I(Alltoall, Ialltoall, LIST(PARAMETERS_GATHER, MPI_Comm comm), MOVE_ALLTOALL, i_, incount, intype, o_,
+  outcount, outtype, comm)
 I(Gatherv, Igatherv,
   LIST(const void *in, int incount, MPI_Datatype intype, void *out, const int outcounts[], const int displs[],
        MPI_Datatype outtype, int root, MPI_Comm comm),
@@ -583,13 +587,14 @@ I(Alltoallw, Ialltoallw,
   LIST(const void *in, const int incounts[], const int indispls[], const MPI_Datatype intypes[], void *out,
        const int outcounts[], const int outdispls[], const MPI_Datatype outtypes[], MPI_Comm comm),
   MOVE_ALLTOALLW, i_, incounts, indispls, intypes, o_, outcounts, outdispls, outtypes, comm)
-I(Reduce, Ireduce, LIST(PARAMETERS_REDUCE, int root, MPI_Comm comm), MOVE_REDUCE, i_, o_, count, type, op, root,
+I(Reduce, Ireduce, LIST(PARAMETERS_REDUCE, int root, MPI_Comm comm), MOVE_REDUCE, i_, o_, count, type, op,
+  root, comm)
+I(Allreduce, Iallreduce, LIST(PARAMETERS_REDUCE, MPI_Comm comm), MOVE_ALLREDUCE, i_, o_, count, type, op,
   comm)
-I(Allreduce, Iallreduce, LIST(PARAMETERS_REDUCE, MPI_Comm comm), MOVE_ALLREDUCE, i_, o_, count, type, op, comm)
 I(Scan, Iscan, LIST(PARAMETERS_REDUCE, MPI_Comm comm), MOVE_ALLREDUCE, i_, o_, count, type, op, comm)
 I(Exscan, Iexscan, LIST(PARAMETERS_REDUCE, MPI_Comm comm), MOVE_ALLREDUCE, i_, o_, count, type, op, comm)
-I(Reduce_scatter_block, Ireduce_scatter_block, LIST(PARAMETERS_REDUCE, MPI_Comm comm), MOVE_BLOCK, i_, o_, count,
-  type, op, comm)
+I(Reduce_scatter_block, Ireduce_scatter_block, LIST(PARAMETERS_REDUCE, MPI_Comm comm), MOVE_BLOCK, i_, o_,
+  count, type, op, comm)
 
 static struct span whole(MPI_Comm comm, const int counts[], MPI_Datatype type)
 {
@@ -613,7 +618,8 @@ I(Reduce_scatter, Ireduce_scatter,
   LIST(const void *in, void *out, const int counts[], MPI_Datatype type, MPI_Op op, MPI_Comm comm),
   MOVE_REDUCE_SCATTER, i_, o_, counts, type, op, comm)
 
-int MPI_Pack(const void *in, int count, MPI_Datatype type, void *out, int outsize, int *position, MPI_Comm comm)
+int MPI_Pack(const void *in, int count, MPI_Datatype type, void *out, int outsize, int *position,
+             MPI_Comm comm)
 {
     BEGIN;
     const void *i_ = give(&m, in, simple(count, type));
@@ -621,7 +627,8 @@ int MPI_Pack(const void *in, int count, MPI_Datatype type, void *out, int outsiz
     NOW(PMPI_Pack(i_, count, type, o_, outsize, position, comm));
 }
 
-int MPI_Unpack(const void *in, int insize, int *position, void *out, int count, MPI_Datatype type, MPI_Comm comm)
+int MPI_Unpack(const void *in, int insize, int *position, void *out, int count, MPI_Datatype type,
+               MPI_Comm comm)
 {
     BEGIN;
     const void *i_ = give(&m, in, simple(insize, MPI_BYTE));

@@ -80,7 +80,7 @@ void fakecuda_count(struct fakecuda_counts *counts)
 static pl_cu_result ready(bool wants_context)
 {
     fake_lock();
-    pl_cu_result result = !fake.initialized               ? PL_CU_NOT_INITIALIZED
+    pl_cu_result result = !fake.initialized                ? PL_CU_NOT_INITIALIZED
                           : wants_context && !fake_current ? PL_CU_INVALID_CONTEXT
                                                            : fake.fault;
     fake_unlock();

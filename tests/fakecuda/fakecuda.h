@@ -7,12 +7,11 @@
  * - Other processes map the memory through handles, as by CUDA IPC.
  * - Kernels are the real ones, compiled for the host.
  * - Failures are injected by the environment, FAKECUDA=word,word=n,...:
- *       nodevice      cuInit finds no device            nobinary      the kernels have nothing for this device
- *       noshare       handles cannot be made            nomap         and cannot be opened
- *       othermap      an opened handle shows other memory
- *       notready=n    an event is not ready n times     oom=n         the n-th allocation on a device, and all
- *       nopin         no page-locked memory                           after it, find no memory
- *       devices=n     how many there are (2)
+ *       nodevice      cuInit finds no device            nobinary      the kernels have nothing for this
+ * device noshare       handles cannot be made            nomap         and cannot be opened othermap      an
+ * opened handle shows other memory notready=n    an event is not ready n times     oom=n         the n-th
+ * allocation on a device, and all nopin         no page-locked memory                           after it,
+ * find no memory devices=n     how many there are (2)
  *
  * Here are the declarations for programs that are linked with it; the driver's names, its behaviour.
  */

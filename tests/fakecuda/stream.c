@@ -35,8 +35,10 @@ struct pl_cu_stream_s *fake_stream(struct pl_cu_stream_s *stream)
 static void copy_2d(const struct op *op)
 {
     const pl_cu_copy_2d *c = &op->copy;
-    uintptr_t from = c->source_type == PL_CU_MEMORY_HOST ? (uintptr_t)c->source_host : (uintptr_t)c->source_device;
-    uintptr_t to = c->target_type == PL_CU_MEMORY_HOST ? (uintptr_t)c->target_host : (uintptr_t)c->target_device;
+    uintptr_t from =
+        c->source_type == PL_CU_MEMORY_HOST ? (uintptr_t)c->source_host : (uintptr_t)c->source_device;
+    uintptr_t to =
+        c->target_type == PL_CU_MEMORY_HOST ? (uintptr_t)c->target_host : (uintptr_t)c->target_device;
     for (size_t row = 0; row < c->height; row++) {
         const char *source = fake_reach(from + row * c->source_pitch, c->width);
         char *target = fake_reach(to + row * c->target_pitch, c->width);
@@ -359,11 +361,13 @@ pl_cu_result cuLaunchKernel(pl_cu_function function, unsigned grid_x, unsigned g
                             unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
                             pl_cu_stream stream, void **parameters, void **extra)
 {
-    struct op op = {.kind = OP_KERNEL, .function = function, .grid_x = grid_x, .grid_y = grid_y, .block_x = block_x};
+    struct op op = {
+        .kind = OP_KERNEL, .function = function, .grid_x = grid_x, .grid_y = grid_y, .block_x = block_x};
     (void)extra;
     if (grid_z != 1 || block_y != 1 || block_z != 1 || shared_bytes || !grid_x || !grid_y || block_x > 1024)
         return PL_CU_INVALID_VALUE;
-    size_t bytes = moves(function->name) ? sizeof(struct pl_kernel_strips) : sizeof(struct pl_kernel_reduction);
+    size_t bytes =
+        moves(function->name) ? sizeof(struct pl_kernel_strips) : sizeof(struct pl_kernel_reduction);
     memcpy(op.arguments.bytes, parameters[0], bytes);
     return submit_locked(stream, &op, false);
 }
