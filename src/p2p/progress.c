@@ -249,6 +249,7 @@ bool pl_request_cancel(struct pl_request *request)
 static void withdraw(struct pl_request *request)
 {
     struct pl_envelope envelope = {.kind = PL_KIND_WITHDRAW, .cookie = request->cookie};
+    __atomic_store_n(&request->guard, 0, __ATOMIC_SEQ_CST);
     if (request->peer == request->rank->rank)
         pl_match_withdraw(request);
     else if (request->cookie)

@@ -69,6 +69,7 @@ struct pl_request {
     uint32_t remote_cookie;
     struct pl_memory_key key;
     bool registered;
+    uint64_t guard; /* rendezvous: what a peer that reads the buffer finds here while it is the message's */
     const struct pl_datatype *type; /* held: how the data lies in buffer; NULL: plain bytes */
     unsigned char *staging;         /* typed: packed bytes on their way, or NULL */
     size_t moved;                   /* bytes that went in segments so far */
