@@ -92,20 +92,20 @@ int pl_message_check(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_D
     return error ? error : set_data(mpi, &args->data, buf, count, type);
 }
 
-/* The same where all is as usual: a predefined type, a named peer, a tag, a buffer. Else false, and
- * pl_message_check finds out what it is. */
-static inline bool usual(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datatype datatype, int peer,
-                         int tag, MPI_Comm comm, struct pl_message_args *args)
+/* The same where all is as usual: a predefined type, a named peer, a tag, a buffer of the host. Else false,
+ * and pl_message_check finds out what it is. */
+static inline bool usual(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datatype datatype,
+                         int peer, int tag, MPI_Comm comm, struct pl_message_args *args)
 {
     const struct pl_datatype *type = pl_datatype_predefined((uintptr_t)datatype);
-    struct pl_comm *c = comm == MPI_COMM_WORLD ? mpi->rank->world
-                                               : pl_handle_find(&mpi->handles[PL_CLASS_COMM], PL_CLASS_COMM,
-                                                                (uintptr_t)comm);
+    struct pl_comm *c = comm == MPI_COMM_WORLD
+                            ? mpi->rank->world
+                            : pl_handle_find(&mpi->handles[PL_CLASS_COMM], PL_CLASS_COMM, (uintptr_t)comm);
     if (!type || !c || !type->contiguous || (unsigned)peer >= (unsigned)c->target->size || tag < 0 || !buf ||
-        buf == MPI_IN_PLACE || (uint64_t)count > USUAL_COUNT)
+        buf == MPI_IN_PLACE || (uint64_t)count > USUAL_COUNT || pl_memory_holds(mpi->rank->memory, buf))
         return false;
-    *args = (struct pl_message_args){
-        c, {(void *)(uintptr_t)buf, (size_t)count * type->size, NULL}, peer, tag};
+    *args =
+        (struct pl_message_args){c, {(void *)(uintptr_t)buf, (size_t)count * type->size, NULL}, peer, tag};
     return true;
 }
 

@@ -159,7 +159,7 @@ static void send_rendezvous(struct pl_request *request, struct pl_endpoint *endp
         request->registered = true;
     } else {
         __atomic_store_n(&request->guard, ++request->rank->guards, __ATOMIC_RELEASE);
-        rts.key = (struct pl_memory_key){{(uintptr_t)&request->guard, request->guard}};
+        rts.rts.key = (struct pl_memory_key){{(uintptr_t)&request->guard, request->guard}};
     }
     request->parts = 1;
     envelope->kind = PL_KIND_RTS;
