@@ -199,4 +199,7 @@ void pl_rank_close(struct pl_rank *rank)
     free(rank->broken);
     rank->broken = NULL;
     rank->lost = rank->nbroken = 0;
+    if (rank->memory)
+        rank->memory->driver->close(rank->memory);
+    rank->memory = NULL;
 }
