@@ -21,8 +21,11 @@
 #include "errors.h"
 #include "loss.h"
 #include "rank.h"
+#include "retire.h"
 #include "tiny.h"
+#include "window.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +33,7 @@
 
 enum {
     DIRECT_MIN = 16 << 10, /* bytes below which meeting never pays: not worth a look */
+    WINDOW_MIN = 4 << 10,  /* the same of windows */
     LISTEN = 16,           /* calls that need no waiting, until news are looked for */
     PERSISTENT = 1 << 14,  /* numbers of persistent calls begin here; above and below, they wrap around */
 };
@@ -40,6 +44,7 @@ struct state { /* comm->collectives */
     struct pl_direct direct;
     struct pl_run *kept;
     struct pl_tiny tiny;
+    struct pl_window window;
     uint32_t inits; /* persistent calls made so far */
     struct pl_cache cache;
 };
@@ -54,6 +59,7 @@ static void state_free(struct pl_comm *comm)
         free(run);
     }
     pl_tiny_close(&state->tiny, comm);
+    pl_window_close(&state->window, comm);
     free(state);
     comm->collectives = NULL;
 }
@@ -129,8 +135,8 @@ static int build(struct pl_comm *comm, struct state *state, const struct pl_key 
 {
     struct pl_coll_args args = args_of(comm, key);
     const struct pl_algorithm *algorithm = pl_algorithms(args.collective);
-    if (key->direct)
-        while (!(algorithm->flags & PL_DIRECT))
+    if (key->reaches)
+        while (!(algorithm->flags & key->reaches))
             algorithm++;
     else
         algorithm = pl_choose(state->machine, &args, comm->owner->config.reproducible, false,
@@ -267,18 +273,40 @@ static int go_direct(const struct pl_coll_call *call, struct state *state, struc
     if (!pl_direct_wanted(&state->direct, call->comm, state->machine, &args,
                           state->forced.algorithm[key->collective]))
         return 0;
-    key->direct = true;
+    key->reaches = PL_DIRECT;
     int error = make_run(call, state, key, run);
     if (!error)
         number(*run);
     if (!error)
         error = pl_direct_meet(&state->direct, call, key->count * key->element, (*run)->peer, &met);
-    key->direct = false;
+    key->reaches = 0;
     if (*run && !met) {
         pl_run_finish(*run);
         *run = NULL;
     }
     return error;
+}
+
+/* Makes *run one that works in windows, if that pays and there are any. */
+static int go_windowed(const struct pl_coll_call *call, struct state *state, struct pl_key *key,
+                       struct pl_run **run)
+{
+    struct pl_coll_args args = args_of(call->comm, key);
+    if (!pl_window_wanted(&state->window, call->comm, state->machine, &args,
+                          state->forced.algorithm[key->collective], crowded(call->comm)))
+        return 0;
+    int error = state->window.tried ? 0 : pl_window_open(&state->window, call->comm);
+    if (error || !pl_window_there(&state->window))
+        return error;
+    key->reaches = PL_WINDOW;
+    error = make_run(call, state, key, run);
+    key->reaches = 0;
+    if (error)
+        return error;
+    assert((*run)->schedule->tmp <= PL_WINDOW_BYTES);
+    pl_window_lend(&state->window, *run);
+    number(*run);
+    return 0;
 }
 
 /* Who only sends never waits, and would never hear that somebody died. */
@@ -298,6 +326,9 @@ static int run_blocking(const struct pl_coll_call *call)
     if (!error && call->collective == PL_ALLREDUCE && !call->comm->remote &&
         key.count * key.element >= DIRECT_MIN)
         error = go_direct(call, state, &key, &run);
+    if (!error && !run && call->collective == PL_ALLREDUCE && !call->comm->remote &&
+        key.count * key.element >= WINDOW_MIN)
+        error = go_windowed(call, state, &key, &run);
     if (!error && !run) {
         error = make_run(call, state, &key, &run);
         if (!error)
@@ -348,7 +379,7 @@ void pl_collectives_finish(struct pl_rank *rank)
 {
     if (!rank->collectives_state)
         return;
-    pl_tiny_finish(rank);
+    pl_retired_sweep(rank, true);
     free(rank->collectives_state);
     rank->collectives_state = NULL;
 }

@@ -48,7 +48,7 @@ struct addresses {
     uint64_t in, out;
 };
 
-static int allgather(struct pl_comm *comm, const void *mine, void *all, size_t bytes)
+int pl_direct_allgather(struct pl_comm *comm, const void *mine, void *all, size_t bytes)
 {
     const struct pl_datatype type = {
         .size = bytes, .extent = (ptrdiff_t)bytes, .contiguous = true, .name = "an address"};
@@ -66,9 +66,9 @@ static bool map_all(const struct pl_coll_call *call, const struct addresses *all
         struct pl_endpoint *endpoint = pl_peer_endpoint(comm->owner, comm->group->peers[i]);
         if (!endpoint)
             return false;
-        peer[2 * i] = endpoint->transport->map(endpoint, all[i].in, bytes);
-        peer[2 * i + 1] = endpoint->transport->map(endpoint, all[i].out, bytes);
-        if (!peer[2 * i] || !peer[2 * i + 1])
+        peer[3 * i] = endpoint->transport->map(endpoint, all[i].in, bytes);
+        peer[3 * i + 1] = endpoint->transport->map(endpoint, all[i].out, bytes);
+        if (!peer[3 * i] || !peer[3 * i + 1])
             return false;
     }
     return true;
@@ -80,11 +80,11 @@ int pl_direct_meet(struct pl_direct *direct, const struct pl_coll_call *call, si
     struct addresses all[RANKS_MAX];
     struct addresses mine = {(uintptr_t)(call->in_place ? call->out : call->in), (uintptr_t)call->out};
     char reached[RANKS_MAX];
-    int error = allgather(call->comm, &mine, all, sizeof mine);
+    int error = pl_direct_allgather(call->comm, &mine, all, sizeof mine);
     if (error)
         return error;
     char reaches = map_all(call, all, bytes, peer);
-    error = allgather(call->comm, &reaches, reached, 1);
+    error = pl_direct_allgather(call->comm, &reaches, reached, 1);
     if (error)
         return error;
     *met = true;
