@@ -271,7 +271,7 @@ static double direct_cost(const struct pl_machine *m, const struct pl_coll_args 
  *     2  window [a2 b2  . ]   sums C = c0 + c1 + c2 into OUT and [a2 b2 C]   takes A, B
  *
  * Two slots a window: the next segment is laid out before this one's sums are awaited. A slot is used
- * again when all have said that they have read the sum in it; those of the last two segments say nothing, for
+ * again when all have said that they have read all in it; those of the last two segments say nothing, for
  * the next call has another window, and begins in this one only after a whole call in between (window.h).
  *
  * Cost: (n-1) (2 + (s-1)/2) alpha for s segments + (n-1)/n m (beta + gamma): no system call, and nothing
@@ -307,6 +307,8 @@ static void lay_out(const struct window *w, int s)
         pl_step_copy(w->b, there, pl_chunk(segment_of(w, whole_in(w->args), s), w->args->element, n, peer));
         pl_step_signal(w->b, peer, there);
     }
+    for (int k = 1; k < n; k++) /* here, for signals and awaits of a pair meet in the order of writing */
+        pl_step_await(w->b, (r + k) % n, pl_peer_tmp((r + k) % n, slot_chunk(w, s, r)));
 }
 
 static void sum_up(const struct window *w, int s, struct pl_slice *operand)
@@ -317,8 +319,6 @@ static void sum_up(const struct window *w, int s, struct pl_slice *operand)
     for (int i = 0; i < n; i++) {
         operand[i] = i == r ? pl_chunk(segment_of(w, whole_in(w->args), s), w->args->element, n, r)
                             : pl_peer_tmp(i, mine);
-        if (i != r)
-            pl_step_await(w->b, i, operand[i]);
     }
     pl_tree_reduce(w->b, out, operand, n);
     pl_step_copy(w->b, mine, out);
@@ -335,9 +335,9 @@ static void take(const struct window *w, int s)
         struct pl_slice here = pl_chunk(segment_of(w, whole_out(w->args), s), w->args->element, n, peer);
         pl_step_await(w->b, peer, there);
         pl_step_copy(w->b, here, there);
-        if (s + 2 < w->segments)
-            pl_step_signal(w->b, peer, here);
     }
+    for (int k = 1; k < n && s + 2 < w->segments; k++) /* after the own sum too, which has read all slots */
+        pl_step_signal(w->b, (r - k + n) % n, segment_of(w, whole_out(w->args), s));
 }
 
 static int window_segments(const struct pl_coll_args *args)
