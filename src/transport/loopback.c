@@ -616,6 +616,7 @@ const struct pl_transport pl_loopback = {
     .free = loopback_free,
     .map = loopback_map,
     .reg = loopback_reg,
+    .reg_dmabuf = pl_no_reg_dmabuf,
     .dereg = pl_no_dereg,
     .get = loopback_get,
     .put = loopback_put,

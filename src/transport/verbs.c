@@ -536,6 +536,7 @@ const struct pl_transport pl_verbs = {
     .free = pl_no_free,
     .map = pl_no_map,
     .reg = pl_verbs_reg,
+    .reg_dmabuf = pl_verbs_reg_dmabuf,
     .dereg = pl_verbs_dereg,
     .get = pl_verbs_get,
     .put = pl_verbs_put,

@@ -269,6 +269,8 @@ int pl_verbs_queue_fail(struct pl_verbs_peer *peer, int error, const char *text)
 
 /* verbs_memory.c */
 int pl_verbs_reg(struct pl_port *port, void *address, size_t length, struct pl_memory_key *key);
+int pl_verbs_reg_dmabuf(struct pl_port *port, int fd, uint64_t offset, void *address, size_t length,
+                        struct pl_memory_key *key);
 void pl_verbs_dereg(struct pl_port *port, const struct pl_memory_key *key);
 int pl_verbs_get(struct pl_endpoint *endpoint, void *local, uint64_t remote, const struct pl_memory_key *key,
                  size_t length, struct pl_operation *operation);
