@@ -199,6 +199,9 @@ static int open_one(struct pl_verbs_library *library, const struct wish *wish, s
     struct ibv_device_attr attributes;
     *device = (struct pl_verbs_device){.context = library->open_device(which)};
     snprintf(device->name, sizeof device->name, "%s", library->get_device_name(which));
+    char path[128];
+    snprintf(path, sizeof path, "/sys/class/infiniband/%s/device", device->name);
+    device->software = access(path, F_OK) != 0;
     if (!device->context)
         return cannot_open(device->name, which->dev_name);
     int error = 0;
