@@ -26,6 +26,10 @@ enum { BYTES_PER_RANK = 1 << 20 };
 
 static void flush(struct pl_pmi_peer *peer)
 {
+    if (peer->watch.fd < 0) {
+        peer->server->calls.answer(peer->server->calls.owner, peer->rank, peer->unsent, peer->unsent_fill);
+        peer->unsent_fill = 0;
+    }
     while (peer->unsent_fill) {
         ssize_t n = send(peer->watch.fd, peer->unsent, peer->unsent_fill, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
@@ -40,9 +44,15 @@ static void flush(struct pl_pmi_peer *peer)
     pl_loop_want(peer->server->loop, &peer->watch, peer->unsent_fill ? EPOLLOUT : EPOLLIN);
 }
 
-static void broken(struct pl_pmi_peer *peer, const char *reason)
+static void hang_up(struct pl_pmi_peer *peer)
 {
     pl_loop_close(peer->server->loop, &peer->watch);
+    peer->open = false;
+}
+
+static void broken(struct pl_pmi_peer *peer, const char *reason)
+{
+    hang_up(peer);
     peer->server->calls.broken(peer->server->calls.owner, peer->rank, reason);
 }
 
@@ -51,7 +61,7 @@ static void answer(struct pl_pmi_peer *peer, const char *format, ...) __attribut
 static void answer(struct pl_pmi_peer *peer, const char *format, ...)
 {
     char line[PL_PMI1_LINE_MAX];
-    if (peer->watch.fd < 0)
+    if (!peer->open)
         return;
     va_list args;
     va_start(args, format);
@@ -90,9 +100,14 @@ static void do_appnum(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
     answer(peer, "cmd=appnum appnum=%d rc=0\n", peer->appnum);
 }
 
+static const char *space_of(const struct pl_pmi_peer *peer)
+{
+    return peer->space[0] ? peer->space : peer->server->space;
+}
+
 static void do_space(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
 {
-    answer(peer, "cmd=my_kvsname kvsname=%s rc=0\n", peer->server->space);
+    answer(peer, "cmd=my_kvsname kvsname=%s rc=0\n", space_of(peer));
 }
 
 static void do_universe(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
@@ -103,7 +118,7 @@ static void do_universe(struct pl_pmi_peer *peer, const struct pl_pmi1_line *lin
 static bool in_space(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
 {
     const char *space = pl_pmi1_value(line, "kvsname");
-    return space && !strcmp(space, peer->server->space);
+    return space && !strcmp(space, space_of(peer));
 }
 
 static void do_put(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
@@ -130,7 +145,7 @@ static void do_get(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
 
 void pl_pmi_server_check(struct pl_pmi_server *server)
 {
-    if (!server->waiting || server->gone < 0)
+    if (!server->waiting || server->gone < 0 || server->tolerant)
         return;
     int rank = 0;
     while (!server->peers[rank].waiting)
@@ -138,29 +153,47 @@ void pl_pmi_server_check(struct pl_pmi_server *server)
     server->calls.stuck(server->calls.owner, rank, server->gone);
 }
 
-static void do_barrier(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
+/* Releases the barrier when all have come who can. */
+static void try_barrier(struct pl_pmi_server *server)
 {
-    struct pl_pmi_server *server = peer->server;
-    if (peer->waiting) {
-        broken(peer, "it entered the PMI barrier twice");
-        return;
-    }
-    peer->waiting = true;
-    if (++server->waiting < server->size) {
+    int gone = 0;
+    for (int i = 0; i < server->size && server->tolerant; i++)
+        gone += !server->peers[i].waiting &&
+                (server->peers[i].ended || server->peers[i].finalized || server->peers[i].space[0]);
+    if (!server->waiting || server->waiting + gone < server->size) {
         pl_pmi_server_check(server);
         return;
     }
     server->waiting = 0;
     for (int i = 0; i < server->size; i++) {
+        if (server->peers[i].waiting)
+            answer(&server->peers[i], "cmd=barrier_out rc=0\n");
         server->peers[i].waiting = false;
-        answer(&server->peers[i], "cmd=barrier_out rc=0\n");
     }
+}
+
+static void do_barrier(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
+{
+    struct pl_pmi_server *server = peer->server;
+    if (peer->space[0]) {
+        answer(peer, "cmd=barrier_out rc=0\n");
+        return;
+    }
+    if (peer->waiting) {
+        broken(peer, "it entered the PMI barrier twice");
+        return;
+    }
+    peer->waiting = true;
+    server->waiting++;
+    try_barrier(server);
 }
 
 static void do_finalize(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
 {
     peer->finalized = true;
     answer(peer, "cmd=finalize_ack rc=0\n");
+    if (peer->server->tolerant)
+        try_barrier(peer->server);
 }
 
 static void do_abort(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
@@ -341,7 +374,7 @@ static void serve(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
 /* Serves the lines that are there, until an answer has to wait. */
 static void serve_lines(struct pl_pmi_peer *peer)
 {
-    while (peer->watch.fd >= 0 && !peer->unsent_fill) {
+    while (peer->open && !peer->unsent_fill) {
         int got = pl_pmi1_reader_next(&peer->reader, &peer->server->line);
         if (got < 0)
             broken(peer, pl_fail_text());
@@ -362,12 +395,12 @@ static bool hear(struct pl_pmi_peer *peer)
     if (n < 0 && errno == EAGAIN)
         return false;
     if (n <= 0) {
-        pl_loop_close(peer->server->loop, &peer->watch);
+        hang_up(peer);
         return false;
     }
     peer->reader.fill += (size_t)n;
     serve_lines(peer);
-    return peer->watch.fd >= 0 && !peer->unsent_fill;
+    return peer->open && !peer->unsent_fill;
 }
 
 static void ready(struct pl_watch *watch, uint32_t events)
@@ -381,7 +414,7 @@ static void ready(struct pl_watch *watch, uint32_t events)
     }
 }
 
-int pl_pmi_server_init(struct pl_pmi_server *server, struct pl_loop *loop, int size,
+int pl_pmi_server_init(struct pl_pmi_server *server, struct pl_loop *loop, int size, const char *mapping,
                        const struct pl_pmi_calls *calls)
 {
     *server = (struct pl_pmi_server){.loop = loop, .calls = *calls, .size = size, .gone = -1};
@@ -391,8 +424,6 @@ int pl_pmi_server_init(struct pl_pmi_server *server, struct pl_loop *loop, int s
         return pl_fail(PL_ENOMEM, "no memory for %d ranks", size);
     for (int i = 0; i < size; i++)
         server->peers[i].watch.fd = -1;
-    char mapping[64];
-    snprintf(mapping, sizeof mapping, "(vector,(0,1,%d))", size);
     int error = pl_kvs_init(&server->kvs, ((size_t)size + 1) * BYTES_PER_RANK);
     return error ? error : pl_kvs_put(&server->kvs, "PMI_process_mapping", mapping);
 }
@@ -414,8 +445,43 @@ int pl_pmi_server_attach(struct pl_pmi_server *server, int rank, int appnum, int
     peer->server = server;
     peer->rank = rank;
     peer->appnum = appnum;
+    peer->open = true;
     peer->watch = (struct pl_watch){.fd = fd, .ready = ready};
     return pl_loop_want(server->loop, &peer->watch, EPOLLIN);
+}
+
+void pl_pmi_server_expect(struct pl_pmi_server *server, int rank, int appnum)
+{
+    struct pl_pmi_peer *peer = &server->peers[rank];
+    peer->server = server;
+    peer->rank = rank;
+    peer->appnum = appnum;
+    peer->open = true;
+}
+
+void pl_pmi_server_take(struct pl_pmi_server *server, int rank, const char *bytes, size_t length)
+{
+    struct pl_pmi_peer *peer = &server->peers[rank];
+    while (length && peer->open) {
+        size_t room;
+        char *to = pl_pmi1_reader_room(&peer->reader, &room);
+        size_t part = length < room ? length : room;
+        memcpy(to, bytes, part);
+        peer->reader.fill += part;
+        bytes += part;
+        length -= part;
+        serve_lines(peer);
+    }
+}
+
+int pl_pmi_server_replace(struct pl_pmi_server *server, int rank, int appnum, int fd, const char *space)
+{
+    struct pl_pmi_peer *peer = &server->peers[rank];
+    peer->started = peer->finalized = peer->ended = peer->spawning = false;
+    peer->unsent_fill = peer->reader.fill = 0;
+    drop_words(peer);
+    snprintf(peer->space, sizeof peer->space, "%s", space);
+    return pl_pmi_server_attach(server, rank, appnum, fd);
 }
 
 bool pl_pmi_server_ended(struct pl_pmi_server *server, int rank)
@@ -423,12 +489,20 @@ bool pl_pmi_server_ended(struct pl_pmi_server *server, int rank)
     struct pl_pmi_peer *peer = &server->peers[rank];
     while (peer->watch.fd >= 0 && hear(peer))
         ;
-    pl_loop_close(server->loop, &peer->watch);
+    hang_up(peer);
     if (peer->waiting) {
         peer->waiting = false;
         server->waiting--;
     }
     if (server->gone < 0)
         server->gone = rank;
+    peer->ended = true;
+    if (server->tolerant)
+        try_barrier(server);
     return peer->started && !peer->finalized;
+}
+
+bool pl_pmi_server_parted(const struct pl_pmi_server *server, int rank)
+{
+    return server->peers[rank].finalized;
 }

@@ -3,6 +3,7 @@
 #include "call.h"
 
 #include "log.h"
+#include "loopback.h"
 #include "state.h"
 #include "world.h"
 
@@ -105,6 +106,8 @@ static int finish(struct pl_mpi *mpi, struct pl_errhandler *errhandler, uintptr_
     if (errhandler && errhandler->function)
         errhandler->references++;
     pl_leave(rank);
+    if (rank->fabric && pl_fabric_ended(rank->fabric, rank->rank) != PL_END_NONE)
+        rank->abort(rank, class, "its end was planned");
     if (!errhandler || errhandler->predefined == MPI_ERRORS_ARE_FATAL ||
         errhandler->predefined == MPI_ERRORS_ABORT)
         die(mpi, where, class);
@@ -113,20 +116,29 @@ static int finish(struct pl_mpi *mpi, struct pl_errhandler *errhandler, uintptr_
     return class;
 }
 
-int pl_return(struct pl_mpi *mpi, struct pl_comm *comm, int error)
+int pl_return_error(struct pl_mpi *mpi, struct pl_comm *comm, int error)
 {
-    struct pl_rank *rank = mpi->rank;
-    if (__builtin_expect(!error, 1)) {
-        rank->call = NULL;
-        pl_leave(rank);
-        return MPI_SUCCESS;
-    }
     if (!comm)
-        comm = rank->self;
+        comm = mpi->rank->self;
     if (!comm) /* MPI is not up */
         return finish(mpi, NULL, 0, "no communicator", error);
     return finish(mpi, comm->errhandler, comm->handle, comm->name[0] ? comm->name : "an unnamed communicator",
                   error);
+}
+
+int pl_return_release(struct pl_mpi *mpi, struct pl_comm *comm, int error)
+{
+    if (!error) {
+        pl_comm_release(comm);
+        return pl_return(mpi, NULL, 0);
+    }
+    mpi->held = comm;
+    int result = pl_return(mpi, comm, error);
+    pl_enter(mpi->rank);
+    mpi->held = NULL;
+    pl_comm_release(comm);
+    pl_leave(mpi->rank);
+    return result;
 }
 
 int pl_return_to(struct pl_mpi *mpi, struct pl_errhandler *errhandler, uintptr_t handle, int error)

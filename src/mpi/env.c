@@ -3,6 +3,7 @@
 #include "buffer.h"
 #include "exchange.h"
 #include "port.h"
+#include "request.h"
 #include "state.h"
 #include "world.h"
 
@@ -17,6 +18,14 @@
 #define PEAL_VERSION "0"
 #endif
 
+/* All ranks part: none closes its ports while another may need it. The dead are not waited for, nor those
+ * who know of no death and have left after the barrier. */
+static int part(struct pl_rank *rank)
+{
+    int error = rank->world->broken ? PL_EPEER : pl_exchange_barrier(rank->world);
+    return error && rank->world->broken ? pl_world_part(rank) : error;
+}
+
 static void leave_at_exit(void)
 {
     struct pl_rank *rank = pl_self();
@@ -24,7 +33,7 @@ static void leave_at_exit(void)
     if (!mpi || rank->initialized || mpi->sessions)
         return;
     pl_enter(rank);
-    pl_exchange_barrier(rank->world);
+    part(rank);
     pl_mpi_stop(mpi);
 }
 
@@ -121,7 +130,7 @@ int PMPI_Finalize(void)
     if (!error)
         error = pl_buffers_flush(mpi);
     if (!error)
-        error = pl_exchange_barrier(rank->world);
+        error = part(rank);
     if (error)
         return pl_return(mpi, rank->world, error);
     rank->finalized = true;
@@ -227,7 +236,8 @@ PL_WEAK(Get_processor_name)
 
 double PMPI_Wtime(void)
 {
-    return (double)pl_now() * 1e-9;
+    struct pl_rank *rank = pl_self();
+    return (double)(rank && rank->cooperative ? pl_rank_now(rank) : pl_now()) * 1e-9;
 }
 PL_WEAK(Wtime)
 

@@ -42,9 +42,8 @@ static int check_all(struct pl_mpi *mpi, int count, const MPI_Request requests[]
         error = pl_check_pointer(requests, "requests");
     for (int i = 0; i < count && !error; i++)
         error = look(mpi, requests[i], &request);
-    if (!error)
-        pl_poll(mpi->rank);
-    return error;
+    int events = error ? 0 : pl_poll(mpi->rank);
+    return events < 0 ? events : error;
 }
 
 static MPI_Status *at(MPI_Status *statuses, int i)

@@ -61,6 +61,7 @@ struct pl_mpi *pl_mpi_memory(struct pl_rank *rank)
     mpi->returns = (struct pl_errhandler){.predefined = MPI_ERRORS_RETURN};
     mpi->predefined.last_used_code = MPI_ERR_LASTCODE;
     pl_list_init(&mpi->free_requests);
+    pl_list_init(&mpi->hooks);
     void *there = NULL;
     if (__atomic_compare_exchange_n(&rank->mpi_memory, &there, mpi, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_ACQUIRE))
@@ -94,6 +95,8 @@ struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
 static void free_comms(struct pl_mpi *mpi)
 {
     struct pl_comm *comm;
+    pl_comm_release(mpi->held);
+    mpi->held = NULL;
     while ((comm = pl_handle_any(&mpi->handles[PL_CLASS_COMM]))) {
         pl_comm_unmake(mpi, comm);
     }
@@ -191,6 +194,7 @@ void pl_mpi_end(struct pl_mpi *mpi)
 {
     if (!mpi)
         return;
+    pl_hooks_end(mpi);
     pl_ports_close(mpi);
     pl_buffers_finish(mpi);
     free_requests(mpi);

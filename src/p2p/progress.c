@@ -7,10 +7,12 @@
  * hands the turn on. With MPI_THREAD_MULTIPLE the port belongs to whichever thread
  * holds the rank's lock, so a waiter naps outside of it in short steps instead.
  */
+#include "loss.h"
 #include "protocol.h"
 
 #include "clock.h"
 #include "errors.h"
+#include "loopback.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -19,10 +21,13 @@
 
 enum {
     SPINS = 1000,       /* looks before the first yield, each rank having a core */
+    HASTY = 64,         /* the first of them without a pause for the other hardware thread */
     SPINS_CROWDED = 8,  /* the same with more ranks than cores */
     YIELDS = 200,       /* yields before the first sleep */
     TEST_PATIENCE = 16, /* tests in a row that find nothing before one yields, crowded */
     NAP_NS = 50 * 1000,
+    LOOKS = 64,                  /* idle rounds between two looks for news of deaths ... */
+    LOOK_NS = 100 * 1000 * 1000, /* ... and the longest sleep between two */
 };
 
 int pl_progress(struct pl_rank *rank)
@@ -34,6 +39,8 @@ int pl_progress(struct pl_rank *rank)
             return result;
         events += result;
     }
+    if (__builtin_expect(rank->progressed && events, 0))
+        rank->progressed(rank);
     return events;
 }
 
@@ -58,8 +65,17 @@ static int alone(struct pl_rank *rank)
     return pl_fail(PL_EDEADLOCK, "deadlock: the world has one rank and %s", text);
 }
 
+/* News of deaths do not come in frames: who waits looks for them now and then. */
+static void look(struct pl_rank *rank)
+{
+    if (rank->look)
+        rank->look(rank);
+}
+
 static int nap(struct pl_rank *rank, unsigned idle)
 {
+    if (idle % LOOKS == LOOKS - 1)
+        look(rank);
     pl_leave(rank);
     if (idle < SPINS_CROWDED + YIELDS) {
         sched_yield();
@@ -91,14 +107,19 @@ int pl_idle(struct pl_rank *rank, unsigned idle)
     if (!rank->nports)
         return alone(rank);
     if (idle < spins) {
-        pl_relax();
+        if (idle >= HASTY)
+            pl_relax();
         return 0;
     }
+    if (idle % LOOKS == LOOKS - 1)
+        look(rank);
     if (idle < spins + YIELDS) {
         sched_yield();
         return 0;
     }
-    return sleep_in_port(rank, -1);
+    int error = sleep_in_port(rank, rank->look ? LOOK_NS : -1);
+    look(rank);
+    return error;
 }
 
 void pl_request_complete(struct pl_request *request, int error)
@@ -114,12 +135,19 @@ void pl_request_complete(struct pl_request *request, int error)
         request->completed(request);
 }
 
-int pl_request_wait(struct pl_request *request)
+static int wait(struct pl_request *request, bool parks)
 {
     struct pl_rank *rank = request->rank;
     unsigned idle = 0;
     while (!request->complete) {
         int events = pl_progress(rank);
+        if (__builtin_expect(rank->lost, 0) && pl_request_stalled(request)) {
+            int error = pl_source_check(request->comm, PL_ANY_SOURCE);
+            if (parks)
+                return pl_fail(PL_EPENDING, "%.*s", PL_ERROR_TEXT - 1, pl_fail_text());
+            pl_request_abandon(request, error);
+            break;
+        }
         if (events == 0)
             events = pl_idle(rank, idle++);
         else if (events > 0)
@@ -130,6 +158,16 @@ int pl_request_wait(struct pl_request *request)
     return request->error ? pl_fail(request->error, "%s", request->text ? request->text : "") : 0;
 }
 
+int pl_request_wait(struct pl_request *request)
+{
+    return wait(request, false);
+}
+
+int pl_request_await(struct pl_request *request)
+{
+    return wait(request, true);
+}
+
 int pl_poll(struct pl_rank *rank)
 {
     int events = pl_progress(rank);
@@ -137,6 +175,8 @@ int pl_poll(struct pl_rank *rank)
         rank->misses = 0;
         return events;
     }
+    if (++rank->polls % LOOKS == 0)
+        look(rank);
     if (rank->cooperative)
         return sleep_in_port(rank, 0);
     if (!rank->spin && ++rank->misses >= TEST_PATIENCE) {
@@ -150,9 +190,37 @@ int pl_poll(struct pl_rank *rank)
 
 bool pl_request_test(struct pl_request *request)
 {
-    if (!request->complete)
-        pl_poll(request->rank);
+    int events = request->complete ? 0 : pl_poll(request->rank);
+    if (events < 0 && !request->complete)
+        pl_request_abandon(request, events);
     return request->complete;
+}
+
+int64_t pl_rank_now(struct pl_rank *rank)
+{
+    return rank->cooperative ? pl_fabric_now(rank->fabric) : pl_now();
+}
+
+int pl_pause(struct pl_rank *rank, int64_t nanoseconds)
+{
+    int64_t until = pl_rank_now(rank) + nanoseconds;
+    for (int64_t left; (left = until - pl_rank_now(rank)) > 0;) {
+        int events = pl_progress(rank);
+        if (events < 0)
+            return events;
+        if (events)
+            continue;
+        if (rank->threaded || !rank->nports) {
+            int64_t step = rank->nports && left > NAP_NS ? NAP_NS : left;
+            struct timespec time = {.tv_sec = step / 1000000000, .tv_nsec = step % 1000000000};
+            pl_leave(rank);
+            nanosleep(&time, NULL);
+            pl_enter(rank);
+        } else if (sleep_in_port(rank, left) < 0) {
+            return PL_EDEADLOCK;
+        }
+    }
+    return 0;
 }
 
 bool pl_request_cancel(struct pl_request *request)
@@ -170,6 +238,7 @@ bool pl_request_cancel(struct pl_request *request)
 static void withdraw(struct pl_request *request)
 {
     struct pl_envelope envelope = {.kind = PL_KIND_WITHDRAW, .cookie = request->cookie};
+    __atomic_store_n(&request->guard, 0, __ATOMIC_SEQ_CST);
     if (request->peer == request->rank->rank)
         pl_match_withdraw(request);
     else if (request->cookie)
@@ -198,10 +267,4 @@ void pl_request_orphan(struct pl_request *request, void *memory)
     request->owner = memory;
     pl_request_cancel(request);
     pl_list_append(&request->rank->orphans, &request->link);
-}
-
-void pl_request_finish(struct pl_request *request)
-{
-    free(request->text);
-    request->text = NULL;
 }

@@ -9,12 +9,13 @@
  * moment it comes about by the last that falls asleep (or leaves).
  *
  * Deterministic: a baton. Its holder runs until it has nothing to do and sleeps,
- * yields, or leaves; the next is drawn among those that could go on. Time stands
- * still while anybody has something to do; when none has (all sleep, or those who
- * run do nothing but yield), the nearest timeout fires; when all sleep and there
- * is none, it is a deadlock. The draws come from splitmix64 (Steele, Lea,
- * Flood: Fast splittable pseudorandom number generators, OOPSLA 2014), whose
- * whole state is one word.
+ * yields, or leaves; the next is drawn among those that could go on. A turn
+ * takes a microsecond of virtual time; when nobody has anything to do (all sleep, or
+ * those who run do nothing but yield), time jumps to the nearest timeout or timer;
+ * when all sleep and there is none, it is a deadlock. Where all only poll and nothing
+ * is due, time jumps by ever longer steps, for who polls may be looking at the clock. The draws come from
+ * splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014), whose whole
+ * state is one word.
  *
  * Rejected: a scheduler thread that hands out turns (two switches a turn instead
  * of one, and one more thread to end), and coroutines instead of threads (thread-
@@ -24,6 +25,7 @@
 
 #include "clock.h"
 #include "errors.h"
+#include "simulation.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -33,6 +35,10 @@
 
 /* Turns a rank, on average, in which nothing happened: they only poll, and time passes. */
 enum { IDLE_TURNS = 8 };
+
+/* What a turn takes, and the longest jump of time while ranks only poll, nanoseconds. */
+enum { TURN_NS = 1000 };
+#define IDLE_STEP_MAX INT64_C(3600000000000)
 
 void pl_fabric_lock(struct pl_fabric *fabric)
 {
@@ -57,20 +63,30 @@ uint64_t pl_fabric_draw(struct pl_fabric *fabric, uint64_t bound)
     return mix(fabric->random) % bound;
 }
 
+static const char *const event_names[] = {"opens",     "closes", "runs",       "sends", "receives",
+                                          "completes", "dies",   "loses",      "wakes", "deadlock",
+                                          "fault",     "due",    "out-of-time"};
+
 void pl_fabric_note(struct pl_fabric *fabric, enum pl_event event, int rank, int peer, size_t length)
 {
     const uint64_t words[] = {(uint64_t)event, (uint64_t)rank, (uint64_t)peer, length};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         fabric->hash = mix((fabric->hash ^ words[i]) + 0x9e3779b97f4a7c15u);
     fabric->events++;
+    if (event != PL_EVENT_TURN && event != PL_EVENT_TIMEOUT)
+        fabric->idle_step = TURN_NS;
     if (event != PL_EVENT_TURN)
         fabric->idle_turns = 0;
+    if (fabric->log)
+        fprintf(fabric->log, "%lld.%09lld rank %d %s %d %zu\n", (long long)(fabric->now / 1000000000),
+                (long long)(fabric->now % 1000000000), rank, event_names[event], peer, length);
 }
 
 bool pl_seat_ready(const struct pl_seat *seat)
 {
     return !pl_list_empty(&seat->inbox) || !pl_list_empty(&seat->completed) ||
-           seat->deaths_seen < seat->fabric->ndeaths || seat->fate == PL_FATE_DEAD;
+           !pl_list_empty(&seat->losses) || seat->deaths_seen < seat->fabric->ndeaths ||
+           seat->fate == PL_FATE_DEAD;
 }
 
 void pl_seat_wake(struct pl_seat *seat)
@@ -86,10 +102,10 @@ void pl_seat_wake(struct pl_seat *seat)
 }
 
 /* One line a rank, into the report. */
-static void describe_all(struct pl_fabric *fabric)
+static void describe_all(struct pl_fabric *fabric, const char *heading)
 {
     size_t used = 0, room = sizeof fabric->report;
-    used += (size_t)snprintf(fabric->report, room, "deadlock: every rank waits and nothing is on its way");
+    used += (size_t)snprintf(fabric->report, room, "%s", heading);
     for (int r = 0; r < fabric->size && used < room; r++) {
         struct pl_seat *seat = &fabric->seats[r];
         char line[256];
@@ -107,7 +123,7 @@ static void describe_all(struct pl_fabric *fabric)
 
 static void declare_deadlock(struct pl_fabric *fabric)
 {
-    describe_all(fabric);
+    describe_all(fabric, "deadlock: every rank waits and nothing is on its way");
     pl_fabric_note(fabric, PL_EVENT_DEADLOCK, 0, 0, 0);
     for (int r = 0; r < fabric->size; r++) {
         struct pl_seat *seat = &fabric->seats[r];
@@ -148,20 +164,71 @@ static int draw_runnable(struct pl_fabric *fabric)
             return r;
 }
 
-/* Nobody can run: lets time pass until somebody can. */
-static bool pass_time(struct pl_fabric *fabric)
+void pl_fabric_at(struct pl_fabric *fabric, struct pl_timer *timer, int64_t due,
+                  void (*fire)(struct pl_fabric *fabric, struct pl_timer *timer, bool over))
 {
-    struct pl_seat *next = NULL;
+    timer->due = due;
+    timer->fire = fire;
+    struct pl_list *after = fabric->timers.prev;
+    while (after != &fabric->timers && pl_container(after, struct pl_timer, link)->due > due)
+        after = after->prev;
+    pl_list_append(after->next, &timer->link);
+}
+
+/* The world is as old as it may get: every rank in it ends. */
+static void end_time(struct pl_fabric *fabric)
+{
+    char heading[128];
+    snprintf(heading, sizeof heading, "out of time: %g virtual seconds are over and the ranks are still busy",
+             (double)fabric->limit * 1e-9);
+    describe_all(fabric, heading);
+    fabric->overdue = true;
+    pl_fabric_note(fabric, PL_EVENT_OVER, 0, 0, 0);
+    for (int r = 0; r < fabric->size; r++)
+        pl_seat_kill(&fabric->seats[r], "the virtual time of its world is over", 0, false);
+}
+
+static void set_time(struct pl_fabric *fabric, int64_t now)
+{
+    fabric->now = now;
     for (int r = 0; r < fabric->size; r++) {
         struct pl_seat *seat = &fabric->seats[r];
-        if (seat->open && seat->deadline >= 0 && (!next || seat->deadline < next->deadline))
-            next = seat;
+        if (!seat->open || seat->deadline < 0 || seat->deadline > now || seat->timed_out)
+            continue;
+        seat->timed_out = true;
+        pl_fabric_note(fabric, PL_EVENT_TIMEOUT, r, 0, 0);
     }
-    if (!next)
+    struct pl_list *first;
+    while ((first = pl_list_first(&fabric->timers))) {
+        struct pl_timer *timer = pl_container(first, struct pl_timer, link);
+        if (timer->due > now)
+            break;
+        pl_list_remove(first);
+        timer->fire(fabric, timer, false);
+    }
+    if (fabric->limit && now > fabric->limit && !fabric->overdue)
+        end_time(fabric);
+}
+
+/* Nothing happens: lets time pass until something does. `polling`: some ranks look again and again. */
+static bool pass_time(struct pl_fabric *fabric, bool polling)
+{
+    struct pl_list *first = pl_list_first(&fabric->timers);
+    int64_t next = first ? pl_container(first, struct pl_timer, link)->due : INT64_MAX;
+    for (int r = 0; r < fabric->size; r++) {
+        const struct pl_seat *seat = &fabric->seats[r];
+        if (seat->open && seat->deadline >= 0 && !seat->timed_out && seat->deadline < next)
+            next = seat->deadline;
+    }
+    if (polling) {
+        int64_t step = fabric->now + fabric->idle_step;
+        next = step < next ? step : next;
+        fabric->idle_step = fabric->idle_step < IDLE_STEP_MAX / 2 ? fabric->idle_step * 2 : IDLE_STEP_MAX;
+        fabric->idle_turns = 0;
+    }
+    if (next == INT64_MAX)
         return false;
-    fabric->now = next->deadline;
-    next->timed_out = true;
-    pl_fabric_note(fabric, PL_EVENT_TIMEOUT, next->rank, 0, 0);
+    set_time(fabric, next > fabric->now ? next : fabric->now);
     return true;
 }
 
@@ -170,14 +237,13 @@ static void pass_baton(struct pl_fabric *fabric)
     fabric->running = -1;
     if (!fabric->open)
         return;
+    set_time(fabric, fabric->now + TURN_NS);
     if (++fabric->idle_turns > IDLE_TURNS * fabric->open)
-        pass_time(fabric);
-    int next = draw_runnable(fabric);
-    if (next < 0) {
-        if (!pass_time(fabric))
+        pass_time(fabric, true);
+    int next;
+    while ((next = draw_runnable(fabric)) < 0)
+        if (!pass_time(fabric, false))
             declare_deadlock(fabric);
-        next = draw_runnable(fabric);
-    }
     fabric->running = next;
     pl_fabric_note(fabric, PL_EVENT_TURN, next, 0, 0);
     pthread_cond_signal(&fabric->seats[next].wake);
@@ -276,6 +342,7 @@ static void seat_init(struct pl_seat *seat, struct pl_fabric *fabric, int rank)
     pl_list_init(&seat->outgoing);
     pl_list_init(&seat->completed);
     pl_list_init(&seat->allocations);
+    pl_list_init(&seat->losses);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -298,6 +365,8 @@ int pl_fabric_create(int size, bool deterministic, uint64_t seed, struct pl_fabr
     fabric->deterministic = deterministic;
     fabric->random = seed;
     fabric->running = -1;
+    fabric->idle_step = TURN_NS;
+    pl_list_init(&fabric->timers);
     pthread_mutex_init(&fabric->lock, NULL);
     pthread_cond_init(&fabric->settled, NULL);
     for (int r = 0; r < size; r++)
@@ -324,6 +393,13 @@ void pl_fabric_destroy(struct pl_fabric *fabric)
         pl_list_each(node, &seat->allocations) free(node);
         pthread_cond_destroy(&seat->wake);
     }
+    pl_list_each(node, &fabric->timers)
+    {
+        struct pl_timer *timer = pl_container(node, struct pl_timer, link);
+        pl_list_remove(node);
+        timer->fire(fabric, timer, true);
+    }
+    pl_simulation_destroy(fabric);
     pthread_cond_destroy(&fabric->settled);
     pthread_mutex_destroy(&fabric->lock);
     free(fabric->deaths);
@@ -331,25 +407,78 @@ void pl_fabric_destroy(struct pl_fabric *fabric)
     free(fabric);
 }
 
-void pl_fabric_kill(struct pl_fabric *fabric, int rank, const char *cause)
+void pl_seat_kill(struct pl_seat *seat, const char *cause, int64_t within_ns, bool planned)
 {
-    pl_fabric_lock(fabric);
-    struct pl_seat *seat = &fabric->seats[rank];
+    struct pl_fabric *fabric = seat->fabric;
     if (seat->fate == PL_FATE_DEAD)
-        goto unlock;
+        return;
     fabric->absent -= seat->fate == PL_FATE_ABSENT;
     seat->fate = PL_FATE_DEAD;
+    seat->planned = planned;
     snprintf(seat->cause, sizeof seat->cause, "%s", cause);
-    fabric->deaths[fabric->ndeaths++] = rank;
-    pl_fabric_note(fabric, PL_EVENT_KILL, rank, 0, 0);
+    pl_fabric_note(fabric, PL_EVENT_KILL, seat->rank, 0, 0);
     pl_seat_drop_inbox(seat);
+    if (fabric->simulation)
+        pl_simulation_mourn(fabric, seat->rank, cause, within_ns);
+    else
+        fabric->deaths[fabric->ndeaths++] = seat->rank;
     for (int r = 0; r < fabric->size; r++)
         if (fabric->seats[r].open)
             pl_seat_wake(&fabric->seats[r]);
+}
+
+void pl_fabric_kill(struct pl_fabric *fabric, int rank, const char *cause)
+{
+    pl_fabric_lock(fabric);
+    pl_seat_kill(&fabric->seats[rank], cause, 0, false);
     if (fabric->deterministic && !fabric->absent && fabric->running < 0)
         pass_baton(fabric);
-unlock:
     pl_fabric_unlock(fabric);
+}
+
+bool pl_fabric_gone(struct pl_fabric *fabric, int rank)
+{
+    pl_fabric_lock(fabric);
+    enum pl_fate fate = fabric->seats[rank].fate;
+    pl_fabric_unlock(fabric);
+    return fate == PL_FATE_DEAD || fate == PL_FATE_LEFT;
+}
+
+int64_t pl_fabric_now(struct pl_fabric *fabric)
+{
+    if (!fabric->deterministic)
+        return pl_now();
+    pl_fabric_lock(fabric);
+    int64_t now = fabric->now;
+    pl_fabric_unlock(fabric);
+    return now;
+}
+
+uint64_t pl_fabric_random(struct pl_fabric *fabric, uint64_t bound)
+{
+    pl_fabric_lock(fabric);
+    uint64_t number = pl_fabric_draw(fabric, bound);
+    pl_fabric_unlock(fabric);
+    return number;
+}
+
+enum pl_end pl_fabric_ended(struct pl_fabric *fabric, int rank)
+{
+    pl_fabric_lock(fabric);
+    const struct pl_seat *seat = &fabric->seats[rank];
+    enum pl_end end = seat->planned ? PL_END_KILLED : fabric->overdue ? PL_END_TIME : PL_END_NONE;
+    pl_fabric_unlock(fabric);
+    return end;
+}
+
+int pl_fabric_killed(struct pl_fabric *fabric)
+{
+    int killed = 0;
+    pl_fabric_lock(fabric);
+    for (int r = 0; r < fabric->size; r++)
+        killed += fabric->seats[r].planned;
+    pl_fabric_unlock(fabric);
+    return killed;
 }
 
 void pl_fabric_log(struct pl_fabric *fabric, uint64_t *hash, uint64_t *events)

@@ -27,7 +27,19 @@ enum pl_event {
     PL_EVENT_LOST,
     PL_EVENT_TIMEOUT,
     PL_EVENT_DEADLOCK,
+    PL_EVENT_FAULT,
+    PL_EVENT_DUE,
+    PL_EVENT_OVER,
 };
+
+/* Something that happens at a virtual time. `over`: the world is destroyed, only free what there is. */
+struct pl_timer {
+    struct pl_list link; /* in fabric->timers, soonest first */
+    int64_t due;
+    void (*fire)(struct pl_fabric *fabric, struct pl_timer *timer, bool over);
+};
+
+struct pl_simulation;
 
 /* One rank's place in the fabric. It outlives its port, so that frames may
  * come before the port opens. */
@@ -44,6 +56,8 @@ struct pl_seat {
     struct pl_list outgoing;  /* frames of this rank whose payload is still in its own buffer */
     struct pl_list completed; /* operations of this rank to report, status in ->progress */
     struct pl_list allocations;
+    struct pl_list losses;      /* simulated: peers to report as lost (simulation.h) */
+    bool planned;               /* it died by the plan of a simulation */
     int deaths_seen;            /* how many of fabric->deaths have been reported here */
     pthread_cond_t wake;        /* something came, or it is this rank's turn */
     int event_fd;               /* for wait_fd, or -1 */
@@ -62,7 +76,13 @@ struct pl_fabric {
     int running; /* deterministic: the rank with the baton, -1 before the start and after the end */
     int absent, open, sleepers; /* seats never opened; open ports; those asleep without limit */
     int idle_turns;             /* deterministic: turns since anything happened */
-    int *deaths, ndeaths;       /* ranks in the order they died */
+    int64_t idle_step;          /* deterministic: how far time jumps when all only poll */
+    int *deaths, ndeaths;       /* ranks in the order they died; not of a simulated world */
+    struct pl_list timers;
+    struct pl_simulation *simulation; /* NULL: nothing goes wrong here */
+    int64_t limit;                    /* of `now`; 0: none */
+    bool overdue;                     /* it has been passed */
+    FILE *log;
     uint64_t hash, events;
     char report[4096];
     struct pl_seat *seats; /* [size] */
@@ -76,6 +96,12 @@ void pl_fabric_unlock(struct pl_fabric *fabric);
 /* A number in [0, bound). */
 uint64_t pl_fabric_draw(struct pl_fabric *fabric, uint64_t bound);
 void pl_fabric_note(struct pl_fabric *fabric, enum pl_event event, int rank, int peer, size_t length);
+
+/* Has `fire` called when it is that late; at once (from the next change of turns) if it is already. */
+void pl_fabric_at(struct pl_fabric *fabric, struct pl_timer *timer, int64_t due,
+                  void (*fire)(struct pl_fabric *fabric, struct pl_timer *timer, bool over));
+/* The seat's rank dies; simulated: others are told within so many nanoseconds. */
+void pl_seat_kill(struct pl_seat *seat, const char *cause, int64_t within_ns, bool planned);
 
 /* Whether the seat's progress() would find something. */
 bool pl_seat_ready(const struct pl_seat *seat);

@@ -16,13 +16,15 @@
  * against it. A sender that closes does not wait for its receivers: it
  * leaves them a copy of what they have not taken yet.
  *
- * Where faults can be put in: every frame passes post() on its way into the
- * inbox and take() on its way out. Rejected: a lock per port (a send needs two,
- * and the deadlock check all of them), lock-free inboxes (shm has those).
+ * Where faults are put in: every frame passes post() on its way into the
+ * inbox and take() on its way out; in a simulated world (simulation.c) each is a
+ * step, and between them a frame may be under way for a while, or be lost. Rejected: a lock per port (a send
+ * needs two, and the deadlock check all of them), lock-free inboxes (shm has those).
  */
-#include "fabric.h"
+#include "loopback_port.h"
 
 #include "errors.h"
+#include "simulation.h"
 #include "unsupported.h"
 
 #include <assert.h>
@@ -38,7 +40,6 @@ enum {
     EAGER_LIMIT = 4096, /* and what is copied by the sender */
     BATCH = 64,         /* most frames or completions of one progress */
     FDS_MAX = 16,
-    ALLOCATION_HEAD = 64,
 };
 
 #define CARD_MAGIC UINT64_C(0x7065616c6c6f6f70)
@@ -47,77 +48,89 @@ struct card {
     uint64_t magic, fabric, process, rank;
 };
 
-struct port {
-    struct pl_port base;
-    struct pl_seat *seat;
-    struct pl_list endpoints;
-};
-
-struct endpoint {
-    struct pl_endpoint base;
-    struct pl_list link;
-};
-
-struct frame {
-    struct pl_list link;             /* in the receiver's inbox, or alone while being delivered */
-    struct pl_list sent;             /* in the sender's outgoing list while `operation` is set */
-    struct pl_operation *operation;  /* whose buffer the payload is in, or NULL */
-    const struct endpoint *endpoint; /* the sender's, valid while `operation` is set */
-    struct pl_header header;
-    int source;
-    bool large;   /* payload lands by a copy of its own; else it is in bytes[] */
-    bool copying; /* the receiver reads the payload now, without the lock */
-    size_t length;
-    const void *payload; /* NULL: withdrawn by the sender */
-    void *copy;          /* made when the sender closed */
-    unsigned char bytes[];
-};
-
-struct allocation {
-    struct pl_list link; /* first: the fabric frees it by this address */
-    size_t size;
-};
-
-static struct port *port_of(struct pl_port *port)
-{
-    return (struct port *)port;
-}
-
-static struct pl_seat *seat_of(const struct pl_endpoint *endpoint)
-{
-    return port_of(endpoint->port)->seat;
-}
-
-static struct pl_seat *peer_seat(const struct pl_endpoint *endpoint)
-{
-    return &seat_of(endpoint)->fabric->seats[endpoint->peer];
-}
-
 /* ---- frames; the lock is held ---- */
 
-static void post(struct pl_seat *to, struct frame *frame)
+static void deliver_to(struct pl_seat *to, struct pl_loop_frame *frame)
 {
-    pl_fabric_note(to->fabric, PL_EVENT_SEND, frame->source, to->rank, frame->length);
     pl_list_append(&to->inbox, &frame->link);
     to->inbox_length++;
     pl_seat_wake(to);
 }
 
+/* Simulated: the frame has been on its way, and is there. */
+static void frame_due(struct pl_fabric *fabric, struct pl_timer *timer, bool over)
+{
+    struct pl_loop_frame *frame = pl_container(timer, struct pl_loop_frame, timer);
+    struct pl_seat *to = &fabric->seats[frame->target];
+    if (!over)
+        pl_fabric_note(fabric, PL_EVENT_DUE, frame->target, frame->source, frame->length);
+    if (!over && (to->fate == PL_FATE_PRESENT || to->fate == PL_FATE_ABSENT)) {
+        deliver_to(to, frame);
+        return;
+    }
+    pl_loop_give_back(fabric, frame, PL_EPEER);
+    pl_loop_free(frame);
+}
+
+/* Nobody will ever get the frame. The sender of a large one is told when it notices that the way is lost. */
+static void strand(struct pl_loop_frame *frame)
+{
+    frame->stranded = frame->operation != NULL;
+    if (!frame->stranded)
+        pl_loop_free(frame);
+}
+
+/* Simulated: the plan says what becomes of it. 0, or PL_EPEER: it did not go, for the sender died. */
+static int post_simulated(struct pl_seat *to, struct pl_loop_frame *frame)
+{
+    struct pl_fabric *fabric = to->fabric;
+    if (!pl_simulation_step(fabric, frame->source))
+        return pl_fail(PL_EPEER, "rank %d: %s", frame->source, fabric->seats[frame->source].cause);
+    struct pl_passage passage =
+        pl_simulation_pass(fabric, frame->source, frame->target, 8 * (PL_HEADER_SIZE + frame->length));
+    if (passage.flip > 8 * PL_HEADER_SIZE && frame->large)
+        frame->flip = passage.flip - 8 * PL_HEADER_SIZE;
+    else if (passage.flip > 8 * PL_HEADER_SIZE)
+        pl_simulation_flip(frame->bytes, frame->length, passage.flip - 8 * PL_HEADER_SIZE);
+    else if (passage.flip)
+        pl_simulation_flip(&frame->header, PL_HEADER_SIZE, passage.flip);
+    if (frame->operation)
+        pl_list_append(&fabric->seats[frame->source].outgoing, &frame->sent);
+    if (passage.gone)
+        strand(frame);
+    else if (passage.due > fabric->now)
+        pl_fabric_at(fabric, &frame->timer, passage.due, frame_due);
+    else
+        deliver_to(to, frame);
+    return 0;
+}
+
+static int post(struct pl_seat *to, struct pl_loop_frame *frame)
+{
+    pl_fabric_note(to->fabric, PL_EVENT_SEND, frame->source, to->rank, frame->length);
+    if (to->fabric->simulation)
+        return post_simulated(to, frame);
+    if (frame->operation)
+        pl_list_append(&to->fabric->seats[frame->source].outgoing, &frame->sent);
+    deliver_to(to, frame);
+    return 0;
+}
+
 /* The next frame to deliver: the first; deterministic: of a source drawn by lot, its first. */
-static struct frame *take(struct pl_seat *seat)
+static struct pl_loop_frame *take(struct pl_seat *seat)
 {
     struct pl_list *node = pl_list_first(&seat->inbox);
-    if (!node)
+    if (!node || (seat->fabric->simulation && !pl_simulation_step(seat->fabric, seat->rank)))
         return NULL;
     if (seat->fabric->deterministic) {
         for (uint64_t n = pl_fabric_draw(seat->fabric, seat->inbox_length); n; n--)
             node = node->next;
-        int source = pl_container(node, struct frame, link)->source;
+        int source = pl_container(node, struct pl_loop_frame, link)->source;
         node = pl_list_first(&seat->inbox);
-        while (pl_container(node, struct frame, link)->source != source)
+        while (pl_container(node, struct pl_loop_frame, link)->source != source)
             node = node->next;
     }
-    struct frame *frame = pl_container(node, struct frame, link);
+    struct pl_loop_frame *frame = pl_container(node, struct pl_loop_frame, link);
     pl_list_remove(&frame->link);
     seat->inbox_length--;
     pl_fabric_note(seat->fabric, PL_EVENT_ARRIVE, seat->rank, frame->source, frame->length);
@@ -125,7 +138,7 @@ static struct frame *take(struct pl_seat *seat)
 }
 
 /* The frame no longer needs the sender's buffer. */
-static void give_back(struct pl_fabric *fabric, struct frame *frame, int status)
+void pl_loop_give_back(struct pl_fabric *fabric, struct pl_loop_frame *frame, int status)
 {
     if (!frame->operation)
         return;
@@ -137,7 +150,7 @@ static void give_back(struct pl_fabric *fabric, struct frame *frame, int status)
     pl_seat_wake(sender);
 }
 
-static void free_frame(struct frame *frame)
+void pl_loop_free(struct pl_loop_frame *frame)
 {
     free(frame->copy);
     free(frame);
@@ -147,34 +160,85 @@ void pl_seat_drop_inbox(struct pl_seat *seat)
 {
     pl_list_each(node, &seat->inbox)
     {
-        struct frame *frame = pl_container(node, struct frame, link);
+        struct pl_loop_frame *frame = pl_container(node, struct pl_loop_frame, link);
         pl_list_remove(&frame->link);
-        give_back(seat->fabric, frame, PL_EPEER);
-        free_frame(frame);
+        pl_loop_give_back(seat->fabric, frame, PL_EPEER);
+        pl_loop_free(frame);
     }
     seat->inbox_length = 0;
 }
 
-/* Takes back the payloads still in this rank's buffers, of one endpoint or (NULL) all:
+/* Takes back the payloads still in this rank's buffers, of frames to one peer or (-1) all:
  * by leaving a copy, or by withdrawing the frame with `status` as the operation's. */
-static void settle(struct pl_seat *seat, const struct endpoint *endpoint, bool leave_copy, int status)
+static void settle(struct pl_seat *seat, int peer, bool leave_copy, int status)
 {
     struct pl_list *node = seat->outgoing.next;
     while (node != &seat->outgoing) {
-        struct frame *frame = pl_container(node, struct frame, sent);
+        struct pl_loop_frame *frame = pl_container(node, struct pl_loop_frame, sent);
         if (frame->copying) {
             pthread_cond_wait(&seat->fabric->settled, &seat->fabric->lock);
             node = seat->outgoing.next;
             continue;
         }
         node = node->next;
-        if (endpoint && frame->endpoint != endpoint)
+        if (peer >= 0 && frame->target != peer)
             continue;
-        frame->copy = leave_copy ? malloc(frame->length) : NULL;
+        frame->copy = leave_copy && !frame->stranded && !frame->local ? malloc(frame->length) : NULL;
         if (frame->copy)
             memcpy(frame->copy, frame->payload, frame->length);
         frame->payload = frame->copy;
-        give_back(seat->fabric, frame, frame->copy ? 0 : status);
+        pl_loop_give_back(seat->fabric, frame, frame->copy ? 0 : status);
+        if (frame->stranded)
+            pl_loop_free(frame);
+    }
+}
+
+void pl_loop_lose_way(struct pl_fabric *fabric, int from, int to)
+{
+    pl_list_each(node, &fabric->timers)
+    {
+        struct pl_timer *timer = pl_container(node, struct pl_timer, link);
+        struct pl_loop_frame *frame = pl_container(timer, struct pl_loop_frame, timer);
+        if ((timer->fire != frame_due && timer->fire != pl_loop_get_due) || frame->source != from ||
+            frame->target != to)
+            continue;
+        pl_list_remove(node);
+        strand(frame);
+    }
+}
+
+/* Whether a frame of the dead rank is lost; if it is, so are all that follow it on its way. */
+static bool is_lost(struct pl_fabric *fabric, const struct pl_loop_frame *frame, int dead)
+{
+    if (frame->source != dead)
+        return false;
+    struct pl_way *way = pl_simulation_way(fabric, dead, frame->target);
+    way->cut = way->cut || frame->large || pl_fabric_draw(fabric, 4) == 0;
+    return way->cut;
+}
+
+void pl_loop_lose_some(struct pl_fabric *fabric, int rank)
+{
+    for (int r = 0; r < fabric->size; r++) {
+        struct pl_seat *seat = &fabric->seats[r];
+        pl_list_each(node, &seat->inbox)
+        {
+            struct pl_loop_frame *frame = pl_container(node, struct pl_loop_frame, link);
+            if (!is_lost(fabric, frame, rank))
+                continue;
+            pl_list_remove(node);
+            seat->inbox_length--;
+            strand(frame);
+        }
+    }
+    pl_list_each(node, &fabric->timers)
+    {
+        struct pl_timer *timer = pl_container(node, struct pl_timer, link);
+        struct pl_loop_frame *frame = pl_container(timer, struct pl_loop_frame, timer);
+        if (timer->fire != frame_due || !is_lost(fabric, frame, rank))
+            continue;
+        pl_list_remove(node);
+        strand(frame);
     }
 }
 
@@ -195,7 +259,7 @@ static int loopback_open(const struct pl_port_params *params, struct pl_port **o
                        params->rank);
     if (params->rank < 0 || params->rank >= fabric->size)
         return pl_fail(PL_EARG, "rank %d in an in-process world of %d", params->rank, fabric->size);
-    struct port *port = calloc(1, sizeof *port);
+    struct pl_loop_port *port = calloc(1, sizeof *port);
     if (!port)
         return pl_fail(PL_ENOMEM, "no memory for the port of rank %d", params->rank);
     struct pl_seat *seat = &fabric->seats[params->rank];
@@ -248,10 +312,10 @@ static void loopback_close(struct pl_port *base)
 {
     if (!base)
         return;
-    struct port *port = port_of(base);
+    struct pl_loop_port *port = pl_loop_port_of(base);
     struct pl_seat *seat = port->seat;
     pl_fabric_lock(seat->fabric);
-    settle(seat, NULL, seat->fate == PL_FATE_PRESENT, PL_EPEER);
+    settle(seat, -1, seat->fate == PL_FATE_PRESENT, PL_EPEER);
     if (seat->fate == PL_FATE_PRESENT)
         seat->fate = PL_FATE_LEFT;
     pl_seat_drop_inbox(seat);
@@ -265,13 +329,13 @@ static void loopback_close(struct pl_port *base)
     seat->event_fd = -1;
     pl_seat_leave(seat);
     pl_fabric_unlock(seat->fabric);
-    pl_list_each(node, &port->endpoints) free(pl_container(node, struct endpoint, link));
+    pl_list_each(node, &port->endpoints) free(pl_container(node, struct pl_loop_endpoint, link));
     free(port);
 }
 
 static int loopback_address(struct pl_port *port, void *card, size_t *length)
 {
-    const struct pl_seat *seat = port_of(port)->seat;
+    const struct pl_seat *seat = pl_loop_port_of(port)->seat;
     pl_fabric_card(seat->fabric, seat->rank, card, length);
     return 0;
 }
@@ -279,7 +343,7 @@ static int loopback_address(struct pl_port *port, void *card, size_t *length)
 static int loopback_connect(struct pl_port *base, int peer, const void *data, size_t length,
                             struct pl_endpoint **out)
 {
-    struct port *port = port_of(base);
+    struct pl_loop_port *port = pl_loop_port_of(base);
     const struct pl_fabric *fabric = port->seat->fabric;
     struct card card, mine;
     size_t size;
@@ -292,7 +356,7 @@ static int loopback_connect(struct pl_port *base, int peer, const void *data, si
     if (card.rank != mine.rank || peer < 0 || peer >= fabric->size)
         return pl_fail(PL_EPROTOCOL, "the card of rank %d says it is rank %llu of %d", peer,
                        (unsigned long long)card.rank, fabric->size);
-    struct endpoint *endpoint = calloc(1, sizeof *endpoint);
+    struct pl_loop_endpoint *endpoint = calloc(1, sizeof *endpoint);
     if (!endpoint)
         return pl_fail(PL_ENOMEM, "no memory for an endpoint to rank %d", peer);
     endpoint->base = (struct pl_endpoint){.transport = &pl_loopback, .port = base, .peer = peer};
@@ -305,10 +369,10 @@ static void loopback_disconnect(struct pl_endpoint *base)
 {
     if (!base)
         return;
-    struct endpoint *endpoint = (struct endpoint *)base;
-    struct pl_seat *seat = seat_of(base);
+    struct pl_loop_endpoint *endpoint = (struct pl_loop_endpoint *)base;
+    struct pl_seat *seat = pl_loop_seat(base);
     pl_fabric_lock(seat->fabric);
-    settle(seat, endpoint, false, PL_ECANCELLED);
+    settle(seat, base->peer, false, PL_ECANCELLED);
     pl_fabric_unlock(seat->fabric);
     complete(seat, INT32_MAX);
     pl_list_remove(&endpoint->link);
@@ -318,13 +382,18 @@ static void loopback_disconnect(struct pl_endpoint *base)
 /* ---- sending and progress ---- */
 
 /* Whether the way is open; the lock is held. */
-static int check_way(const struct pl_endpoint *endpoint)
+int pl_loop_check_way(const struct pl_endpoint *endpoint)
 {
-    const struct pl_seat *me = seat_of(endpoint), *peer = peer_seat(endpoint);
+    const struct pl_seat *me = pl_loop_seat(endpoint), *peer = pl_loop_peer(endpoint);
     if (me->fate == PL_FATE_DEAD)
         return pl_fail(PL_EPEER, "rank %d: %s", me->rank, me->cause);
-    if (peer->fate == PL_FATE_DEAD)
+    if (peer->fate == PL_FATE_DEAD && !me->fabric->simulation) /* else it is not known yet */
         return pl_fail(PL_EPEER, "rank %d: %s", peer->rank, peer->cause);
+    const struct pl_simulation *simulation = me->fabric->simulation;
+    const struct pl_loss *loss =
+        simulation ? pl_simulation_way(me->fabric, me->rank, peer->rank)->loss : NULL;
+    if (loss)
+        return pl_fail(PL_EPEER, "rank %d: %s", peer->rank, loss->cause);
     if (me->fate != PL_FATE_PRESENT || peer->fate == PL_FATE_LEFT)
         return pl_fail(PL_EPEER, "rank %d has closed its port",
                        peer->fate == PL_FATE_LEFT ? peer->rank : me->rank);
@@ -333,29 +402,28 @@ static int check_way(const struct pl_endpoint *endpoint)
 
 static int loopback_send(struct pl_endpoint *base, struct pl_operation *operation)
 {
-    struct pl_seat *me = seat_of(base);
+    struct pl_seat *me = pl_loop_seat(base);
     bool large = operation->length > EAGER_LIMIT;
-    struct frame *frame = malloc(sizeof *frame + (large ? 0 : operation->length));
+    struct pl_loop_frame *frame = malloc(sizeof *frame + (large ? 0 : operation->length));
     if (!frame)
         return pl_fail(PL_ENOMEM, "no memory for a frame of %zu bytes to rank %d", operation->length,
                        base->peer);
-    *frame = (struct frame){
-        .header = operation->header, .source = me->rank, .large = large, .length = operation->length};
+    *frame = (struct pl_loop_frame){.header = operation->header,
+                                    .source = me->rank,
+                                    .target = base->peer,
+                                    .large = large,
+                                    .length = operation->length};
     if (large) {
         frame->operation = operation;
-        frame->endpoint = (struct endpoint *)base;
         frame->payload = operation->payload;
     } else if (operation->length) {
         memcpy(frame->bytes, operation->payload, operation->length);
     }
 
     pl_fabric_lock(me->fabric);
-    int error = check_way(base);
-    if (!error) {
-        if (large)
-            pl_list_append(&me->outgoing, &frame->sent);
-        post(peer_seat(base), frame);
-    }
+    int error = pl_loop_check_way(base);
+    if (!error)
+        error = post(pl_loop_peer(base), frame);
     pl_fabric_unlock(me->fabric);
     if (error)
         free(frame);
@@ -363,7 +431,7 @@ static int loopback_send(struct pl_endpoint *base, struct pl_operation *operatio
 }
 
 /* Copies a large payload to where it shall land. */
-static void land(struct pl_seat *seat, struct frame *frame, const struct pl_landing *landing)
+static void land(struct pl_seat *seat, struct pl_loop_frame *frame, const struct pl_landing *landing)
 {
     struct pl_fabric *fabric = seat->fabric;
     size_t wanted = landing->capacity < frame->length ? landing->capacity : frame->length;
@@ -373,9 +441,11 @@ static void land(struct pl_seat *seat, struct frame *frame, const struct pl_land
     pl_fabric_unlock(fabric);
     if (there && landing->buffer && wanted)
         memcpy(landing->buffer, frame->payload, wanted);
+    if (there && landing->buffer && frame->flip)
+        pl_simulation_flip(landing->buffer, wanted, frame->flip);
     pl_fabric_lock(fabric);
     frame->copying = false;
-    give_back(fabric, frame, 0);
+    pl_loop_give_back(fabric, frame, 0);
     pthread_cond_broadcast(&fabric->settled);
     pl_fabric_unlock(fabric);
     int status =
@@ -389,7 +459,7 @@ static int deliver(struct pl_seat *seat)
     int events = 0;
     for (; events < BATCH; events++) {
         pl_fabric_lock(seat->fabric);
-        struct frame *frame = seat->fate == PL_FATE_DEAD ? NULL : take(seat);
+        struct pl_loop_frame *frame = seat->fate == PL_FATE_DEAD ? NULL : take(seat);
         pl_fabric_unlock(seat->fabric);
         if (!frame)
             break;
@@ -399,7 +469,7 @@ static int deliver(struct pl_seat *seat)
                                frame->large ? &landing : NULL);
         if (frame->large)
             land(seat, frame, &landing);
-        free_frame(frame);
+        pl_loop_free(frame);
     }
     return events;
 }
@@ -413,12 +483,48 @@ static int next_death(struct pl_seat *seat)
     if (seat->deaths_seen == fabric->ndeaths || seat->fate == PL_FATE_DEAD)
         return -1;
     int dead = fabric->deaths[seat->deaths_seen];
-    pl_list_each(node, &seat->inbox) if (pl_container(node, struct frame, link)->source == dead) return -1;
+    pl_list_each(node,
+                 &seat->inbox) if (pl_container(node, struct pl_loop_frame, link)->source == dead) return -1;
     if (!pl_list_empty(&seat->completed))
         return -1;
     seat->deaths_seen++;
     pl_fabric_note(fabric, PL_EVENT_LOST, seat->rank, dead, 0);
     return dead;
+}
+
+/* Simulated: the next loss to report here, when what came before it has been, or NULL. The lock is held. */
+static struct pl_loss *next_loss(struct pl_seat *seat)
+{
+    struct pl_list *first = pl_list_first(&seat->losses);
+    if (!first || seat->fate == PL_FATE_DEAD)
+        return NULL;
+    struct pl_loss *loss = pl_container(first, struct pl_loss, link);
+    pl_list_each(node, &seat->inbox) if (pl_container(node, struct pl_loop_frame, link)->source ==
+                                         loss->peer) return NULL;
+    struct pl_way *way = pl_simulation_way(seat->fabric, seat->rank, loss->peer);
+    way->loss = loss;
+    settle(seat, loss->peer, false, PL_EPEER);
+    if (!pl_list_empty(&seat->completed))
+        return NULL;
+    /* nothing of it comes after this */
+    pl_simulation_way(seat->fabric, loss->peer, seat->rank)->cut = true;
+    pl_loop_lose_way(seat->fabric, loss->peer, seat->rank);
+    pl_list_remove(first);
+    pl_list_append(&seat->fabric->simulation->told, &loss->link);
+    pl_fabric_note(seat->fabric, PL_EVENT_LOST, seat->rank, loss->peer, 0);
+    return loss;
+}
+
+static int report_losses(struct pl_seat *seat)
+{
+    for (int events = 0;; events++) {
+        pl_fabric_lock(seat->fabric);
+        struct pl_loss *loss = next_loss(seat);
+        pl_fabric_unlock(seat->fabric);
+        if (!loss)
+            return events;
+        seat->upcalls->lost(seat->context, loss->peer, PL_EPEER, loss->cause);
+    }
 }
 
 static int report_deaths(struct pl_seat *seat)
@@ -435,11 +541,17 @@ static int report_deaths(struct pl_seat *seat)
 
 static int loopback_progress(struct pl_port *base)
 {
-    struct pl_seat *seat = port_of(base)->seat;
+    struct pl_seat *seat = pl_loop_port_of(base)->seat;
     int events = complete(seat, BATCH) + deliver(seat) + report_deaths(seat);
+    if (seat->fabric->simulation)
+        events += report_losses(seat);
     pl_fabric_lock(seat->fabric);
     bool dead = seat->fate == PL_FATE_DEAD;
+    if (dead)
+        settle(seat, -1, false, PL_EPEER);
     pl_fabric_unlock(seat->fabric);
+    if (dead)
+        complete(seat, INT32_MAX);
     if (dead)
         return pl_fail(PL_EPEER, "rank %d: %s", seat->rank, seat->cause);
     return events;
@@ -449,7 +561,7 @@ static int loopback_progress(struct pl_port *base)
 
 static int loopback_wait_fd(struct pl_port *base, bool *ready)
 {
-    struct pl_seat *seat = port_of(base)->seat;
+    struct pl_seat *seat = pl_loop_port_of(base)->seat;
     pl_fabric_lock(seat->fabric);
     if (seat->event_fd < 0)
         seat->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -480,7 +592,7 @@ static int sleep_beside(struct pl_port *base, int64_t timeout_ns, const int *fds
 
 static int loopback_sleep(struct pl_port *base, int64_t timeout_ns, const int *fds, int nfds)
 {
-    struct pl_seat *seat = port_of(base)->seat;
+    struct pl_seat *seat = pl_loop_port_of(base)->seat;
     if (!seat->fabric->deterministic) {
         if (timeout_ns == 0) {
             sched_yield();
@@ -497,106 +609,7 @@ static int loopback_sleep(struct pl_port *base, int64_t timeout_ns, const int *f
 
 static bool loopback_cooperative(const struct pl_port *port)
 {
-    return ((const struct port *)port)->seat->fabric->deterministic;
-}
-
-/* ---- memory ---- */
-
-static void *loopback_alloc(struct pl_port *port, size_t size)
-{
-    struct pl_seat *seat = port_of(port)->seat;
-    if (size > SIZE_MAX / 2)
-        return NULL;
-    void *block;
-    if (posix_memalign(&block, ALLOCATION_HEAD, ALLOCATION_HEAD + size))
-        return NULL;
-    struct allocation *allocation = block;
-    *allocation = (struct allocation){.size = size};
-    pl_fabric_lock(seat->fabric);
-    pl_list_append(&seat->allocations, &allocation->link);
-    pl_fabric_unlock(seat->fabric);
-    return (char *)block + ALLOCATION_HEAD;
-}
-
-static bool loopback_free(struct pl_port *port, void *memory)
-{
-    struct pl_seat *seat = port_of(port)->seat;
-    void *found = NULL;
-    pl_fabric_lock(seat->fabric);
-    pl_list_each(node, &seat->allocations)
-    {
-        if ((char *)node + ALLOCATION_HEAD != (char *)memory)
-            continue;
-        pl_list_remove(node);
-        found = node;
-        break;
-    }
-    pl_fabric_unlock(seat->fabric);
-    free(found);
-    return found != NULL;
-}
-
-static void *loopback_map(struct pl_endpoint *endpoint, uint64_t remote, size_t length)
-{
-    struct pl_seat *peer = peer_seat(endpoint);
-    void *found = NULL;
-    pl_fabric_lock(peer->fabric);
-    pl_list_each(node, &peer->allocations)
-    {
-        uint64_t begin = (uint64_t)(uintptr_t)node + ALLOCATION_HEAD;
-        size_t size = pl_container(node, struct allocation, link)->size;
-        if (remote >= begin && remote - begin <= size && length <= size - (remote - begin))
-            found = (char *)node + ALLOCATION_HEAD + (remote - begin);
-    }
-    pl_fabric_unlock(peer->fabric);
-    return found;
-}
-
-static int loopback_reg(struct pl_port *port, void *address, size_t length, struct pl_memory_key *key)
-{
-    *key = (struct pl_memory_key){{(uint64_t)(uintptr_t)address, length}};
-    return 0;
-}
-
-/* Whether the range is within the key's and its owner is there. */
-static int check_reach(struct pl_endpoint *endpoint, uint64_t remote, const struct pl_memory_key *key,
-                       size_t length)
-{
-    uint64_t offset = remote - key->word[0];
-    if (remote < key->word[0] || offset > key->word[1] || length > key->word[1] - offset)
-        return pl_fail(PL_EPROTOCOL, "%zu bytes at %#llx are not in the memory that rank %d registered",
-                       length, (unsigned long long)remote, endpoint->peer);
-    struct pl_fabric *fabric = seat_of(endpoint)->fabric;
-    pl_fabric_lock(fabric);
-    int error = check_way(endpoint);
-    pl_fabric_unlock(fabric);
-    return error;
-}
-
-static int loopback_get(struct pl_endpoint *endpoint, void *local, uint64_t remote,
-                        const struct pl_memory_key *key, size_t length, struct pl_operation *operation)
-{
-    (void)operation;
-    int error = check_reach(endpoint, remote, key, length);
-    if (!error && length)
-        memcpy(local, (const void *)(uintptr_t)remote, length);
-    return error;
-}
-
-static int loopback_put(struct pl_endpoint *endpoint, const void *local, uint64_t remote,
-                        const struct pl_memory_key *key, size_t length, struct pl_operation *operation)
-{
-    (void)operation;
-    int error = check_reach(endpoint, remote, key, length);
-    if (!error && length)
-        memcpy((void *)(uintptr_t)remote, local, length);
-    return error;
-}
-
-static bool loopback_reaches(struct pl_endpoint *endpoint)
-{
-    (void)endpoint;
-    return true;
+    return ((const struct pl_loop_port *)port)->seat->fabric->deterministic;
 }
 
 const struct pl_transport pl_loopback = {
@@ -612,13 +625,13 @@ const struct pl_transport pl_loopback = {
     .progress = loopback_progress,
     .sleep = loopback_sleep,
     .wait_fd = loopback_wait_fd,
-    .alloc = loopback_alloc,
-    .free = loopback_free,
-    .map = loopback_map,
-    .reg = loopback_reg,
+    .alloc = pl_loop_alloc,
+    .free = pl_loop_dealloc,
+    .map = pl_loop_map,
+    .reg = pl_loop_reg,
     .reg_dmabuf = pl_no_reg_dmabuf,
     .dereg = pl_no_dereg,
-    .get = loopback_get,
-    .put = loopback_put,
-    .reaches = loopback_reaches,
+    .get = pl_loop_get,
+    .put = pl_loop_put,
+    .reaches = pl_loop_reaches,
 };

@@ -19,6 +19,12 @@ int pl_process_start(struct pl_rank **rank);
  * stays, so that calls after the end can be answered. The ranks have met before (a barrier). */
 void pl_process_end(struct pl_rank *rank);
 
+/* Returns when every other rank of the world has called it too, has ended, or is dead: how ranks part when a
+ * barrier can no longer be made. Makes progress meanwhile. 0 or an error. */
+int pl_world_part(struct pl_rank *rank);
+/* Its in-process half. */
+int pl_inprocess_part(struct pl_rank *rank);
+
 /* The number of this program among those of the job, and how many ranks the job could have; -1: not known. */
 void pl_world_job(struct pl_rank *rank, int *appnum, int *universe_size);
 
@@ -40,7 +46,11 @@ struct pl_inprocess {
     int size;
     bool deterministic;
     uint64_t seed;
-    size_t stack_size; /* 0: the system's default */
+    size_t stack_size;             /* 0: the system's default */
+    const struct pl_fault *faults; /* [fault_count] what goes wrong, deterministic only */
+    int fault_count;
+    int64_t time_limit; /* virtual nanoseconds; 0: none */
+    const char *log;    /* a file for every event, or NULL */
     /* Called on each rank's thread when its ports are open, and before they close; `start` may fail. */
     int (*start)(struct pl_rank *rank);
     void (*end)(struct pl_rank *rank);
@@ -48,8 +58,11 @@ struct pl_inprocess {
     void *argument;
     /* The outcome: the first rank that failed or -1, its code, the text, and whether it was a deadlock. */
     int failed_rank, code;
-    bool deadlock;
+    bool deadlock, out_of_time;
     char text[4096];
+    int killed;            /* by the faults */
+    uint64_t hash, events; /* of the log, also where none is written */
+    int64_t time;          /* virtual nanoseconds */
 };
 
 /* Returns when all ranks have ended: 0 when all returned 0, or an error when the world

@@ -42,12 +42,12 @@ Test(launch, wrong_command_lines)
         {"-env =x y true", "cannot be the name of a variable", 2},
         {"-l=3 true", "takes no value", 2},
         {"-n 1 true :", "no program to run", 2},
-        {"-host no.such.host.invalid true", "no.such.host.invalid is not this host", 2},
+        {"-host a:0 true", "'a:0' is not a host", 2},
         {"-n 2 /nowhere/program", "cannot run '/nowhere/program': No such file", 127},
         {"-n 2 no-such-program", "cannot run 'no-such-program': No such file", 127},
         {"-n 2 /etc/passwd", "cannot run '/etc/passwd': Permission denied", 126},
         {"-n 2 /", "cannot run '/': Permission denied", 126},
-        {"-wdir /nowhere true", "cannot change to its directory 'true' in /nowhere: No such file", 1},
+        {"-wdir /nowhere true", "cannot run 'true' in the directory '/nowhere' (-wdir): No such file", 1},
         {"--bind-to core -n 65000 true", "", 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -263,7 +263,8 @@ Test(launch, a_death_is_told_with_name_and_cause)
     cr_assert_eq(sscanf(r.err, "mpiexec: rank 1 (pid %*d) on %*s was killed by %60[^\n]", line), 1, "%s",
                  r.err);
     cr_assert_str_eq(line, "signal 9 (Killed); ending the job");
-    cr_assert_eq(strchr(r.err, '\n')[1], '\0', "one line: %s", r.err);
+    cr_assert(strstr(r.err, "\nmpiexec: how the ranks ended:\n"), "%s", r.err);
+    cr_assert(strstr(r.err, "\nmpiexec:   0, 2-3: ended by mpiexec\n"), "%s", r.err);
     run(&r, "$MPIEXEC -n 4 $PROGRAM leave");
     cr_assert(strstr(r.err, "rank 1 (pid ") && strstr(r.err, "exited without MPI_Finalize"), "%s", r.err);
     run(&r, "$MPIEXEC -n 4 $PROGRAM abort 5");
@@ -348,12 +349,15 @@ Test(launch, ranks_may_end_well_after_a_signal)
 
 Test(launch, a_second_signal_kills)
 {
-    pid_t pid = start("-n 2 sh -c 'trap \"\" INT; sleep 3007 & wait; sleep 3007'", "3007", 2);
+    pid_t pid = start("-n 2 sh -c 'trap \"\" INT; trap \"exec sleep 3007\" USR1; sleep 3012 & wait' 3012x",
+                      "3012", 2);
     kill(pid, SIGINT);
-    usleep(100000);
+    kill(pid, SIGUSR1); /* served after the first: two of one kind that wait together would be one */
+    for (int i = 0; i < 2000 && processes_with("3007") < 2; i++)
+        usleep(5000);
     kill(pid, SIGINT);
     cr_assert_eq(end_of(pid), 130);
-    cr_assert_eq(processes_with("3007"), 0);
+    cr_assert_eq(processes_with("3007") + processes_with("3012"), 0);
 }
 
 /* How many of the processes with `word` are stopped. */
@@ -380,8 +384,9 @@ Test(launch, stop_and_continue)
     for (int i = 0; i < 200 && stopped(word); i++)
         usleep(20000);
     int while_going = stopped(word);
+    kill(pid, SIGCONT); /* whatever was wrong, nothing stays stopped; not once mpiexec may be ending, where a
+                           leak check stops its threads and would wait for ever for a stop that this undid */
     kill(pid, SIGTERM);
-    kill(pid, SIGCONT); /* whatever was wrong, nothing stays stopped */
     cr_assert_eq(end_of(pid), 143);
     cr_assert_eq(while_stopped, 4);
     cr_assert_eq(while_going, 0);
