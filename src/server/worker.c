@@ -59,8 +59,10 @@ void pl_ps_worker_destroy(struct peal_ps *ps)
     while (worker->first) {
         struct pl_ps_operation *operation = worker->first;
         worker->first = operation->next;
+        pl_ps_request_forget(operation->request);
         free_operation(operation);
     }
+    pl_ps_request_forget(worker->at_barrier);
     free(worker->lanes);
     free(worker);
     ps->worker = NULL;
@@ -91,6 +93,8 @@ static void complete(struct peal_ps *ps, struct pl_ps_operation *operation, int 
 int pl_ps_worker_start(struct peal_ps *ps, const struct pl_ps_operation *what, struct pl_ps_request *request)
 {
     struct pl_ps_worker *worker = ps->worker;
+    if (worker->given_up)
+        return worker->given_up;
     struct pl_ps_operation *operation = malloc(sizeof *operation);
     if (!operation)
         return pl_ps_fail(ps, MPI_ERR_NO_MEM, "no memory for an operation");
@@ -255,6 +259,7 @@ void pl_ps_worker_install(struct peal_ps *ps)
 
 void pl_ps_worker_give_up(struct peal_ps *ps, int error)
 {
+    ps->worker->given_up = error;
     while (ps->worker->first)
         complete(ps, ps->worker->first, error);
     if (ps->worker->at_barrier)

@@ -59,6 +59,7 @@ struct pl_ps_worker {
     uint32_t verdict; /* brought to it; and the largest of all, when it has ended */
     struct pl_ps_request *at_barrier;
     bool leaving;
+    int given_up; /* an error class: there are no servers any more */
 };
 
 int pl_ps_worker_create(struct peal_ps *ps);

@@ -239,7 +239,7 @@ static int run_scenario(const struct scenario *s, uint64_t first, long seeds, bo
 {
     double length = 0;
     long changes = 0, killed = 0;
-    int failed = run(s, first, 0, &length, false, &changes, &killed); /* nobody dies: how long it takes */
+    int failed = run(s, 1, 0, &length, false, &changes, &killed); /* nobody dies: how long it takes */
     changes = 0;
     for (uint64_t seed = first; !failed && seed < first + (uint64_t)seeds; seed++)
         failed = run(s, seed, length, NULL, one, &changes, &killed);
