@@ -157,7 +157,7 @@ static int body(void *argument)
 {
     struct history *h = argument;
     const struct scenario *s = h->s;
-    const struct peal_ps_table tables[] = {{.width = 1}, {.range = RANGE}};
+    const struct peal_ps_table tables[] = {{.filters = PEAL_PS_CACHE}, {.range = RANGE}};
     const struct peal_ps_options options = {.servers = s->servers,
                                             .spares = s->spares,
                                             .replicas = s->replicas,
