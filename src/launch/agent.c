@@ -170,6 +170,8 @@ static void above_frame(struct pl_channel *channel, enum pl_frame kind, int rank
         pl_agent_start(agent);
     else if (kind == PL_FRAME_SIGNAL)
         take_signal(agent, bytes);
+    else if (kind == PL_FRAME_DIED && agent->roll)
+        pl_roll_take_death(agent->roll, rank, bytes);
     else if (kind == PL_FRAME_REST || kind == PL_FRAME_RESUME)
         take_flow(agent, bytes, kind == PL_FRAME_REST);
 }
@@ -277,6 +279,7 @@ int pl_agent_run(void)
     pl_channel_close(&agent.above);
     pl_loop_finish(&agent.loop);
     pl_description_finish(&agent.job);
+    pl_roll_close(agent.roll);
     free(agent.environment);
     return code;
 }

@@ -6,6 +6,7 @@
 #include "channel.h"
 #include "description.h"
 #include "loop.h"
+#include "roll_wire.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -45,6 +46,8 @@ struct pl_agent {
     int host;                    /* ours, in the layout */
     struct pl_agent_rank *ranks; /* [nranks], in order */
     int nranks;
+    struct pl_roll *roll; /* of this host */
+    int roll_fd;
     bool described, checked; /* START came; our own host can start */
     bool rest[2], busy;      /* what is not read: by word from above; because too much waits to go there */
     bool paused;             /* mpiexec is stopped and says nothing */

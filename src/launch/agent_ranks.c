@@ -166,6 +166,8 @@ static int started(void *owner, int number, int appnum, pid_t pid, const struct 
     struct pl_agent_rank *rank = pl_agent_rank_find(agent, number);
     rank->pid = pid;
     rank->alive = rank->group = true;
+    if (agent->roll)
+        pl_roll_started(agent->roll, number, (int)pid, agent->job.layout.hosts.list[agent->host].name);
     rank->out = (struct pl_watch){.fd = ends->out, .ready = out_ready};
     rank->err = (struct pl_watch){.fd = ends->err, .ready = err_ready};
     rank->pmi.watch = (struct pl_watch){.fd = ends->pmi, .ready = pmi_ready};
@@ -240,6 +242,8 @@ tell:
 void pl_agent_start(struct pl_agent *agent)
 {
     struct pl_start start = description_of(agent);
+    if (!pl_roll_create(agent->job.layout.ranks, &agent->roll, &agent->roll_fd))
+        start.roll = agent->roll_fd;
     if (pl_start_ranks(&start))
         failed(agent, start.code);
 }

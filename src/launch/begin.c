@@ -30,6 +30,7 @@ static int started(void *owner, int rank, int appnum, pid_t pid, const struct pl
 {
     struct pl_job *job = owner;
     job->members[rank] = (struct pl_member){.pid = pid, .alive = true, .group = true};
+    pl_roll_started(job->roll, rank, (int)pid, job->host);
     job->alive++;
     if (ends->in >= 0)
         pl_terminal_start(&job->terminal, ends->in);
@@ -46,6 +47,7 @@ static int start_here(struct pl_job *job, int host)
                              .layout = job->layout,
                              .host = host,
                              .environment = environ,
+                             .roll = job->roll_fd,
                              .input = isatty(0) ? -1 : 0,
                              .signals = job->inherited_mask,
                              .files = job->inherited_files,

@@ -16,6 +16,7 @@ enum pl_frame {
     PL_FRAME_SIGNAL, /* send this signal (a number as text) to the ranks; 9 also to those that come */
     PL_FRAME_REST,   /* "1" or "2": do not read what ranks write there */
     PL_FRAME_RESUME, /* "1" or "2": read it again */
+    PL_FRAME_DIED,   /* rank, of any host: "status pid host" */
     PL_FRAME_END,    /* all ranks have ended: clear up and end */
     /* From an agent */
     PL_FRAME_READY,   /* all hosts of its part can start */

@@ -137,6 +137,7 @@ static void check_deadlines(struct pl_job *job, int64_t now)
     job->look_at = pl_branches_turn(&job->branches, now);
     if (job->alive && job->alive == job->branches.alive && (job->begun || job->phase != PL_RUNNING))
         pl_job_release(job);
+    pl_job_replace(job, now);
     if (job->timeout_at && now >= job->timeout_at && job->alive) {
         job->timeout_at = 0;
         pl_job_say("the job ran longer than %g seconds (--timeout); ending it", job->options->timeout);
@@ -178,6 +179,7 @@ static int64_t sooner(int64_t a, int64_t b)
 static int wait_ms(struct pl_job *job)
 {
     int64_t now = pl_now(), until = sooner(sooner(job->timeout_at, job->act_at), job->look_at);
+    until = sooner(until, job->replace_at);
     if (!job->alive)
         return LOOK_MS;
     if (pl_terminal_serves(&job->terminal))
@@ -230,12 +232,15 @@ static int prepare(struct pl_job *job)
         error = pl_layout_mapping(job->layout, mapping, sizeof mapping);
     if (!error)
         error = pl_pmi_server_init(&job->pmi, &job->loop, ranks, mapping, &calls);
+    if (!error)
+        error = pl_job_roll_init(job);
+    job->pmi.tolerant = job->options->go_on;
     return error ? error : pl_job_watch_signals(job);
 }
 
 int pl_job_run(const struct pl_options *options, const struct pl_layout *layout)
 {
-    struct pl_job job = {.options = options, .layout = layout, .code = 1, .signals.fd = -1};
+    struct pl_job job = {.options = options, .layout = layout, .code = 1, .signals.fd = -1, .roll_fd = -1};
     int error = pl_loop_init(&job.loop);
     if (error)
         return pl_job_say("%s", pl_fail_text()), 1;
@@ -248,6 +253,8 @@ int pl_job_run(const struct pl_options *options, const struct pl_layout *layout)
         pl_job_give_up(&job);
     if (job.signals.fd >= 0)
         run_loop(&job);
+    if (job.roll)
+        pl_job_table(&job);
     pl_terminal_stop(&job.terminal);
     pl_input_stop(&job.input);
     pl_branches_finish(&job.branches);
@@ -255,6 +262,7 @@ int pl_job_run(const struct pl_options *options, const struct pl_layout *layout)
     pl_output_finish(&job.output);
     pl_loop_close(&job.loop, &job.signals);
     pl_loop_finish(&job.loop);
+    pl_job_roll_finish(&job);
     free(job.members);
     free(job.ended);
     free(job.subjobs);

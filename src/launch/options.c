@@ -99,6 +99,20 @@ static int take_timeout(struct reading *reading, const char *name, char **words)
     return 0;
 }
 
+static int take_continue(struct reading *reading, const char *name, char **words)
+{
+    (void)name, (void)words;
+    reading->options->go_on = true;
+    return 0;
+}
+
+static int take_respawn(struct reading *reading, const char *name, char **words)
+{
+    (void)name, (void)words;
+    reading->options->go_on = reading->options->respawn = true;
+    return 0;
+}
+
 static int take_bind(struct reading *reading, const char *name, char **words)
 {
     bool core = !strcmp(words[0], "core");
@@ -219,6 +233,16 @@ static const struct option {
     {{"genv"}, 2, take_genv, "-genv NAME VALUE", "set a variable for all programs"},
     {{"x"}, 1, take_export, "-x NAME[=VALUE]", "the same, as Open MPI writes it"},
     {{"timeout"}, 1, take_timeout, "--timeout S", "end the job after S seconds, with exit code 124"},
+    {{"continue", "enable-recovery", "disable-auto-cleanup"},
+     0,
+     take_continue,
+     "--continue",
+     "when a rank dies, the others go on (MPIX_Comm_shrink, ...)"},
+    {{"respawn"},
+     0,
+     take_respawn,
+     "--respawn",
+     "the same, and a new process may join in its place (MPI_Comm_connect)"},
     {{"bind-to"}, 1, take_bind, "--bind-to core|none", "give each rank a core of its own; none if not said"},
     {{"oversubscribe"}, 0, take_oversubscribe, "--oversubscribe", "with --bind-to: ranks may share cores"},
     {{"host", "H"}, 1, take_host, "-host A,B:4", "hosts for the program that follows, with their slots"},

@@ -100,9 +100,14 @@ static void do_appnum(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
     answer(peer, "cmd=appnum appnum=%d rc=0\n", peer->appnum);
 }
 
+static const char *space_of(const struct pl_pmi_peer *peer)
+{
+    return peer->space[0] ? peer->space : peer->server->space;
+}
+
 static void do_space(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
 {
-    answer(peer, "cmd=my_kvsname kvsname=%s rc=0\n", peer->server->space);
+    answer(peer, "cmd=my_kvsname kvsname=%s rc=0\n", space_of(peer));
 }
 
 static void do_universe(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
@@ -113,7 +118,7 @@ static void do_universe(struct pl_pmi_peer *peer, const struct pl_pmi1_line *lin
 static bool in_space(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
 {
     const char *space = pl_pmi1_value(line, "kvsname");
-    return space && !strcmp(space, peer->server->space);
+    return space && !strcmp(space, space_of(peer));
 }
 
 static void do_put(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
@@ -140,7 +145,7 @@ static void do_get(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
 
 void pl_pmi_server_check(struct pl_pmi_server *server)
 {
-    if (!server->waiting || server->gone < 0)
+    if (!server->waiting || server->gone < 0 || server->tolerant)
         return;
     int rank = 0;
     while (!server->peers[rank].waiting)
@@ -148,29 +153,47 @@ void pl_pmi_server_check(struct pl_pmi_server *server)
     server->calls.stuck(server->calls.owner, rank, server->gone);
 }
 
-static void do_barrier(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
+/* Releases the barrier when all have come who can. */
+static void try_barrier(struct pl_pmi_server *server)
 {
-    struct pl_pmi_server *server = peer->server;
-    if (peer->waiting) {
-        broken(peer, "it entered the PMI barrier twice");
-        return;
-    }
-    peer->waiting = true;
-    if (++server->waiting < server->size) {
+    int gone = 0;
+    for (int i = 0; i < server->size && server->tolerant; i++)
+        gone += !server->peers[i].waiting &&
+                (server->peers[i].ended || server->peers[i].finalized || server->peers[i].space[0]);
+    if (!server->waiting || server->waiting + gone < server->size) {
         pl_pmi_server_check(server);
         return;
     }
     server->waiting = 0;
     for (int i = 0; i < server->size; i++) {
+        if (server->peers[i].waiting)
+            answer(&server->peers[i], "cmd=barrier_out rc=0\n");
         server->peers[i].waiting = false;
-        answer(&server->peers[i], "cmd=barrier_out rc=0\n");
     }
+}
+
+static void do_barrier(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
+{
+    struct pl_pmi_server *server = peer->server;
+    if (peer->space[0]) {
+        answer(peer, "cmd=barrier_out rc=0\n");
+        return;
+    }
+    if (peer->waiting) {
+        broken(peer, "it entered the PMI barrier twice");
+        return;
+    }
+    peer->waiting = true;
+    server->waiting++;
+    try_barrier(server);
 }
 
 static void do_finalize(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
 {
     peer->finalized = true;
     answer(peer, "cmd=finalize_ack rc=0\n");
+    if (peer->server->tolerant)
+        try_barrier(peer->server);
 }
 
 static void do_abort(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
@@ -451,6 +474,16 @@ void pl_pmi_server_take(struct pl_pmi_server *server, int rank, const char *byte
     }
 }
 
+int pl_pmi_server_replace(struct pl_pmi_server *server, int rank, int appnum, int fd, const char *space)
+{
+    struct pl_pmi_peer *peer = &server->peers[rank];
+    peer->started = peer->finalized = peer->ended = peer->spawning = false;
+    peer->unsent_fill = peer->reader.fill = 0;
+    drop_words(peer);
+    snprintf(peer->space, sizeof peer->space, "%s", space);
+    return pl_pmi_server_attach(server, rank, appnum, fd);
+}
+
 bool pl_pmi_server_ended(struct pl_pmi_server *server, int rank)
 {
     struct pl_pmi_peer *peer = &server->peers[rank];
@@ -463,5 +496,13 @@ bool pl_pmi_server_ended(struct pl_pmi_server *server, int rank)
     }
     if (server->gone < 0)
         server->gone = rank;
+    peer->ended = true;
+    if (server->tolerant)
+        try_barrier(server);
     return peer->started && !peer->finalized;
+}
+
+bool pl_pmi_server_parted(const struct pl_pmi_server *server, int rank)
+{
+    return server->peers[rank].finalized;
 }

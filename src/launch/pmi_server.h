@@ -28,6 +28,8 @@ struct pl_pmi_peer {
     struct pl_pmi_server *server;
     int rank, appnum;
     bool started, finalized; /* said init, finalize */
+    bool ended;              /* its process has */
+    char space[64];          /* a replacement: its own world's; "" else */
     bool waiting;            /* in the barrier */
     bool spawning;           /* between mcmd=spawn and endcmd */
     char **words;            /* [nwords] arguments for another mpiexec, so far; NULL-terminated */
@@ -43,8 +45,9 @@ struct pl_pmi_server {
     struct pl_pmi_calls calls;
     struct pl_pmi_peer *peers;
     int size;
-    int waiting; /* ranks in the barrier */
-    int gone;    /* a rank that ended and can reach no barrier, or -1 */
+    bool tolerant; /* who has ended, or will, is not waited for in the barrier */
+    int waiting;   /* ranks in the barrier */
+    int gone;      /* a rank that ended and can reach no barrier, or -1 */
     struct pl_kvs kvs;
     char space[64];
     struct pl_pmi1_line line;
@@ -62,9 +65,16 @@ int pl_pmi_server_attach(struct pl_pmi_server *server, int rank, int appnum, int
 void pl_pmi_server_expect(struct pl_pmi_server *server, int rank, int appnum);
 void pl_pmi_server_take(struct pl_pmi_server *server, int rank, const char *bytes, size_t length);
 
+/* A replacement of a rank that has ended: a world of its own in the given space, which sees the job's names.
+ * The same. */
+int pl_pmi_server_replace(struct pl_pmi_server *server, int rank, int appnum, int fd, const char *space);
+
 /* The rank's process has ended: hears what it said last, closes, and tells
  * whether it broke off: said init but not finalize. */
 bool pl_pmi_server_ended(struct pl_pmi_server *server, int rank);
+
+/* Whether it said that it ends in order. */
+bool pl_pmi_server_parted(const struct pl_pmi_server *server, int rank);
 
 /* Calls `stuck` if a rank waits in the barrier while another has ended. */
 void pl_pmi_server_check(struct pl_pmi_server *server);

@@ -67,10 +67,30 @@ static void name_hosts(const struct pl_job *job, int first, int last, char *text
         snprintf(text + length, size - (size_t)length, " (and %d hosts behind it)", last - first - 1);
 }
 
+/* --continue: the ranks of a lost host are dead, and the others go on. */
+static void outlive(struct pl_job *job, int first, int last)
+{
+    for (int rank = 0; rank < job->layout->ranks; rank++) {
+        int position = pl_layout_position(job->layout, job->layout->host_of[rank]);
+        if (position < first || position >= last || !job->members[rank].alive)
+            continue;
+        pl_job_roll_ended(job, rank, PL_ROLL_OUT_OF_REACH, true);
+        job->outlived++;
+    }
+    forget(job, first, last);
+    if (job->outlived == job->layout->ranks)
+        pl_job_fail(job, HOST_LOST);
+}
+
 static void part_lost(struct pl_job *job, int first, int last, bool before, const char *why)
 {
     char hosts[200];
     name_hosts(job, first, last, hosts, sizeof hosts);
+    if (job->phase == PL_RUNNING && !before && job->options->go_on) {
+        pl_job_say("host %s is lost: %s; the others go on", hosts, why);
+        outlive(job, first, last);
+        return;
+    }
     if (job->phase == PL_RUNNING && before)
         pl_job_say("host %s cannot be reached: %s; nothing was started", hosts, why);
     else if (job->phase == PL_RUNNING)
@@ -134,6 +154,7 @@ static void rank_frame(struct pl_job *job, enum pl_frame kind, int rank, const c
     switch (kind) {
     case PL_FRAME_STARTED:
         job->members[rank].pid = atoi(bytes);
+        pl_roll_started(job->roll, rank, atoi(bytes), pl_job_host_of(job, rank));
         break;
     case PL_FRAME_OUTPUT:
     case PL_FRAME_ERRORS:

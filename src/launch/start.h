@@ -23,6 +23,7 @@ struct pl_start {
     const struct pl_layout *layout;
     int host;           /* whose ranks */
     char **environment; /* what they inherit */
+    int roll;           /* a descriptor that they inherit (roll_wire.h); 0: none */
     int input;          /* what rank 0 gets as standard input; -1: a pipe */
     sigset_t signals;   /* their signal mask */
     struct rlimit files;
@@ -39,6 +40,10 @@ int pl_start_files(int ranks, int more, struct rlimit *inherited);
 
 /* Whether the host's programs are there to be run: 0, or the error that pl_start_ranks would end with. */
 int pl_start_check(struct pl_start *start);
+
+/* Starts one process more on this host, the program of `rank`, as a world of its own with `word` (NAME=VALUE)
+ * in its environment; `started` gets that rank. 0 or an error. */
+int pl_start_again(struct pl_start *start, int rank, char *word);
 
 /* Starts the host's ranks in order. On failure those before run already, and the text says why. 0 or an
  * error. */

@@ -7,6 +7,7 @@
  * hands the turn on. With MPI_THREAD_MULTIPLE the port belongs to whichever thread
  * holds the rank's lock, so a waiter naps outside of it in short steps instead.
  */
+#include "loss.h"
 #include "protocol.h"
 
 #include "clock.h"
@@ -20,10 +21,13 @@
 
 enum {
     SPINS = 1000,       /* looks before the first yield, each rank having a core */
+    HASTY = 64,         /* the first of them without a pause for the other hardware thread */
     SPINS_CROWDED = 8,  /* the same with more ranks than cores */
     YIELDS = 200,       /* yields before the first sleep */
     TEST_PATIENCE = 16, /* tests in a row that find nothing before one yields, crowded */
     NAP_NS = 50 * 1000,
+    LOOKS = 64,                  /* idle rounds between two looks for news of deaths ... */
+    LOOK_NS = 100 * 1000 * 1000, /* ... and the longest sleep between two */
 };
 
 int pl_progress(struct pl_rank *rank)
@@ -61,8 +65,17 @@ static int alone(struct pl_rank *rank)
     return pl_fail(PL_EDEADLOCK, "deadlock: the world has one rank and %s", text);
 }
 
+/* News of deaths do not come in frames: who waits looks for them now and then. */
+static void look(struct pl_rank *rank)
+{
+    if (rank->look)
+        rank->look(rank);
+}
+
 static int nap(struct pl_rank *rank, unsigned idle)
 {
+    if (idle % LOOKS == LOOKS - 1)
+        look(rank);
     pl_leave(rank);
     if (idle < SPINS_CROWDED + YIELDS) {
         sched_yield();
@@ -94,14 +107,19 @@ int pl_idle(struct pl_rank *rank, unsigned idle)
     if (!rank->nports)
         return alone(rank);
     if (idle < spins) {
-        pl_relax();
+        if (idle >= HASTY)
+            pl_relax();
         return 0;
     }
+    if (idle % LOOKS == LOOKS - 1)
+        look(rank);
     if (idle < spins + YIELDS) {
         sched_yield();
         return 0;
     }
-    return sleep_in_port(rank, -1);
+    int error = sleep_in_port(rank, rank->look ? LOOK_NS : -1);
+    look(rank);
+    return error;
 }
 
 void pl_request_complete(struct pl_request *request, int error)
@@ -117,12 +135,19 @@ void pl_request_complete(struct pl_request *request, int error)
         request->completed(request);
 }
 
-int pl_request_wait(struct pl_request *request)
+static int wait(struct pl_request *request, bool parks)
 {
     struct pl_rank *rank = request->rank;
     unsigned idle = 0;
     while (!request->complete) {
         int events = pl_progress(rank);
+        if (__builtin_expect(rank->lost, 0) && pl_request_stalled(request)) {
+            int error = pl_source_check(request->comm, PL_ANY_SOURCE);
+            if (parks)
+                return pl_fail(PL_EPENDING, "%.*s", PL_ERROR_TEXT - 1, pl_fail_text());
+            pl_request_abandon(request, error);
+            break;
+        }
         if (events == 0)
             events = pl_idle(rank, idle++);
         else if (events > 0)
@@ -133,6 +158,16 @@ int pl_request_wait(struct pl_request *request)
     return request->error ? pl_fail(request->error, "%s", request->text ? request->text : "") : 0;
 }
 
+int pl_request_wait(struct pl_request *request)
+{
+    return wait(request, false);
+}
+
+int pl_request_await(struct pl_request *request)
+{
+    return wait(request, true);
+}
+
 int pl_poll(struct pl_rank *rank)
 {
     int events = pl_progress(rank);
@@ -140,6 +175,8 @@ int pl_poll(struct pl_rank *rank)
         rank->misses = 0;
         return events;
     }
+    if (++rank->polls % LOOKS == 0)
+        look(rank);
     if (rank->cooperative)
         return sleep_in_port(rank, 0);
     if (!rank->spin && ++rank->misses >= TEST_PATIENCE) {
@@ -201,6 +238,7 @@ bool pl_request_cancel(struct pl_request *request)
 static void withdraw(struct pl_request *request)
 {
     struct pl_envelope envelope = {.kind = PL_KIND_WITHDRAW, .cookie = request->cookie};
+    __atomic_store_n(&request->guard, 0, __ATOMIC_SEQ_CST);
     if (request->peer == request->rank->rank)
         pl_match_withdraw(request);
     else if (request->cookie)
@@ -229,10 +267,4 @@ void pl_request_orphan(struct pl_request *request, void *memory)
     request->owner = memory;
     pl_request_cancel(request);
     pl_list_append(&request->rank->orphans, &request->link);
-}
-
-void pl_request_finish(struct pl_request *request)
-{
-    free(request->text);
-    request->text = NULL;
 }

@@ -30,6 +30,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -84,20 +85,46 @@ static void *shm_map(struct pl_endpoint *endpoint, uint64_t remote, size_t lengt
     return pl_shm_heap_map(&pl_shm_peer_of(endpoint)->view, remote, length);
 }
 
+static bool is_dead(struct pl_shm_peer *peer)
+{
+    struct pl_segment_view *view = &peer->view;
+    bool dead = false;
+    pl_segment_look(&view, 1, &dead);
+    return dead;
+}
+
+/* A process that dies loses its memory a moment before it can be seen to be dead. */
+static bool is_dying(struct pl_shm_peer *peer)
+{
+    enum { LOOKS = 20 };
+    struct timespec nap = {0, 1000000};
+    for (int i = 0; i < LOOKS; i++) {
+        if (is_dead(peer))
+            return true;
+        nanosleep(&nap, NULL);
+    }
+    return false;
+}
+
 /* Which way a copy goes: process_vm_readv or process_vm_writev. */
 typedef ssize_t copy_fn(pid_t pid, const struct iovec *local, unsigned long nlocal,
                         const struct iovec *remote, unsigned long nremote, unsigned long flags);
 
-static int copy(struct pl_shm_peer *peer, copy_fn *call, void *local, uint64_t remote, size_t length)
+/* With the last bytes the guard (transport.h) is read, behind them: it costs no call of its own. */
+static int copy(struct pl_shm_peer *peer, copy_fn *call, void *local, uint64_t remote, size_t length,
+                const struct pl_memory_key *key)
 {
+    uint64_t guard = 0, guards = key ? key->word[0] : 0;
     for (size_t done = 0; done < length;) {
         size_t piece = length - done < COPY_MOST ? length - done : COPY_MOST;
-        struct iovec mine = {(char *)local + done, piece};
-        struct iovec theirs = {(char *)(uintptr_t)remote + done, piece};
-        ssize_t moved = call(peer->view.pid, &mine, 1, &theirs, 1, 0);
+        struct iovec mine[2] = {{(char *)local + done, piece}, {&guard, sizeof guard}};
+        struct iovec theirs[2] = {{(char *)(uintptr_t)remote + done, piece},
+                                  {(void *)(uintptr_t)guards, sizeof guard}};
+        unsigned parts = guards && done + piece == length ? 2 : 1;
+        ssize_t moved = call(peer->view.pid, mine, parts, theirs, parts, 0);
         if (moved > 0)
-            done += (size_t)moved;
-        else if (moved < 0 && errno == ESRCH)
+            done += (size_t)moved < piece ? (size_t)moved : piece;
+        else if (moved < 0 && (errno == ESRCH || (errno == EFAULT && is_dying(peer))))
             return pl_shm_condemn(pl_shm_port_of(peer->endpoint.port), peer, PL_EPEER,
                                   "process %d of rank %d is gone", peer->view.pid, peer->endpoint.peer);
         else if (moved < 0 && (errno == EPERM || errno == ENOSYS))
@@ -107,19 +134,19 @@ static int copy(struct pl_shm_peer *peer, copy_fn *call, void *local, uint64_t r
             return pl_fail_errno("copying %zu bytes from or to address %#llx of rank %d", length,
                                  (unsigned long long)remote, peer->endpoint.peer);
     }
+    if (guards && guard != key->word[1])
+        return pl_fail(PL_ECANCELLED, "rank %d has taken back a message of %zu bytes", peer->endpoint.peer,
+                       length);
     return 0;
 }
 
 /* A pid may have been given to another process: neither write there nor believe what was read. */
 static int still_there(struct pl_shm_peer *peer)
 {
-    struct pl_segment_view *view = &peer->view;
-    bool dead = false;
-    pl_segment_look(&view, 1, &dead);
-    if (!dead)
+    if (!is_dead(peer))
         return 0;
     return pl_shm_condemn(pl_shm_port_of(peer->endpoint.port), peer, PL_EPEER,
-                          "process %d of rank %d is gone", view->pid, peer->endpoint.peer);
+                          "process %d of rank %d is gone", peer->view.pid, peer->endpoint.peer);
 }
 
 static int shm_get(struct pl_endpoint *endpoint, void *local, uint64_t remote,
@@ -128,7 +155,7 @@ static int shm_get(struct pl_endpoint *endpoint, void *local, uint64_t remote,
     struct pl_shm_peer *peer = pl_shm_peer_of(endpoint);
     if (peer->error)
         return pl_fail(peer->error, "%s", peer->cause);
-    int error = copy(peer, process_vm_readv, local, remote, length);
+    int error = copy(peer, process_vm_readv, local, remote, length, key);
     return error ? error : still_there(peer);
 }
 
@@ -139,7 +166,7 @@ static int shm_put(struct pl_endpoint *endpoint, const void *local, uint64_t rem
     if (peer->error)
         return pl_fail(peer->error, "%s", peer->cause);
     int error = still_there(peer);
-    return error ? error : copy(peer, process_vm_writev, (void *)(uintptr_t)local, remote, length);
+    return error ? error : copy(peer, process_vm_writev, (void *)(uintptr_t)local, remote, length, NULL);
 }
 
 static bool shm_reaches(struct pl_endpoint *endpoint)
@@ -147,7 +174,8 @@ static bool shm_reaches(struct pl_endpoint *endpoint)
     struct pl_shm_peer *peer = pl_shm_peer_of(endpoint);
     if (peer->reach == PL_REACH_UNKNOWN) {
         uint64_t seen = 0;
-        bool yes = !copy(peer, process_vm_readv, &seen, peer->probe, sizeof seen) && seen == peer->view.nonce;
+        bool yes =
+            !copy(peer, process_vm_readv, &seen, peer->probe, sizeof seen, NULL) && seen == peer->view.nonce;
         peer->reach = yes ? PL_REACH_YES : PL_REACH_NO;
         if (!yes)
             pl_info("no direct copies from rank %d (%s): long messages go through the rings", endpoint->peer,

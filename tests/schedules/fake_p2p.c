@@ -2,6 +2,8 @@
  * completion inside the starting call. */
 #include "fake_p2p.h"
 
+#include "loss.h"
+
 #include "collectives.h"
 #include "errors.h"
 
@@ -208,12 +210,6 @@ void pl_request_abandon(struct pl_request *request, int error)
     complete(request, error);
 }
 
-void pl_request_finish(struct pl_request *request)
-{
-    free(request->text);
-    request->text = NULL;
-}
-
 /* Direct calls and the board need ranks that block at once; they have their own tests. A world with
  * a fabric has no board, and nobody's memory is reached. */
 struct pl_endpoint *pl_peer_endpoint(struct pl_rank *rank, int number)
@@ -230,4 +226,14 @@ bool pl_idle_sleeps(const struct pl_rank *rank, unsigned idle)
 
 void pl_peer_wake(struct pl_rank *rank, int number)
 {
+}
+
+int pl_comm_check(const struct pl_comm *comm, unsigned ways)
+{
+    return comm->broken & ways ? PL_EPEER : 0;
+}
+
+void pl_comm_break(struct pl_comm *comm, unsigned why, const char *cause)
+{
+    comm->broken |= why;
 }
