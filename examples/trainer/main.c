@@ -88,10 +88,12 @@ static int train_or_serve(int rank, const struct options *options, const struct 
     struct sync sync = {.workers = MPI_COMM_NULL};
     int code = EXIT_DONE;
     size_t parameters = trainer_parameters(options, data, &failure);
-    if (parameters)
+    if (agree(MPI_COMM_WORLD, &failure) == 0)
         sync_create(&sync, MPI_COMM_WORLD, options, parameters,
                     trainer_steps(options, data) * options->epochs, trainer_momentum, trainer_decay,
                     &failure);
+    else
+        return complain(rank, EXIT_WRONG, &failure);
     if (agree(MPI_COMM_WORLD, &failure) != 0)
         return complain(rank, EXIT_USAGE, &failure);
     if (sync.workers != MPI_COMM_NULL)
