@@ -27,7 +27,7 @@ static void make_step(uint64_t key, size_t n, float *weights, float *const *stat
         if (count[i] == 0) {
             weights[i] = gradients[i];
         } else {
-            real rate = (real)sgd_rate((double)s->rate, (long)count[i] - 1, s->updates);
+            real rate = (real)sgd_rate(s->rate, (long)count[i] - 1, s->updates);
             for (float same = count[i]; i < n && count[i] == same; i++) {
                 v[i] = s->momentum * v[i] + gradients[i] + s->decay / (real)s->shares * weights[i];
                 weights[i] -= rate * v[i];
@@ -76,7 +76,7 @@ int sync_create(struct sync *s, MPI_Comm comm, const struct options *o, size_t p
     if (o->sync == SYNC_RING || o->sync == SYNC_AVERAGE)
         return 0;
     int shares = o->sync == SYNC_PS ? 1 : ranks - o->servers;
-    s->schedule = (struct sync_schedule){(real)o->rate, momentum, decay, steps * shares, shares};
+    s->schedule = (struct sync_schedule){o->rate, momentum, decay, steps * shares, shares};
     if (create_server(s, comm, o, parameters, failure) != 0)
         return -1;
     works = peal_ps_role(s->ps) == PEAL_PS_WORKER;

@@ -11,7 +11,8 @@
 
 /* What the servers know of the training: they make the steps. */
 struct sync_schedule {
-    real rate, momentum, decay;
+    double rate;
+    real momentum, decay;
     long updates; /* that each weight gets in all, the first one, its initial value, not counted */
     int shares;   /* updates of which one step of the batch is made */
 };

@@ -3,8 +3,9 @@
  * The last --servers ranks serve, the others push and pull. For one copy, two and so on, as --replicas says:
  *   sparse  batches of random keys, a push and a pull under way at once; each key counts once for either
  *   dense   a range of --bytes, pushed and pulled whole
- * Beside them stands what the transport itself does with messages as large as the server's frames, from each
- * worker to a server, in the same run: the server cannot be faster.
+ * Mkeys/CPU s: keys by the CPU time that all servers took, waiting included: what a server's core does for
+ * them. Beside them stands what the transport itself does with messages as large as the server's frames, from
+ * each worker to a server, in the same run: the server cannot be faster.
  *
  * `peal bench ps spread` needs no mpiexec: it counts how keys spread over 2 to 64 servers in this process.
  */
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum { FRAME = 128 * 1024, WINDOW = 16, KEYS = 1000000, TAG = 3 };
 
@@ -123,27 +125,46 @@ static struct result dense(peal_ps *ps, const struct run *r, int pull)
     return result;
 }
 
-/* Adds the workers' results up and prints a line on rank 0. Every rank calls it. */
-static void tell(const struct run *r, const char *test, size_t size, const struct result *mine, double raw)
+/* Adds the workers' results up and prints a line on rank 0. `busy`: CPU seconds of this server. Every rank
+ * calls it. */
+static void tell(const struct run *r, const char *test, size_t size, const struct result *mine, double busy,
+                 double raw)
 {
-    double rates[3] = {0, 0, 0}, all[3];
-    if (mine && mine->seconds > 0) {
+    double rates[5] = {0, 0, 0, mine->keys, busy}, all[5];
+    if (mine->seconds > 0) {
         rates[0] = mine->operations / mine->seconds;
         rates[1] = mine->keys / mine->seconds;
         rates[2] = mine->bytes / mine->seconds;
     }
-    MPI_Reduce(rates, all, 3, MPI_DOUBLE, MPI_SUM, 0, MPI_COMM_WORLD);
+    MPI_Reduce(rates, all, 5, MPI_DOUBLE, MPI_SUM, 0, MPI_COMM_WORLD);
     if (r->rank)
         return;
     printf("%-10s %9zu %7d %12.0f %10.3f %12.3f %9.3f %9.2f\n", test, size, r->replicas, all[0], all[1] / 1e6,
-           all[1] / 1e6 / r->servers, all[2] / 1e9, raw > 0 ? all[2] / raw : 0);
+           all[4] > 0 ? all[3] / 1e6 / all[4] : 0, all[2] / 1e9, raw > 0 ? all[2] / raw : 0);
     fflush(stdout);
 }
 
-/* All tests with one number of copies. */
-static int measure(struct run *r, double raw)
+static double cpu_seconds(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+enum test { SPARSE_100, SPARSE_1000, SPARSE_10000, PUSH_RANGE, PULL_RANGE, TESTS };
+
+static struct result run_test(peal_ps *ps, const struct run *r, enum test test, const uint64_t *keys)
 {
     static const size_t batches[] = {100, 1000, 10000};
+    return test <= SPARSE_10000 ? sparse(ps, r, batches[test], keys) : dense(ps, r, test == PULL_RANGE);
+}
+
+/* One test, on a parameter server of its own, so that the servers' CPU time is that test's. */
+static int measure(const struct run *r, enum test test, const uint64_t *keys, double raw)
+{
+    static const char *const names[] = {"sparse", "sparse", "sparse", "push range", "pull range"};
+    const size_t sizes[] = {100, 1000, 10000, r->bytes, r->bytes};
     const struct peal_ps_table tables[] = {
         {.name = "sparse", .width = r->width, .filters = r->int8 ? PEAL_PS_INT8 : 0},
         {.name = "dense", .range = r->bytes / sizeof(float), .filters = r->int8 ? PEAL_PS_INT8 : 0}};
@@ -153,28 +174,34 @@ static int measure(struct run *r, double raw)
                                             .tables = tables,
                                             .table_count = 2};
     peal_ps *ps;
-    struct result results[5] = {{0, 0, 0, 0}};
+    struct result result = {0, 0, 0, 0};
     if (peal_ps_create(MPI_COMM_WORLD, &options, &ps))
         return PL_TOOL_USAGE;
+    double busy = cpu_seconds();
     bool works = peal_ps_role(ps) & PEAL_PS_WORKER;
-    if (works) {
-        uint64_t *keys = malloc(KEYS * sizeof *keys), state = 4711; /* the same for all */
-        for (int i = 0; keys && i < KEYS; i++)
-            keys[i] = draw(&state);
-        for (int b = 0; keys && b < 3; b++)
-            results[b] = sparse(ps, r, batches[b], keys);
-        for (int pull = 0; pull < 2; pull++)
-            results[3 + pull] = dense(ps, r, pull);
-        free(keys);
-    } else {
+    if (works)
+        result = run_test(ps, r, test, keys);
+    else
         peal_ps_serve(ps);
-    }
+    busy = works ? 0 : cpu_seconds() - busy;
     int error = peal_ps_destroy(&ps);
-    for (int b = 0; b < 3; b++)
-        tell(r, "sparse", batches[b], works ? &results[b] : NULL, 0);
-    tell(r, "push range", r->bytes, works ? &results[3] : NULL, raw);
-    tell(r, "pull range", r->bytes, works ? &results[4] : NULL, raw);
+    tell(r, names[test], sizes[test], &result, busy, test >= PUSH_RANGE ? raw : 0);
     return error ? PL_TOOL_BAD : PL_TOOL_OK;
+}
+
+static int measure_all(struct run *r, double raw)
+{
+    int code = PL_TOOL_OK, most = r->replicas < r->servers ? r->replicas : r->servers;
+    uint64_t *keys = malloc(KEYS * sizeof *keys), state = 4711; /* the same for all */
+    if (!keys)
+        return PL_TOOL_BAD;
+    for (int i = 0; i < KEYS; i++)
+        keys[i] = draw(&state);
+    for (r->replicas = 1; r->replicas <= most; r->replicas++)
+        for (int test = 0; test < TESTS && code == PL_TOOL_OK; test++)
+            code = measure(r, (enum test)test, keys, raw);
+    free(keys);
+    return code;
 }
 
 /* ---- spread ---- */
@@ -275,16 +302,13 @@ int pl_tool_bench_ps(int argc, char **argv)
                         "4096 and at least 1K bytes\n");
         } else {
             double raw = stream(&r);
-            int most = r.replicas < r.servers ? r.replicas : r.servers;
             if (!r.rank)
                 printf(
                     "# %d workers, %d servers; plain messages of 128 KiB: %.3f GB/s\n%-10s %9s %7s %12s %10s "
                     "%12s %9s %9s\n",
                     r.size - r.servers, r.servers, raw / 1e9, "# test", "size", "copies", "operations/s",
-                    "Mkeys/s", "Mkeys/s/srv", "GB/s", "of plain");
-            code = PL_TOOL_OK;
-            for (r.replicas = 1; r.replicas <= most && code == PL_TOOL_OK; r.replicas++)
-                code = measure(&r, raw);
+                    "Mkeys/s", "Mkeys/CPU s", "GB/s", "of plain");
+            code = measure_all(&r, raw);
         }
     }
     MPI_Finalize();
