@@ -6,6 +6,8 @@
 #ifndef PEAL_H
 #define PEAL_H
 
+#include "peal_ps.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -100,6 +102,17 @@ uint64_t peal_random(uint64_t bound);
  * calls peal_world_join(it) before its first MPI call. */
 void *peal_world_here(void);
 void peal_world_join(void *world);
+
+/* Calls function(state) on the calling rank whenever one of its MPI calls made progress: something arrived,
+ * or went out. So a library on top of MPI (the parameter server is one) moves on while its program
+ * waits in whatever MPI call, without a thread of its own, and completes generalised requests from there. The
+ * function may call MPI, but must not wait in it; it is not called again while it runs, but once more after
+ * it if there was progress meanwhile. ended(state), which may be NULL, is called when MPI ends on this rank,
+ * however it does (also when an in-process rank is ended from outside), and the hook is still there: it may
+ * free memory, and must not call MPI. Returns 0 or MPI_ERR_NO_MEM, MPI_ERR_ARG. */
+int peal_hook_add(void (*function)(void *state), void (*ended)(void *state), void *state);
+/* No more calls after this one; MPI_ERR_ARG if there is no such hook. Not from within a hook. */
+int peal_hook_remove(void (*function)(void *state), void *state);
 
 #ifdef __cplusplus
 }

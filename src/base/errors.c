@@ -68,6 +68,10 @@ const char *pl_error_name(int error)
         return "cancelled";
     case PL_ETIMEOUT:
         return "timed out";
+    case PL_EREVOKED:
+        return "communicator revoked";
+    case PL_EPENDING:
+        return "a possible sender failed";
     default:
         return "internal error";
     }

@@ -22,6 +22,8 @@ enum pl_error {
     PL_ECANCELLED = -11,  /* cancelled before it was matched */
     PL_ETIMEOUT = -12,    /* a deadline passed */
     PL_EINTERNAL = -13,   /* a bug of Peal's own */
+    PL_EREVOKED = -14,    /* the communicator was revoked */
+    PL_EPENDING = -15,    /* who could have sent is dead, others could: the receive waits on */
 };
 
 /* Most bytes an error text takes, its end included (MPI_MAX_ERROR_STRING). */

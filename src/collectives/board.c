@@ -25,6 +25,7 @@
 
 #include "collectives.h"
 #include "errors.h"
+#include "loss.h"
 #include "rank.h"
 
 #include "clock.h"
@@ -106,13 +107,6 @@ static bool reached(const struct cell *cell, uint32_t number)
     return (int32_t)(atomic_load_explicit(&cell->number, memory_order_acquire) - number) >= 0;
 }
 
-static bool gone(struct pl_board *board, int rank)
-{
-    struct pl_rank *self = board->comm->owner;
-    const struct pl_peer *peer = self->peers[board->comm->group->peers[rank]];
-    return self->lost && peer && peer->lost;
-}
-
 static int sleep_until(struct pl_board *board, const struct cell *cell, uint32_t number, unsigned idle)
 {
     int me = board->comm->rank, error = 0;
@@ -139,9 +133,8 @@ static int await(struct pl_board *board, int rank, const struct cell *cell, uint
         int events = pl_progress(self);
         if (events < 0)
             return events;
-        if (gone(board, rank) && !reached(cell, number))
-            return pl_fail(PL_EPEER, "rank %d failed: %s", rank,
-                           self->peers[board->comm->group->peers[rank]]->cause);
+        if (board->comm->broken && !reached(cell, number))
+            return pl_comm_check(board->comm, ~0u);
         if (events)
             idle = 0;
         int error = pl_idle_sleeps(self, idle) ? sleep_until(board, cell, number, idle) : pl_idle(self, idle);

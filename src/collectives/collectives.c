@@ -18,6 +18,7 @@
 #include "contract.h"
 #include "direct.h"
 #include "errors.h"
+#include "loss.h"
 #include "rank.h"
 #include "tiny.h"
 
@@ -28,6 +29,7 @@
 
 enum {
     DIRECT_MIN = 16 << 10, /* bytes below which meeting never pays: not worth a look */
+    LISTEN = 16,           /* calls that need no waiting, until news are looked for */
     PERSISTENT = 1 << 14,  /* numbers of persistent calls begin here; above and below, they wrap around */
 };
 
@@ -245,6 +247,9 @@ static int prepare(const struct pl_coll_call *call, struct state **state, struct
 {
     struct pl_comm *comm = call->comm;
     *state = NULL;
+    int broken = comm->broken ? pl_comm_check(comm, ~0u) : 0;
+    if (broken)
+        return broken;
     if (comm->remote && !pl_inter_algorithm(call->collective))
         return pl_fail(PL_EUNSUPPORTED, "%s is not defined on an intercommunicator",
                        pl_collective_name(call->collective));
@@ -275,6 +280,14 @@ static int go_direct(const struct pl_coll_call *call, struct state *state, struc
     return error;
 }
 
+/* Who only sends never waits, and would never hear that somebody died. */
+static void listen(struct pl_rank *rank)
+{
+    pl_progress(rank);
+    if (rank->look)
+        rank->look(rank);
+}
+
 static int run_blocking(const struct pl_coll_call *call)
 {
     struct state *state;
@@ -293,12 +306,16 @@ static int run_blocking(const struct pl_coll_call *call)
         return error;
     run->waited = !call->comm->owner->threaded;
     pl_run_start(run);
+    if (run->complete && call->comm->sequence % LISTEN == 0)
+        listen(call->comm->owner);
     return pl_run_end(run);
 }
 
 int pl_coll_blocking(const struct pl_coll_call *call)
 {
     struct pl_comm *comm = call->comm;
+    if (__builtin_expect(comm->broken != 0, 0))
+        return pl_comm_check(comm, ~0u);
     struct state *state = comm->collectives ? comm->collectives : state_create(comm);
     if (!state)
         return PL_ENOMEM;

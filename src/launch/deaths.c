@@ -36,7 +36,7 @@ static int code_of(const struct pl_member *member, int verdict)
                                 : NOT_FINALIZED;
 }
 
-static void tell(struct pl_job *job, int rank, int verdict, bool ends)
+static void tell(struct pl_job *job, int rank, int verdict, const char *so)
 {
     const struct pl_member *member = &job->members[rank];
     char how[128];
@@ -49,8 +49,7 @@ static void tell(struct pl_job *job, int rank, int verdict, bool ends)
         snprintf(how, sizeof how, "exited with code %d", WEXITSTATUS(member->status));
     else
         snprintf(how, sizeof how, "exited without MPI_Finalize");
-    pl_job_say("rank %d (pid %d) on %s %s%s", rank, (int)member->pid, job->host, how,
-               ends ? "; ending the job" : "");
+    pl_job_say("rank %d (pid %d) on %s %s%s", rank, (int)member->pid, pl_job_host_of(job, rank), how, so);
 }
 
 static bool told_to_die(int status)
@@ -60,10 +59,28 @@ static bool told_to_die(int status)
            number == SIGPIPE;
 }
 
+/* --continue: a death ends nothing. A rank that ended in order, but with a code, gives the job that code. */
+static void outlive(struct pl_job *job, int rank, int verdict)
+{
+    bool dead = job->roll->entry[rank].state == PL_ROLL_DEAD;
+    int code = code_of(&job->members[rank], verdict);
+    tell(job, rank, verdict, dead ? "; the others go on" : "");
+    if (!dead && !job->failed) {
+        job->failed = true;
+        job->code = code;
+    } else if (dead && !job->outlived++) {
+        job->first_code = code;
+    }
+    if (dead && job->outlived == job->options->ranks && !job->failed)
+        job->code = job->first_code; /* nobody is left who could have succeeded */
+}
+
 static void weigh(struct pl_job *job, int rank, int verdict)
 {
-    if (job->phase == PL_RUNNING) {
-        tell(job, rank, verdict, true);
+    if (job->phase == PL_RUNNING && job->options->go_on) {
+        outlive(job, rank, verdict);
+    } else if (job->phase == PL_RUNNING) {
+        tell(job, rank, verdict, "; ending the job");
         pl_job_fail(job, code_of(&job->members[rank], verdict));
     } else if (job->phase == PL_SIGNALLED && verdict != UNFINALIZED) {
         pl_job_fail(job, code_of(&job->members[rank], verdict));
@@ -72,33 +89,36 @@ static void weigh(struct pl_job *job, int rank, int verdict)
 
 static int find_rank(const struct pl_job *job, pid_t pid)
 {
-    for (int i = 0; i < job->started; i++)
-        if (job->members[i].pid == pid && job->members[i].alive)
+    for (int i = 0; i < job->layout->ranks; i++)
+        if (job->members[i].pid == pid && job->members[i].alive && pl_layout_is_here(job->layout, i))
             return i;
     return -1;
 }
 
-/* Learns of all that has died; the ranks among them. A process that is no rank
- * was left behind by one and came to us. */
+/* Learns of all that has died here; the ranks among them join those that other hosts
+ * have told of. A process that is no rank was left behind by one and came to us. */
 static int collect(struct pl_job *job)
 {
-    int count = 0, status;
+    int status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         int rank = find_rank(job, pid);
         if (rank < 0) {
-            pl_job_subjob_ended(job, pid, status);
+            if (!pl_job_subjob_ended(job, pid, status))
+                pl_branches_ended(&job->branches, pid, status);
             continue;
         }
         job->members[rank].alive = false;
         job->members[rank].status = status;
-        job->ended[count++] = rank;
+        job->ended[job->nended++] = rank;
         job->alive--;
     }
-    for (int i = 0; i < job->started; i++)
+    for (int i = 0; i < job->layout->ranks; i++)
         if (!job->members[i].alive && job->members[i].group && kill(-job->members[i].pid, 0) &&
             errno == ESRCH)
             job->members[i].group = false;
+    int count = job->nended;
+    job->nended = 0;
     return count;
 }
 
@@ -110,6 +130,10 @@ static int first_failure(struct pl_job *job, int count)
         struct pl_member *member = &job->members[job->ended[i]];
         bool broke_off = pl_pmi_server_ended(&job->pmi, job->ended[i]);
         member->verdict = judge(member, broke_off);
+        member->late = job->phase != PL_RUNNING;
+        bool dead =
+            broke_off || (member->verdict == BY_SIGNAL && !pl_pmi_server_parted(&job->pmi, job->ended[i]));
+        pl_job_roll_ended(job, job->ended[i], member->status, dead);
         if (member->verdict != FINE && (first < 0 || member->verdict < job->members[first].verdict))
             first = job->ended[i];
     }
@@ -124,9 +148,14 @@ void pl_job_reap(struct pl_job *job)
         weigh(job, first, job->members[first].verdict);
     for (int i = 0; i < count; i++) {
         const struct pl_member *member = &job->members[job->ended[i]];
+        if (job->options->go_on && job->phase == PL_RUNNING) {
+            if (job->ended[i] != first && member->verdict != FINE)
+                weigh(job, job->ended[i], member->verdict);
+            continue;
+        }
         bool news = member->verdict == BY_SIGNAL && (running || !told_to_die(member->status));
         if (job->ended[i] == first ? !running && news : news || (running && member->verdict == BY_CODE))
-            tell(job, job->ended[i], member->verdict, false);
+            tell(job, job->ended[i], member->verdict, "");
     }
     if (job->phase == PL_RUNNING)
         pl_pmi_server_check(&job->pmi);

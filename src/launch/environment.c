@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum source { RANK, SIZE, PMI_FD };
+enum source { RANK, SIZE, LOCAL_RANK, LOCAL_SIZE, PMI_FD };
 
 static const struct {
     const char *name;
@@ -23,16 +23,16 @@ static const struct {
     {"PMI_FD", PMI_FD},
     {"PMI_RANK", RANK},
     {"PMI_SIZE", SIZE},
-    {"MPI_LOCALRANKID", RANK},
-    {"MPI_LOCALNRANKS", SIZE},
+    {"MPI_LOCALRANKID", LOCAL_RANK},
+    {"MPI_LOCALNRANKS", LOCAL_SIZE},
     {"OMPI_COMM_WORLD_RANK", RANK},
     {"OMPI_COMM_WORLD_SIZE", SIZE},
-    {"OMPI_COMM_WORLD_LOCAL_RANK", RANK},
-    {"OMPI_COMM_WORLD_LOCAL_SIZE", SIZE},
+    {"OMPI_COMM_WORLD_LOCAL_RANK", LOCAL_RANK},
+    {"OMPI_COMM_WORLD_LOCAL_SIZE", LOCAL_SIZE},
     {"RANK", RANK},
     {"WORLD_SIZE", SIZE},
-    {"LOCAL_RANK", RANK},
-    {"LOCAL_WORLD_SIZE", SIZE},
+    {"LOCAL_RANK", LOCAL_RANK},
+    {"LOCAL_WORLD_SIZE", LOCAL_SIZE},
 };
 
 enum { VARIABLES = sizeof variables / sizeof *variables };
@@ -68,13 +68,13 @@ static void add(struct pl_environment *environment, char *word)
 }
 
 int pl_environment_init(struct pl_environment *environment, char **inherited,
-                        const struct pl_settings *general, const struct pl_settings *own, int size)
+                        const struct pl_settings *general, const struct pl_settings *own)
 {
     int count = 0;
     while (inherited[count])
         count++;
     size_t most = (size_t)(count + general->count + own->count) + PL_RANK_VARIABLES + 1;
-    *environment = (struct pl_environment){.size = size, .words = calloc(most, sizeof(char *))};
+    *environment = (struct pl_environment){.words = calloc(most, sizeof(char *))};
     if (!environment->words)
         return pl_fail(PL_ENOMEM, "no memory for the ranks' environment");
     for (int i = 0; i < count; i++)
@@ -87,17 +87,52 @@ int pl_environment_init(struct pl_environment *environment, char **inherited,
     return 0;
 }
 
+/* Whose a session, a home and a display are is told by the host where they are. */
+static bool stays_home(const char *word)
+{
+    static const char *const names[] = {
+        "HOME=", "USER=",     "LOGNAME=", "SHELL=",   "PWD=",        "OLDPWD=",        "SHLVL=",
+        "MAIL=", "HOSTNAME=", "HOST=",    "DISPLAY=", "XAUTHORITY=", "SSH_AUTH_SOCK=", "_="};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names_equal(word, names[i]))
+            return true;
+    return !strncmp(word, "SSH_", 4) || !strncmp(word, "XDG_", 4) || !strncmp(word, "DBUS_", 5);
+}
+
+char **pl_environment_elsewhere(char **there, char **sent)
+{
+    int count = 0, more = 0;
+    while (there[count])
+        count++;
+    while (sent[more])
+        more++;
+    char **words = calloc((size_t)(count + more + 1), sizeof *words);
+    if (!words)
+        return NULL;
+    struct pl_environment all = {.words = words, .common = count};
+    memcpy(words, there, sizeof *words * (size_t)count);
+    for (int i = 0; i < more; i++)
+        if (!stays_home(sent[i]))
+            add(&all, sent[i]);
+    return words;
+}
+
 void pl_environment_finish(struct pl_environment *environment)
 {
     free(environment->words);
 }
 
-char **pl_environment_of(struct pl_environment *environment, int rank, int pmi_fd)
+char **pl_environment_of(struct pl_environment *environment, const struct pl_place *place, int pmi_fd)
 {
+    const int values[] = {[RANK] = place->rank,
+                          [SIZE] = place->size,
+                          [LOCAL_RANK] = place->local_rank,
+                          [LOCAL_SIZE] = place->local_size,
+                          [PMI_FD] = pmi_fd};
     char **at = environment->words + environment->common;
     for (int i = 0; i < VARIABLES; i++) {
-        int value = variables[i].what == RANK ? rank : variables[i].what == SIZE ? environment->size : pmi_fd;
-        snprintf(environment->own[i], sizeof environment->own[i], "%s=%d", variables[i].name, value);
+        snprintf(environment->own[i], sizeof environment->own[i], "%s=%d", variables[i].name,
+                 values[variables[i].what]);
         *at++ = environment->own[i];
     }
     *at = NULL;

@@ -43,9 +43,12 @@ void pl_job_say(const char *format, ...)
 
 void pl_job_signal(struct pl_job *job, int number)
 {
-    for (int i = 0; i < job->started; i++)
+    for (int i = 0; i < job->layout->ranks; i++)
         if (job->members[i].group)
             kill(-job->members[i].pid, number);
+    char text[16];
+    int length = snprintf(text, sizeof text, "%d", number);
+    pl_branches_send(&job->branches, PL_FRAME_SIGNAL, -1, text, (size_t)length);
     for (int i = 0; i < job->nsubjobs; i++)
         if (job->subjobs[i].alive)
             kill(job->subjobs[i].pid, number);
@@ -56,6 +59,14 @@ void pl_job_kill(struct pl_job *job)
     job->phase = PL_KILLED;
     job->act_at = 0;
     pl_job_signal(job, SIGKILL);
+    pl_branches_give_up(&job->branches);
+}
+
+void pl_job_give_up(struct pl_job *job)
+{
+    pl_job_say("%s", pl_fail_text());
+    job->failed = true;
+    pl_job_kill(job);
 }
 
 void pl_job_fail(struct pl_job *job, int code)
@@ -78,7 +89,7 @@ static void aborted(void *owner, int rank, int code)
     struct pl_job *job = owner;
     if (job->phase == PL_RUNNING)
         pl_job_say("rank %d (pid %d) on %s called MPI_Abort with code %d; ending the job", rank,
-                   (int)job->members[rank].pid, job->host, code);
+                   (int)job->members[rank].pid, pl_job_host_of(job, rank), code);
     pl_job_fail(job, code & 255 ? code & 255 : 1);
 }
 
@@ -86,7 +97,7 @@ static void broken(void *owner, int rank, const char *reason)
 {
     struct pl_job *job = owner;
     pl_job_say("rank %d (pid %d) on %s: on its PMI connection: %s; ending the job", rank,
-               (int)job->members[rank].pid, job->host, reason);
+               (int)job->members[rank].pid, pl_job_host_of(job, rank), reason);
     pl_job_fail(job, 1);
 }
 
@@ -110,8 +121,22 @@ static void unwritable(void *owner, int number, int error)
     pl_job_fail(job, UNWRITABLE);
 }
 
+static void rest(void *owner, int number, bool rest)
+{
+    struct pl_job *job = owner;
+    pl_branches_send(&job->branches, rest ? PL_FRAME_REST : PL_FRAME_RESUME, -1, number == 1 ? "1" : "2", 1);
+}
+
+static void answer(void *owner, int rank, const char *bytes, size_t length)
+{
+    pl_job_send(owner, PL_FRAME_PMI, rank, bytes, length);
+}
+
 static void check_deadlines(struct pl_job *job, int64_t now)
 {
+    job->look_at = pl_branches_turn(&job->branches, now);
+    if (job->alive && job->alive == job->branches.alive && (job->begun || job->phase != PL_RUNNING))
+        pl_job_release(job);
     if (job->timeout_at && now >= job->timeout_at && job->alive) {
         job->timeout_at = 0;
         pl_job_say("the job ran longer than %g seconds (--timeout); ending it", job->options->timeout);
@@ -127,7 +152,8 @@ static void settle(struct pl_job *job, int64_t now)
     if (!job->over_at)
         job->over_at = now;
     if (!job->swept && (!job->output.open || now - job->over_at >= MILLISECONDS(OUTPUT_GRACE_MS))) {
-        pl_job_sweep(job);
+        pl_job_signal(job, SIGKILL);
+        pl_sweep();
         job->swept = true;
         job->over_at = pl_now();
     }
@@ -151,7 +177,7 @@ static int64_t sooner(int64_t a, int64_t b)
 
 static int wait_ms(struct pl_job *job)
 {
-    int64_t now = pl_now(), until = sooner(job->timeout_at, job->act_at);
+    int64_t now = pl_now(), until = sooner(sooner(job->timeout_at, job->act_at), job->look_at);
     if (!job->alive)
         return LOOK_MS;
     if (pl_terminal_serves(&job->terminal))
@@ -183,8 +209,14 @@ static void run_loop(struct pl_job *job)
 static int prepare(struct pl_job *job)
 {
     int ranks = job->options->ranks;
-    struct pl_pmi_calls calls = {
-        .owner = job, .aborted = aborted, .broken = broken, .stuck = stuck, .spawn = pl_job_spawn};
+    struct pl_output_calls outputs = {.owner = job, .unwritable = unwritable, .rest = rest};
+    struct pl_pmi_calls calls = {.owner = job,
+                                 .aborted = aborted,
+                                 .broken = broken,
+                                 .stuck = stuck,
+                                 .spawn = pl_job_spawn,
+                                 .answer = answer};
+    char mapping[PL_PMI1_VALUE_MAX];
     gethostname(job->host, sizeof job->host - 1);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     if (job->options->timeout > 0)
@@ -193,34 +225,42 @@ static int prepare(struct pl_job *job)
     job->ended = calloc((size_t)ranks, sizeof *job->ended);
     if (!job->members || !job->ended)
         return pl_fail(PL_ENOMEM, "no memory for %d ranks", ranks);
-    int error = pl_output_init(&job->output, &job->loop, ranks, job->options->tag, unwritable, job);
+    int error = pl_output_init(&job->output, &job->loop, ranks, job->options->tag, &outputs);
     if (!error)
-        error = pl_pmi_server_init(&job->pmi, &job->loop, ranks, &calls);
+        error = pl_layout_mapping(job->layout, mapping, sizeof mapping);
+    if (!error)
+        error = pl_pmi_server_init(&job->pmi, &job->loop, ranks, mapping, &calls);
+    if (!error)
+        error = pl_job_roll_init(job);
+    job->pmi.tolerant = job->options->go_on;
     return error ? error : pl_job_watch_signals(job);
 }
 
-int pl_job_run(const struct pl_options *options)
+int pl_job_run(const struct pl_options *options, const struct pl_layout *layout)
 {
-    struct pl_job job = {.options = options, .code = 1, .signals.fd = -1};
+    struct pl_job job = {.options = options, .layout = layout, .code = 1, .signals.fd = -1, .roll_fd = -1};
     int error = pl_loop_init(&job.loop);
     if (error)
         return pl_job_say("%s", pl_fail_text()), 1;
     pl_terminal_init(&job.terminal, &job.loop);
+    pl_input_init(&job.input, &job.loop);
     error = prepare(&job);
     if (!error)
-        error = pl_job_start(&job);
-    if (error) {
-        pl_job_say("%s", pl_fail_text());
-        job.failed = true;
-        pl_job_kill(&job);
-    }
+        error = pl_job_begin(&job);
+    if (error)
+        pl_job_give_up(&job);
     if (job.signals.fd >= 0)
         run_loop(&job);
+    if (job.roll)
+        pl_job_table(&job);
     pl_terminal_stop(&job.terminal);
+    pl_input_stop(&job.input);
+    pl_branches_finish(&job.branches);
     pl_pmi_server_finish(&job.pmi);
     pl_output_finish(&job.output);
     pl_loop_close(&job.loop, &job.signals);
     pl_loop_finish(&job.loop);
+    pl_job_roll_finish(&job);
     free(job.members);
     free(job.ended);
     free(job.subjobs);

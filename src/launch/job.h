@@ -2,10 +2,14 @@
 #ifndef PL_JOB_H
 #define PL_JOB_H
 
+#include "branches.h"
+#include "input.h"
+#include "layout.h"
 #include "loop.h"
 #include "options.h"
 #include "output.h"
 #include "pmi_server.h"
+#include "roll_wire.h"
 #include "terminal.h"
 
 #include <signal.h>
@@ -19,11 +23,12 @@
 enum pl_phase { PL_RUNNING, PL_SIGNALLED, PL_ENDING, PL_KILLED };
 
 struct pl_member {
-    pid_t pid; /* 0: not started */
+    pid_t pid; /* 0: not started; on its own host */
     bool alive;
-    bool group;  /* its process group still has members */
+    bool group;  /* its process group, on this host, still has members */
     int status;  /* as waitpid says, once it is not alive */
     int verdict; /* deaths.c's */
+    bool late;   /* it ended after the job was told to */
 };
 
 /* A further mpiexec that a rank asked for (MPI_Comm_spawn). The job lasts as long as it does. */
@@ -34,7 +39,10 @@ struct pl_subjob {
 
 struct pl_job {
     const struct pl_options *options;
+    const struct pl_layout *layout;
     struct pl_loop loop;
+    struct pl_branches branches; /* to the other hosts that have ranks */
+    struct pl_input input;       /* to rank 0, if it is on one of them */
     struct pl_output output;
     struct pl_pmi_server pmi;
     struct pl_terminal terminal;
@@ -43,27 +51,47 @@ struct pl_job {
     struct rlimit inherited_files;
     char host[64];
 
+    struct pl_roll *roll;
+    int roll_fd;
+    int64_t started_at;
+    int outlived;   /* deaths that the job went on after (--continue) ... */
+    int first_code; /* ... and the code of the first */
     struct pl_member *members;
-    int *ended; /* the ranks whose end was just heard of */
-    int started;
-    int alive; /* ranks and subjobs */
+    int *ended; /* [nended] the ranks whose end was just heard of */
+    int nended;
+    int alive; /* ranks, subjobs and agents */
     struct pl_subjob *subjobs;
     int nsubjobs;
     enum pl_phase phase;
     bool failed;
     int code;       /* what mpiexec exits with */
     int told;       /* lines about deaths so far */
+    bool begun;     /* the ranks were started */
+    bool released;  /* the agents were told to end */
     int64_t act_at; /* when to use more force, 0: never */
     int64_t timeout_at;
+    int64_t look_at; /* when to look after the agents, 0: never */
     int64_t over_at; /* when the last rank ended, 0: not yet */
     bool impatient;  /* the user asked twice: output that nobody takes is dropped */
     bool given_up;   /* it was */
     bool swept;      /* what the ranks left behind was killed */
 };
 
-/* Starts all ranks. On failure those started are on their way out, the text says
- * why, and job->code is the exit code. 0, or an error. (start.c) */
+/* Begins: starts the ranks if all are on this host, else reaches for the others first and starts them when
+ * all have answered. On failure the text says why, and job->code is the exit code. 0, or an error. (begin.c)
+ */
+int pl_job_begin(struct pl_job *job);
+/* Starts all ranks, those of other hosts too. The same. */
 int pl_job_start(struct pl_job *job);
+/* The name of the host where a rank runs. */
+const char *pl_job_host_of(const struct pl_job *job, int rank);
+
+/* Reaches the other hosts. 0 or an error. (remote.c) */
+int pl_job_reach(struct pl_job *job);
+/* The job is over on all hosts: the agents shall end. Nothing happens the second time. */
+void pl_job_release(struct pl_job *job);
+/* A rank of another host takes what was asked for it. */
+void pl_job_send(void *job, enum pl_frame kind, int rank, const char *bytes, size_t length);
 
 /* Starts another mpiexec with these arguments, on our standard outputs. 0 or an error. (subjob.c) */
 int pl_job_spawn(void *job, char *const *words, int count);
@@ -77,11 +105,21 @@ int pl_job_watch_signals(struct pl_job *job);
 /* Collects what has died, tells of it, and decides what follows. (deaths.c) */
 void pl_job_reap(struct pl_job *job);
 
+/* The roll: made before the first rank is started. 0 or an error. A rank's end goes into it, and into those
+ * of the agents. The table of who died how, if anybody did. (roll.c) */
+int pl_job_roll_init(struct pl_job *job);
+void pl_job_roll_finish(struct pl_job *job);
+void pl_job_roll_ended(struct pl_job *job, int rank, int status, bool dead);
+void pl_job_table(const struct pl_job *job);
+
 /* Sends a signal to every process group that has members. */
 void pl_job_signal(struct pl_job *job, int number);
 
 /* Prints "mpiexec: ..." on standard error, one line. */
 void pl_job_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* What could not be begun ends the job: says why, and kills. */
+void pl_job_give_up(struct pl_job *job);
 
 /* The first failure decides the exit code; the ranks are asked to end. */
 void pl_job_fail(struct pl_job *job, int code);
@@ -90,6 +128,6 @@ void pl_job_fail(struct pl_job *job, int code);
 void pl_job_kill(struct pl_job *job);
 
 /* Runs the job of the options from start to end; returns mpiexec's exit code. */
-int pl_job_run(const struct pl_options *options);
+int pl_job_run(const struct pl_options *options, const struct pl_layout *layout);
 
 #endif

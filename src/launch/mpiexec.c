@@ -1,10 +1,12 @@
 /* mpiexec, also called mpirun: the command line, then the job. */
+#include "agent.h"
 #include "errors.h"
 #include "job.h"
 #include "options.h"
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { WRONG_USE = 2, UNWRITABLE = 1 };
@@ -25,16 +27,22 @@ static void take_standard_descriptors(void)
 int main(int argc, char **argv)
 {
     struct pl_options options;
+    struct pl_layout layout = {0};
     take_standard_descriptors();
+    if (argc == 2 && !strcmp(argv[1], "--agent"))
+        return pl_agent_run();
     int code, error = pl_options_read(&options, argc, argv);
+    if (!error)
+        error = pl_layout_make(&layout, &options);
     if (error < 0) {
         pl_job_say("%s", pl_fail_text());
         code = WRONG_USE;
     } else if (error) {
         code = fflush(stdout) || ferror(stdout) ? UNWRITABLE : 0;
     } else {
-        code = pl_job_run(&options);
+        code = pl_job_run(&options, &layout);
     }
+    pl_layout_finish(&layout);
     pl_options_finish(&options);
     return code;
 }

@@ -11,7 +11,6 @@
 
 #include "config.h"
 #include "errors.h"
-#include "hosts.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -22,6 +21,8 @@
 #ifndef PEAL_VERSION
 #define PEAL_VERSION "unknown"
 #endif
+
+enum { FAN_OUT = 32, PATIENCE_SECONDS = 10 };
 
 /* Where an option's words go: the job, and the program being described. */
 struct reading {
@@ -98,6 +99,13 @@ static int take_timeout(struct reading *reading, const char *name, char **words)
     return 0;
 }
 
+static int take_continue(struct reading *reading, const char *name, char **words)
+{
+    (void)name, (void)words;
+    reading->options->go_on = true;
+    return 0;
+}
+
 static int take_bind(struct reading *reading, const char *name, char **words)
 {
     bool core = !strcmp(words[0], "core");
@@ -120,10 +128,79 @@ static int take_nothing(struct reading *reading, const char *name, char **words)
     return 0;
 }
 
+static int take_once(const char **where, const char *name, const char *word)
+{
+    if (!word[0])
+        return pl_fail(PL_EARG, "%s: the value is empty", name);
+    if (*where)
+        return pl_fail(PL_EARG, "%s %.80s: '%.80s' was said before; it is said once, as in a,b,c", name, word,
+                       *where);
+    *where = word;
+    return 0;
+}
+
+static int take_host(struct reading *reading, const char *name, char **words)
+{
+    return take_once(&reading->app->hosts, name, words[0]);
+}
+
 static int take_hosts(struct reading *reading, const char *name, char **words)
 {
-    (void)reading;
-    return pl_hosts_local(name, words[0]);
+    return take_once(&reading->options->hosts, name, words[0]);
+}
+
+static int take_hostfile(struct reading *reading, const char *name, char **words)
+{
+    return take_once(&reading->options->hostfile, name, words[0]);
+}
+
+static int take_ssh(struct reading *reading, const char *name, char **words)
+{
+    return take_once(&reading->options->ssh, name, words[0]);
+}
+
+static int take_number(const char *name, const char *word, int *number)
+{
+    char *end;
+    errno = 0;
+    long n = strtol(word, &end, 10);
+    if (end == word || *end || errno || n < 1 || n > PL_RANKS_MAX)
+        return pl_fail(PL_EARG, "%s %.80s: a whole number from 1 to %d was expected", name, word,
+                       PL_RANKS_MAX);
+    *number = (int)n;
+    return 0;
+}
+
+static int take_per_host(struct reading *reading, const char *name, char **words)
+{
+    return take_number(name, words[0], &reading->options->per_host);
+}
+
+static int take_fan_out(struct reading *reading, const char *name, char **words)
+{
+    return take_number(name, words[0], &reading->options->fan_out);
+}
+
+/* slot and what Open MPI has below the host fill hosts in order; what stands behind a colon (oversubscribe)
+ * is granted anyway. */
+static int take_map(struct reading *reading, const char *name, char **words)
+{
+    static const char *const fill[] = {"slot",    "hwthread", "core",   "l1cache", "l2cache",
+                                       "l3cache", "numa",     "socket", "package"};
+    const char *word = words[0];
+    int length = (int)strcspn(word, ":"), number, used = 0;
+    if (sscanf(word, "ppr:%d:node%n", &number, &used) == 1 && used && number > 0) {
+        reading->options->per_host = number;
+        return 0;
+    }
+    if (length == 4 && !strncmp(word, "node", 4)) {
+        reading->options->by_node = true;
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof fill / sizeof *fill; i++)
+        if ((int)strlen(fill[i]) == length && !strncmp(word, fill[i], (size_t)length))
+            return 0;
+    return pl_fail(PL_EARG, "%s %.80s: 'slot', 'node' or 'ppr:N:node' was expected", name, word);
 }
 
 static take_fn take_help, take_version;
@@ -149,9 +226,28 @@ static const struct option {
     {{"genv"}, 2, take_genv, "-genv NAME VALUE", "set a variable for all programs"},
     {{"x"}, 1, take_export, "-x NAME[=VALUE]", "the same, as Open MPI writes it"},
     {{"timeout"}, 1, take_timeout, "--timeout S", "end the job after S seconds, with exit code 124"},
+    {{"continue", "enable-recovery", "disable-auto-cleanup"},
+     0,
+     take_continue,
+     "--continue",
+     "when a rank dies, the others go on (MPIX_Comm_shrink, ...)"},
     {{"bind-to"}, 1, take_bind, "--bind-to core|none", "give each rank a core of its own; none if not said"},
     {{"oversubscribe"}, 0, take_oversubscribe, "--oversubscribe", "with --bind-to: ranks may share cores"},
-    {{"host", "H", "hosts"}, 1, take_hosts, "-host NAMES", "where to run; only names of this host so far"},
+    {{"host", "H"}, 1, take_host, "-host A,B:4", "hosts for the program that follows, with their slots"},
+    {{"hosts"}, 1, take_hosts, "-hosts A,B:4", "hosts for all programs"},
+    {{"f", "hostfile", "machinefile", "machine", "default-hostfile"},
+     1,
+     take_hostfile,
+     "-f, -hostfile FILE",
+     "the same, a host a line: 'a', 'a:4' or 'a slots=4'"},
+    {{"ppn", "perhost", "npernode", "N"},
+     1,
+     take_per_host,
+     "-ppn N",
+     "ranks on a host before the next has its turn; its slots if not said"},
+    {{"map-by"}, 1, take_map, "--map-by slot|node", "fill hosts in order, or one rank on each in turn"},
+    {{"ssh", "launcher-exec"}, 1, take_ssh, "--ssh COMMAND", "how another host is reached; ssh if not said"},
+    {{"fan-out"}, 1, take_fan_out, "--fan-out N", "hosts that each host reaches itself; 32 if not said"},
     {{"help", "h", "?"}, 0, take_help, "-h, --help", "this page"},
     {{"version", "V"}, 0, take_version, "-V, --version", "which Peal this is"},
     {{"allow-run-as-root"}, 0, take_nothing, NULL, NULL},
@@ -193,8 +289,9 @@ static const struct pl_knob *find_knob(const char *name)
 static int take_help(struct reading *reading, const char *name, char **words)
 {
     (void)name, (void)words;
-    printf("Usage: mpiexec [options] program [arguments] [: [options] program [arguments]]...\n"
-           "Starts the ranks of an MPI job on this host and looks after them until they end.\n\n");
+    printf(
+        "Usage: mpiexec [options] program [arguments] [: [options] program [arguments]]...\n"
+        "Starts the ranks of an MPI job, here or on other hosts, and looks after them until they end.\n\n");
     for (int i = 0; i < OPTIONS; i++)
         if (table[i].usage)
             printf("  %-22s %s\n", table[i].usage, table[i].help);
@@ -280,7 +377,7 @@ static int new_app(struct reading *reading)
         return pl_fail(PL_ENOMEM, "no memory for the command line");
     options->apps = apps;
     reading->app = &apps[options->napps++];
-    *reading->app = (struct pl_app){.ranks = 1};
+    *reading->app = (struct pl_app){0};
     return 0;
 }
 
@@ -305,23 +402,42 @@ static int read_app(struct reading *reading, char **argv, int *at)
     return 0;
 }
 
+/* What is not said is looked for in the environment: hosts where Kubernetes' mpi-operator tells them to other
+ * launchers; PEAL_TIMEOUT. */
+static void complete(struct pl_options *options)
+{
+    static const char *const files[] = {"HYDRA_HOST_FILE", "OMPI_MCA_orte_default_hostfile",
+                                        "I_MPI_HYDRA_HOST_FILE"};
+    bool said = options->hosts || options->hostfile;
+    for (int i = 0; i < options->napps; i++)
+        said |= options->apps[i].hosts != NULL;
+    for (size_t i = 0; !said && !options->hostfile && i < sizeof files / sizeof *files; i++)
+        options->hostfile = getenv(files[i]);
+    const char *timeout = getenv("PEAL_TIMEOUT");
+    for (int i = 0; i < options->settings.count; i++)
+        if (!strncmp(options->settings.words[i], "PEAL_TIMEOUT=", 13))
+            timeout = options->settings.words[i] + 13;
+    char *end;
+    double seconds = timeout ? strtod(timeout, &end) : 0;
+    options->patience = timeout && !*end && seconds > 0 && seconds < 1e9 ? seconds : PATIENCE_SECONDS;
+}
+
 int pl_options_read(struct pl_options *options, int argc, char **argv)
 {
     (void)argc;
-    *options = (struct pl_options){0};
+    *options = (struct pl_options){.fan_out = FAN_OUT};
     struct reading reading = {.options = options};
     int at = 1;
     for (;;) {
         int error = read_app(&reading, argv, &at);
         if (error || reading.over)
             return error ? error : 1;
-        if (reading.app->ranks > PL_RANKS_MAX - options->ranks)
-            return pl_fail(PL_EARG, "more than %d ranks in all", PL_RANKS_MAX);
-        options->ranks += reading.app->ranks;
         if (!argv[at])
-            return 0;
+            break;
         argv[at++] = NULL;
     }
+    complete(options);
+    return 0;
 }
 
 static void free_settings(struct pl_settings *settings)

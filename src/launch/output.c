@@ -40,6 +40,7 @@ static void rest_streams(struct pl_sink *sink, bool full)
     for (int i = 0; i < output->nstreams; i++)
         if (&output->sinks[output->streams[i].number - 1] == sink)
             pl_loop_want(output->loop, &output->streams[i].watch, wish(&output->streams[i]));
+    output->calls.rest(output->calls.owner, sink->watch.fd, full);
 }
 
 static void break_sink(struct pl_sink *sink, int error)
@@ -50,7 +51,7 @@ static void break_sink(struct pl_sink *sink, int error)
     pl_loop_want(sink->output->loop, &sink->watch, 0);
     if (sink->full)
         rest_streams(sink, false);
-    sink->output->unwritable(sink->output->owner, number, error);
+    sink->output->calls.unwritable(sink->output->calls.owner, number, error);
 }
 
 /* Writes what the sink takes now; how much that was, or -1 when it is broken. */
@@ -193,8 +194,9 @@ static void feed(struct pl_stream *stream, const char *bytes, size_t length)
 
 static void close_stream(struct pl_stream *stream)
 {
-    if (stream->watch.fd < 0)
+    if (!stream->open)
         return;
+    stream->open = false;
     if (stream->fill) {
         emit_part(stream, "", 0, false);
         drain(sink_of(stream));
@@ -219,11 +221,10 @@ static void stream_ready(struct pl_watch *watch, uint32_t events)
 }
 
 int pl_output_init(struct pl_output *output, struct pl_loop *loop, int ranks, bool tag,
-                   void (*unwritable)(void *owner, int number, int error), void *owner)
+                   const struct pl_output_calls *calls)
 {
     *output = (struct pl_output){.loop = loop, .tag = tag, .immediate = ranks == 1, .nstreams = 2 * ranks};
-    output->unwritable = unwritable;
-    output->owner = owner;
+    output->calls = *calls;
     output->streams = calloc((size_t)output->nstreams, sizeof *output->streams);
     output->chunk = malloc(CHUNK);
     if (!output->streams || !output->chunk)
@@ -256,8 +257,31 @@ int pl_output_attach(struct pl_output *output, int rank, int number, int fd)
 {
     struct pl_stream *stream = &output->streams[2 * rank + number - 1];
     stream->watch.fd = fd;
+    stream->open = true;
     output->open++;
     return pl_loop_want(output->loop, &stream->watch, wish(stream));
+}
+
+void pl_output_expect(struct pl_output *output, int rank)
+{
+    for (int i = 2 * rank; i < 2 * rank + 2; i++) {
+        output->streams[i].open = true;
+        output->open++;
+    }
+}
+
+void pl_output_take(struct pl_output *output, int rank, int number, const char *bytes, size_t length)
+{
+    struct pl_stream *stream = &output->streams[2 * rank + number - 1];
+    if (!stream->open)
+        return;
+    output->active = pl_now();
+    if (!length) {
+        close_stream(stream);
+        return;
+    }
+    feed(stream, bytes, length);
+    drain(sink_of(stream));
 }
 
 int64_t pl_output_prompt(struct pl_output *output, int rank, int64_t now)

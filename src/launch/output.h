@@ -22,6 +22,7 @@ struct pl_stream {
     char *partial;    /* the start of a line, NULL if none */
     size_t fill;
     bool begun; /* the start of this line has been passed on already */
+    bool open;
 };
 
 /* One of mpiexec's own two outputs. */
@@ -36,6 +37,13 @@ struct pl_sink {
     bool broken;
 };
 
+struct pl_output_calls {
+    void *owner;
+    void (*unwritable)(void *owner, int number, int error); /* called once a sink */
+    /* Streams that are fed by pl_output_take shall rest, or go on. */
+    void (*rest)(void *owner, int number, bool rest);
+};
+
 struct pl_output {
     struct pl_loop *loop;
     struct pl_sink sinks[2];
@@ -44,17 +52,20 @@ struct pl_output {
     bool tag, immediate;
     int64_t active; /* when something last came or went, as pl_now */
     char *chunk;
-    void (*unwritable)(void *owner, int number, int error); /* called once a sink */
-    void *owner;
+    struct pl_output_calls calls;
 };
 
 /* `tag`: lines begin with "[rank] ". 0, PL_ENOMEM. */
 int pl_output_init(struct pl_output *output, struct pl_loop *loop, int ranks, bool tag,
-                   void (*unwritable)(void *owner, int number, int error), void *owner);
+                   const struct pl_output_calls *calls);
 void pl_output_finish(struct pl_output *output);
 
 /* Takes over the reading end (non-blocking) of a rank's stdout (1) or stderr (2). 0, PL_ESYSTEM. */
 int pl_output_attach(struct pl_output *output, int rank, int number, int fd);
+
+/* The same for a rank of another host: its bytes are brought by pl_output_take; length 0: the end. */
+void pl_output_expect(struct pl_output *output, int rank);
+void pl_output_take(struct pl_output *output, int rank, int number, const char *bytes, size_t length);
 
 /* Passes on the start of a line that a rank left unfinished on its stdout before
  * `now` - PL_PROMPT_NS: it may be a question to the user. Returns when to ask

@@ -26,6 +26,10 @@ enum { BYTES_PER_RANK = 1 << 20 };
 
 static void flush(struct pl_pmi_peer *peer)
 {
+    if (peer->watch.fd < 0) {
+        peer->server->calls.answer(peer->server->calls.owner, peer->rank, peer->unsent, peer->unsent_fill);
+        peer->unsent_fill = 0;
+    }
     while (peer->unsent_fill) {
         ssize_t n = send(peer->watch.fd, peer->unsent, peer->unsent_fill, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
@@ -40,9 +44,15 @@ static void flush(struct pl_pmi_peer *peer)
     pl_loop_want(peer->server->loop, &peer->watch, peer->unsent_fill ? EPOLLOUT : EPOLLIN);
 }
 
-static void broken(struct pl_pmi_peer *peer, const char *reason)
+static void hang_up(struct pl_pmi_peer *peer)
 {
     pl_loop_close(peer->server->loop, &peer->watch);
+    peer->open = false;
+}
+
+static void broken(struct pl_pmi_peer *peer, const char *reason)
+{
+    hang_up(peer);
     peer->server->calls.broken(peer->server->calls.owner, peer->rank, reason);
 }
 
@@ -51,7 +61,7 @@ static void answer(struct pl_pmi_peer *peer, const char *format, ...) __attribut
 static void answer(struct pl_pmi_peer *peer, const char *format, ...)
 {
     char line[PL_PMI1_LINE_MAX];
-    if (peer->watch.fd < 0)
+    if (!peer->open)
         return;
     va_list args;
     va_start(args, format);
@@ -130,12 +140,30 @@ static void do_get(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
 
 void pl_pmi_server_check(struct pl_pmi_server *server)
 {
-    if (!server->waiting || server->gone < 0)
+    if (!server->waiting || server->gone < 0 || server->tolerant)
         return;
     int rank = 0;
     while (!server->peers[rank].waiting)
         rank++;
     server->calls.stuck(server->calls.owner, rank, server->gone);
+}
+
+/* Releases the barrier when all have come who can. */
+static void try_barrier(struct pl_pmi_server *server)
+{
+    int gone = 0;
+    for (int i = 0; i < server->size && server->tolerant; i++)
+        gone += !server->peers[i].waiting && (server->peers[i].ended || server->peers[i].finalized);
+    if (!server->waiting || server->waiting + gone < server->size) {
+        pl_pmi_server_check(server);
+        return;
+    }
+    server->waiting = 0;
+    for (int i = 0; i < server->size; i++) {
+        if (server->peers[i].waiting)
+            answer(&server->peers[i], "cmd=barrier_out rc=0\n");
+        server->peers[i].waiting = false;
+    }
 }
 
 static void do_barrier(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
@@ -146,21 +174,16 @@ static void do_barrier(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line
         return;
     }
     peer->waiting = true;
-    if (++server->waiting < server->size) {
-        pl_pmi_server_check(server);
-        return;
-    }
-    server->waiting = 0;
-    for (int i = 0; i < server->size; i++) {
-        server->peers[i].waiting = false;
-        answer(&server->peers[i], "cmd=barrier_out rc=0\n");
-    }
+    server->waiting++;
+    try_barrier(server);
 }
 
 static void do_finalize(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
 {
     peer->finalized = true;
     answer(peer, "cmd=finalize_ack rc=0\n");
+    if (peer->server->tolerant)
+        try_barrier(peer->server);
 }
 
 static void do_abort(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
@@ -341,7 +364,7 @@ static void serve(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
 /* Serves the lines that are there, until an answer has to wait. */
 static void serve_lines(struct pl_pmi_peer *peer)
 {
-    while (peer->watch.fd >= 0 && !peer->unsent_fill) {
+    while (peer->open && !peer->unsent_fill) {
         int got = pl_pmi1_reader_next(&peer->reader, &peer->server->line);
         if (got < 0)
             broken(peer, pl_fail_text());
@@ -362,12 +385,12 @@ static bool hear(struct pl_pmi_peer *peer)
     if (n < 0 && errno == EAGAIN)
         return false;
     if (n <= 0) {
-        pl_loop_close(peer->server->loop, &peer->watch);
+        hang_up(peer);
         return false;
     }
     peer->reader.fill += (size_t)n;
     serve_lines(peer);
-    return peer->watch.fd >= 0 && !peer->unsent_fill;
+    return peer->open && !peer->unsent_fill;
 }
 
 static void ready(struct pl_watch *watch, uint32_t events)
@@ -381,7 +404,7 @@ static void ready(struct pl_watch *watch, uint32_t events)
     }
 }
 
-int pl_pmi_server_init(struct pl_pmi_server *server, struct pl_loop *loop, int size,
+int pl_pmi_server_init(struct pl_pmi_server *server, struct pl_loop *loop, int size, const char *mapping,
                        const struct pl_pmi_calls *calls)
 {
     *server = (struct pl_pmi_server){.loop = loop, .calls = *calls, .size = size, .gone = -1};
@@ -391,8 +414,6 @@ int pl_pmi_server_init(struct pl_pmi_server *server, struct pl_loop *loop, int s
         return pl_fail(PL_ENOMEM, "no memory for %d ranks", size);
     for (int i = 0; i < size; i++)
         server->peers[i].watch.fd = -1;
-    char mapping[64];
-    snprintf(mapping, sizeof mapping, "(vector,(0,1,%d))", size);
     int error = pl_kvs_init(&server->kvs, ((size_t)size + 1) * BYTES_PER_RANK);
     return error ? error : pl_kvs_put(&server->kvs, "PMI_process_mapping", mapping);
 }
@@ -414,8 +435,33 @@ int pl_pmi_server_attach(struct pl_pmi_server *server, int rank, int appnum, int
     peer->server = server;
     peer->rank = rank;
     peer->appnum = appnum;
+    peer->open = true;
     peer->watch = (struct pl_watch){.fd = fd, .ready = ready};
     return pl_loop_want(server->loop, &peer->watch, EPOLLIN);
+}
+
+void pl_pmi_server_expect(struct pl_pmi_server *server, int rank, int appnum)
+{
+    struct pl_pmi_peer *peer = &server->peers[rank];
+    peer->server = server;
+    peer->rank = rank;
+    peer->appnum = appnum;
+    peer->open = true;
+}
+
+void pl_pmi_server_take(struct pl_pmi_server *server, int rank, const char *bytes, size_t length)
+{
+    struct pl_pmi_peer *peer = &server->peers[rank];
+    while (length && peer->open) {
+        size_t room;
+        char *to = pl_pmi1_reader_room(&peer->reader, &room);
+        size_t part = length < room ? length : room;
+        memcpy(to, bytes, part);
+        peer->reader.fill += part;
+        bytes += part;
+        length -= part;
+        serve_lines(peer);
+    }
 }
 
 bool pl_pmi_server_ended(struct pl_pmi_server *server, int rank)
@@ -423,12 +469,20 @@ bool pl_pmi_server_ended(struct pl_pmi_server *server, int rank)
     struct pl_pmi_peer *peer = &server->peers[rank];
     while (peer->watch.fd >= 0 && hear(peer))
         ;
-    pl_loop_close(server->loop, &peer->watch);
+    hang_up(peer);
     if (peer->waiting) {
         peer->waiting = false;
         server->waiting--;
     }
     if (server->gone < 0)
         server->gone = rank;
+    peer->ended = true;
+    if (server->tolerant)
+        try_barrier(server);
     return peer->started && !peer->finalized;
+}
+
+bool pl_pmi_server_parted(const struct pl_pmi_server *server, int rank)
+{
+    return server->peers[rank].finalized;
 }

@@ -48,6 +48,7 @@ static void handle(struct pl_job *job, int number)
     case SIGCONT:
         pl_job_signal(job, SIGCONT);
         pl_terminal_continue(&job->terminal);
+        pl_input_continue(&job->input);
         break;
     case SIGUSR1:
     case SIGUSR2:

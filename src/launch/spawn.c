@@ -37,7 +37,8 @@ static _Noreturn void become(const struct pl_spawn *spawn, pid_t parent, volatil
         _exit(127);
     setpgid(0, 0);
     if ((spawn->in && dup2(spawn->in, 0) < 0) || dup2(spawn->out, 1) < 0 || dup2(spawn->err, 2) < 0 ||
-        fcntl(spawn->pmi, F_SETFD, 0) < 0)
+        (spawn->pmi >= 0 && fcntl(spawn->pmi, F_SETFD, 0) < 0) ||
+        (spawn->roll && fcntl(spawn->roll, F_SETFD, 0) < 0))
         goto failed;
     setrlimit(RLIMIT_NOFILE, &spawn->files);
     if (spawn->cpus && sched_setaffinity(0, sizeof *spawn->cpus, spawn->cpus)) {

@@ -11,7 +11,9 @@ struct pl_spawn {
     const char *path; /* of the program; relative to wdir */
     char **argv, **environment;
     const char *wdir;      /* NULL: stay */
-    int in, out, err, pmi; /* its descriptors 0, 1, 2; pmi keeps its number. All above 2, but `in` may be 0 */
+    int in, out, err;      /* its descriptors 0, 1, 2. All above 2, but `in` may be 0 */
+    int pmi;               /* keeps its number; -1: none */
+    int roll;              /* the same; 0: none */
     const cpu_set_t *cpus; /* NULL: wherever */
     sigset_t signals;      /* its signal mask */
     struct rlimit files;   /* its limit of open files */

@@ -27,11 +27,10 @@ int pl_job_spawn(void *owner, char *const *words, int count)
         job->subjobs = grown;
     char **argv = calloc((size_t)count + 2, sizeof *argv);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    int out = fcntl(1, F_DUPFD_CLOEXEC, 3), err = fcntl(2, F_DUPFD_CLOEXEC, 3), pmi = -1;
+    int out = fcntl(1, F_DUPFD_CLOEXEC, 3), err = fcntl(2, F_DUPFD_CLOEXEC, 3);
     int error = grown && argv && null >= 0 && out >= 0 && err >= 0
                     ? 0
                     : pl_fail(PL_ENOMEM, "no memory or descriptors for another mpiexec");
-    pmi = error ? -1 : fcntl(null, F_DUPFD_CLOEXEC, 3);
     if (!error) {
         argv[0] = program_invocation_name;
         memcpy(argv + 1, words, sizeof *argv * (size_t)count);
@@ -41,7 +40,7 @@ int pl_job_spawn(void *owner, char *const *words, int count)
                                  .in = null,
                                  .out = out,
                                  .err = err,
-                                 .pmi = pmi,
+                                 .pmi = -1,
                                  .signals = job->inherited_mask,
                                  .files = job->inherited_files};
         const char *step;
@@ -52,8 +51,8 @@ int pl_job_spawn(void *owner, char *const *words, int count)
             job->alive++;
         }
     }
-    int fds[] = {null, out, err, pmi};
-    for (int i = 0; i < 4; i++)
+    int fds[] = {null, out, err};
+    for (int i = 0; i < 3; i++)
         if (fds[i] >= 0)
             close(fds[i]);
     free(argv);

@@ -1,7 +1,7 @@
-/* mpiexec is the subreaper of its descendants: whatever a rank started comes to
- * mpiexec when its own parent dies, even if it made itself a session of its own.
- * So after the ranks' process groups, mpiexec's children are killed until there
- * are none; each that dies hands its own children over for the next round.
+/* mpiexec (an agent on its host likewise) is the subreaper of its descendants:
+ * whatever a rank started comes to it when its own parent dies, even if it made
+ * itself a session of its own. So after the ranks' process groups, mpiexec's children
+ * are killed until there are none; each that dies hands its own children over for the next round.
  *
  * What this cannot reach: descendants when mpiexec itself is killed with SIGKILL
  * (the ranks die then, by their death signal, but not what they started), and a
@@ -10,6 +10,7 @@
 #include "sweep.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -30,9 +31,8 @@ static void kill_children(void)
         fclose(file);
 }
 
-void pl_job_sweep(struct pl_job *job)
+void pl_sweep(void)
 {
-    pl_job_signal(job, SIGKILL);
     for (int i = 0; i < ROUNDS; i++) {
         pid_t pid;
         while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)

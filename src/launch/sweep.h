@@ -2,10 +2,8 @@
 #ifndef PL_SWEEP_H
 #define PL_SWEEP_H
 
-#include "job.h"
-
-/* Kills every process that descends from the ranks, all of which have ended, and
- * waits up to a second until they are gone. */
-void pl_job_sweep(struct pl_job *job);
+/* Kills every process that descends from this one, and waits up to a second until they are gone. For the
+ * time when all ranks have ended and their process groups have been killed. */
+void pl_sweep(void);
 
 #endif

@@ -30,7 +30,7 @@
 /* Defines MPI_name as a weak alias of PMPI_name, for profiling libraries. */
 #define PL_WEAK(name) extern __typeof__(PMPI_##name) MPI_##name __attribute__((weak, alias("PMPI_" #name)));
 
-enum { PL_ERROR_CLASSES = 64 };
+enum { PL_ERROR_CLASSES = 104 }; /* those of the standard, and of mpi-ext.h */
 
 enum pl_errhandler_kind { PL_ERRHANDLER_COMM, PL_ERRHANDLER_FILE, PL_ERRHANDLER_SESSION, PL_ERRHANDLER_WIN };
 
@@ -89,6 +89,8 @@ struct pl_mpi {
     struct pl_list free_requests; /* to be used again */
     struct pl_list buffers;       /* attached for buffered sends (buffer.c) */
     struct pl_list given_up;      /* under way, their handles freed */
+    struct pl_list hooks;         /* called after progress (hook.c) */
+    bool in_hooks, again;         /* they are running; there was progress meanwhile */
 };
 
 /* Begins a call that needs MPI to be up; ends the program with a clear line when it is not. */

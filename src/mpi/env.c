@@ -18,6 +18,14 @@
 #define PEAL_VERSION "0"
 #endif
 
+/* All ranks part: none closes its ports while another may need it. The dead are not waited for, nor those
+ * who know of no death and have left after the barrier. */
+static int part(struct pl_rank *rank)
+{
+    int error = rank->world->broken ? PL_EPEER : pl_exchange_barrier(rank->world);
+    return error && rank->world->broken ? pl_world_part(rank) : error;
+}
+
 static void leave_at_exit(void)
 {
     struct pl_rank *rank = pl_self();
@@ -25,7 +33,7 @@ static void leave_at_exit(void)
     if (!mpi || rank->initialized || mpi->sessions)
         return;
     pl_enter(rank);
-    pl_exchange_barrier(rank->world);
+    part(rank);
     pl_mpi_stop(mpi);
 }
 
@@ -122,7 +130,7 @@ int PMPI_Finalize(void)
     if (!error)
         error = pl_buffers_flush(mpi);
     if (!error)
-        error = pl_exchange_barrier(rank->world);
+        error = part(rank);
     if (error)
         return pl_return(mpi, rank->world, error);
     rank->finalized = true;

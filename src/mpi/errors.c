@@ -5,6 +5,7 @@
  * general meaning.
  */
 #include "error_user.h"
+#include "mpi-ext.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,6 +77,10 @@ static const struct {
     [MPI_ERR_SESSION] = {"MPI_ERR_SESSION", "invalid session"},
     [MPI_ERR_ERRHANDLER] = {"MPI_ERR_ERRHANDLER", "invalid error handler"},
     [MPI_ERR_ABI] = {"MPI_ERR_ABI", "ABI mismatch"},
+    [MPIX_ERR_PROC_FAILED] = {"MPIX_ERR_PROC_FAILED", "a process has died or is out of reach"},
+    [MPIX_ERR_PROC_FAILED_PENDING] = {"MPIX_ERR_PROC_FAILED_PENDING",
+                                      "a process that could have sent has died; the receive is pending"},
+    [MPIX_ERR_REVOKED] = {"MPIX_ERR_REVOKED", "the communicator was revoked"},
 };
 
 /* MPI_T's own, from MPI_T_ERR_CANNOT_INIT on; they are classes like the others. */
@@ -139,7 +144,11 @@ int pl_error_class(int error)
     case PL_EUNSUPPORTED:
         return MPI_ERR_UNSUPPORTED_OPERATION;
     case PL_EPEER:
-        return MPI_ERR_PROC_ABORTED;
+        return MPIX_ERR_PROC_FAILED;
+    case PL_EPENDING:
+        return MPIX_ERR_PROC_FAILED_PENDING;
+    case PL_EREVOKED:
+        return MPIX_ERR_REVOKED;
     case PL_ETRUNCATE:
         return MPI_ERR_TRUNCATE;
     case PL_EINTERNAL:

@@ -6,6 +6,7 @@
  */
 #include "mpi_request.h"
 
+#include "loss.h"
 #include "run.h"
 #include "staging.h"
 
@@ -169,6 +170,13 @@ static int retire(struct pl_mpi_request *request, MPI_Request *handle, MPI_Statu
     return error ? error : ended;
 }
 
+/* The error of a receive from any source, still under way, when a possible sender is dead. */
+static int stalled(struct pl_mpi_request *request)
+{
+    pl_source_check(request->comm, PL_ANY_SOURCE);
+    return pl_fail(PL_EPENDING, "%s", pl_fail_text());
+}
+
 int PMPI_Wait(MPI_Request *handle, MPI_Status *status)
 {
     struct pl_mpi *mpi = pl_call("MPI_Wait");
@@ -182,8 +190,9 @@ int PMPI_Wait(MPI_Request *handle, MPI_Status *status)
     if (request) {
         comm = request->comm;
         pl_comm_hold(comm);
-        pl_request_wait(&request->base);
-        error = retire(request, handle, status);
+        error = pl_request_await(&request->base);
+        if (error != PL_EPENDING)
+            error = retire(request, handle, status);
     }
     return pl_return_release(mpi, comm, error);
 }
@@ -203,7 +212,11 @@ int PMPI_Test(MPI_Request *handle, int *flag, MPI_Status *status)
         pl_status_empty(status);
     if (!error)
         *flag = !request || pl_request_test(&request->base);
-    if (request && *flag) {
+    if (request && !*flag && pl_request_stalled(&request->base)) {
+        comm = request->comm;
+        pl_comm_hold(comm);
+        error = stalled(request);
+    } else if (request && *flag) {
         comm = request->comm;
         pl_comm_hold(comm);
         error = retire(request, handle, status);
@@ -229,7 +242,7 @@ static int resolve(struct pl_mpi *mpi, int count, MPI_Request handles[], struct 
     return error;
 }
 
-enum progress { NONE_ACTIVE, SOME_COMPLETE, NONE_COMPLETE };
+enum progress { NONE_ACTIVE, SOME_COMPLETE, SOME_STALLED, NONE_COMPLETE };
 
 static enum progress survey(struct pl_mpi_request *const *active, int count, int *first)
 {
@@ -246,6 +259,15 @@ static enum progress survey(struct pl_mpi_request *const *active, int count, int
     return seen;
 }
 
+/* The first of the requests that waits on in vain for the dead, when none is complete; else -1. */
+static int first_stalled(const struct pl_mpi *mpi, struct pl_mpi_request *const *active, int count)
+{
+    for (int i = 0; i < count && mpi->rank->lost; i++)
+        if (active[i] && pl_request_stalled(&active[i]->base))
+            return i;
+    return -1;
+}
+
 static void abandon_all(struct pl_mpi_request *const *active, int count, int error)
 {
     for (int i = 0; i < count; i++)
@@ -259,6 +281,8 @@ static enum progress await_one(struct pl_mpi *mpi, struct pl_mpi_request *const 
 {
     enum progress seen = survey(active, count, first);
     for (unsigned idle = 0; seen == NONE_COMPLETE; seen = survey(active, count, first)) {
+        if ((*first = first_stalled(mpi, active, count)) >= 0)
+            return SOME_STALLED;
         int events = block ? pl_progress(mpi->rank) : pl_poll(mpi->rank);
         if (block && events == 0)
             events = pl_idle(mpi->rank, idle++);
@@ -284,7 +308,7 @@ static void retire_one(struct pl_mpi *mpi, struct pl_mpi_request *request, MPI_R
 {
     struct pl_comm *comm = request->comm;
     pl_comm_hold(comm);
-    int error = retire(request, handle, status);
+    int error = request->base.complete ? retire(request, handle, status) : stalled(request);
     if (status != MPI_STATUS_IGNORE)
         status->MPI_ERROR = error < 0 ? pl_error_class(error) : error;
     if (error && !outcome->error) {
@@ -322,7 +346,7 @@ int PMPI_Waitall(int count, MPI_Request handles[], MPI_Status statuses[])
     struct outcome outcome = {0};
     for (int i = 0; i < count; i++) {
         if (active[i]) {
-            pl_request_wait(&active[i]->base);
+            pl_request_await(&active[i]->base);
             retire_one(mpi, active[i], &handles[i], status_at(statuses, i), &outcome);
         } else {
             pl_status_empty(status_at(statuses, i));
@@ -332,6 +356,13 @@ int PMPI_Waitall(int count, MPI_Request handles[], MPI_Status statuses[])
     return finish_several(mpi, &outcome);
 }
 PL_WEAK(Waitall)
+
+/* Nothing more can be expected of it now. */
+static bool is_over(const struct pl_mpi_request *request)
+{
+    return !request || request->base.complete ||
+           (request->base.rank->lost && pl_request_stalled(&request->base));
+}
 
 int PMPI_Testall(int count, MPI_Request handles[], int *flag, MPI_Status statuses[])
 {
@@ -347,14 +378,14 @@ int PMPI_Testall(int count, MPI_Request handles[], int *flag, MPI_Status statuse
     struct outcome outcome = {0};
     *flag = 1;
     for (int i = 0; i < count; i++)
-        *flag = *flag && (!active[i] || active[i]->base.complete);
+        *flag = *flag && is_over(active[i]);
     if (!*flag) {
         int events = pl_poll(mpi->rank);
         if (events < 0)
             abandon_all(active, count, events);
         *flag = 1;
         for (int i = 0; i < count; i++)
-            *flag = *flag && (!active[i] || active[i]->base.complete);
+            *flag = *flag && is_over(active[i]);
     }
     for (int i = 0; i < count && *flag; i++) {
         if (active[i])
@@ -382,8 +413,12 @@ static int one_of(const char *name, bool block, int count, MPI_Request handles[]
         enum progress seen = await_one(mpi, active, count, block, &first);
         if (flag)
             *flag = seen != NONE_COMPLETE;
-        *index = seen == SOME_COMPLETE ? first : MPI_UNDEFINED;
-        if (seen == SOME_COMPLETE) {
+        *index = seen == SOME_COMPLETE || seen == SOME_STALLED ? first : MPI_UNDEFINED;
+        if (seen == SOME_STALLED) {
+            comm = active[first]->comm;
+            pl_comm_hold(comm);
+            error = stalled(active[first]);
+        } else if (seen == SOME_COMPLETE) {
             comm = active[first]->comm;
             pl_comm_hold(comm);
             error = retire(active[first], &handles[first], status);
@@ -424,8 +459,8 @@ static int some_of(const char *name, bool block, int count, MPI_Request handles[
     }
     int done = 0;
     enum progress seen = await_one(mpi, active, count, block, &first);
-    for (int i = 0; i < count && seen == SOME_COMPLETE; i++)
-        if (active[i] && active[i]->base.complete) {
+    for (int i = 0; i < count && (seen == SOME_COMPLETE || seen == SOME_STALLED); i++)
+        if (active[i] && is_over(active[i])) {
             indices[done] = i;
             retire_one(mpi, active[i], &handles[i], status_at(statuses, done), &outcome);
             done++;

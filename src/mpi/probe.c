@@ -1,6 +1,8 @@
 /* Probe and matched probe (MPI 5.0, sections 3.8.1 to 3.8.3). */
 #include "message.h"
 
+#include "loss.h"
+
 static int find(struct pl_mpi *mpi, int source, int tag, MPI_Comm comm, bool take, struct pl_comm **c,
                 struct pl_message **message)
 {
@@ -13,9 +15,12 @@ static int find(struct pl_mpi *mpi, int source, int tag, MPI_Comm comm, bool tak
     if (!error && tag < 0 && tag != MPI_ANY_TAG)
         error = pl_bad(MPI_ERR_TAG, "tag %d is negative and not MPI_ANY_TAG", tag);
     *message = NULL;
-    if (!error && source != MPI_PROC_NULL)
-        *message = pl_message_find(*c, PL_CHANNEL_USER, source, tag, take);
-    return error;
+    if (error || source == MPI_PROC_NULL)
+        return error;
+    if ((*c)->broken & PL_BREAK_REVOKED)
+        return pl_source_check(*c, source);
+    *message = pl_message_find(*c, PL_CHANNEL_USER, source, tag, take);
+    return *message ? 0 : pl_source_check(*c, source);
 }
 
 /* Finds a message now or after one round of progress. */

@@ -61,6 +61,7 @@ struct pl_mpi *pl_mpi_memory(struct pl_rank *rank)
     mpi->returns = (struct pl_errhandler){.predefined = MPI_ERRORS_RETURN};
     mpi->predefined.last_used_code = MPI_ERR_LASTCODE;
     pl_list_init(&mpi->free_requests);
+    pl_list_init(&mpi->hooks);
     void *there = NULL;
     if (__atomic_compare_exchange_n(&rank->mpi_memory, &there, mpi, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_ACQUIRE))
@@ -193,6 +194,7 @@ void pl_mpi_end(struct pl_mpi *mpi)
 {
     if (!mpi)
         return;
+    pl_hooks_end(mpi);
     pl_ports_close(mpi);
     pl_buffers_finish(mpi);
     free_requests(mpi);

@@ -12,6 +12,8 @@ struct pl_mpi *pl_mpi_memory(struct pl_rank *rank);
 struct pl_mpi *pl_mpi_create(struct pl_rank *rank);
 /* The opposite: frees what the program left behind but infos, error handlers and codes, which live on. */
 void pl_mpi_end(struct pl_mpi *mpi);
+/* Forgets the program's hooks (hook.c). */
+void pl_hooks_end(struct pl_mpi *mpi);
 /* Frees all. Accepts NULL. */
 void pl_mpi_destroy(struct pl_mpi *mpi);
 

@@ -3,8 +3,10 @@
  * A frame's payload is either in memory already (then it is consumed on the
  * spot) or still on its way; then `arrived` says where it shall land, and
  * `landed` goes on. What a landing is for is told by its token: a receive, or
- * (lowest bit set) a kept message.
+ * (one of the two lowest bits set) a kept message, or news.
  */
+#include "agreement.h"
+#include "loss.h"
 #include "protocol.h"
 
 #include "errors.h"
@@ -14,14 +16,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a token points to is told by its lowest bits; and the longest news that are believed, bytes. */
+enum { MESSAGE = 1, CONTROL = 2, CONTROL_MOST = 64 << 10 };
+
 static void *message_token(struct pl_message *message)
 {
-    return (char *)message + 1;
+    return (char *)message + MESSAGE;
 }
 
 static struct pl_message *message_of(void *token)
 {
-    return (uintptr_t)token & 1 ? (struct pl_message *)((char *)token - 1) : NULL;
+    return (uintptr_t)token & MESSAGE ? (struct pl_message *)((char *)token - MESSAGE) : NULL;
+}
+
+/* News that are still landing. */
+struct control {
+    int peer;
+    struct pl_envelope envelope;
+    size_t length;
+    unsigned char data[];
+};
+
+static struct control *control_of(void *token)
+{
+    return (uintptr_t)token & CONTROL ? (struct control *)((char *)token - CONTROL) : NULL;
 }
 
 /* A frame that makes no sense: the link to that peer is given up, not the process. */
@@ -56,6 +74,7 @@ static void land(struct pl_request *request, size_t length, struct pl_landing *l
     void *buffer = (char *)request->buffer + moved;
     if (request->type && !(buffer = pl_typed_stage(request, request->cookie ? request->segment : length)))
         length = 0;
+    request->parts = 1; /* a transport holds the buffer */
     *landing = (struct pl_landing){buffer, length, request};
 }
 
@@ -130,7 +149,7 @@ static void data_landed(struct pl_request *request, size_t length)
 {
     size_t wanted = request->length < request->capacity ? request->length : request->capacity;
     request->moved += length;
-    if (request->moved < wanted)
+    if (request->moved < wanted && !request->error)
         return;
     pl_cookie_drop(&request->rank->cookies, request->cookie);
     request->cookie = 0;
@@ -151,6 +170,35 @@ static void arrived_data(struct pl_rank *rank, int peer, const struct pl_envelop
     } else {
         land(request, length, landing);
     }
+}
+
+static void control(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, const void *payload,
+                    size_t length)
+{
+    if (envelope->kind == PL_KIND_AGREE)
+        pl_agreement_heard(rank, peer, envelope, payload, length);
+    else
+        pl_loss_heard(rank, peer, envelope, payload, length);
+}
+
+static void arrived_control(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, size_t length,
+                            const void *payload, struct pl_landing *landing)
+{
+    if (!length || length > CONTROL_MOST) {
+        nonsense(rank, peer, "news of an impossible length");
+        return;
+    }
+    if (payload) {
+        control(rank, peer, envelope, payload, length);
+        return;
+    }
+    struct control *news = malloc(sizeof *news + length);
+    if (!news) {
+        pl_error("no memory for news of %zu bytes from rank %d", length, peer);
+        return;
+    }
+    *news = (struct control){.peer = peer, .envelope = *envelope, .length = length};
+    *landing = (struct pl_landing){news->data, length, (char *)news + CONTROL};
 }
 
 static void arrived(void *context, int peer, const struct pl_header *header, size_t length,
@@ -184,6 +232,11 @@ static void arrived(void *context, int peer, const struct pl_header *header, siz
         pl_match_withdrawn(rank, peer, envelope.cookie);
         break;
     case PL_KIND_WAKE:
+        break;
+    case PL_KIND_DEATH:
+    case PL_KIND_BREAK:
+    case PL_KIND_AGREE:
+        arrived_control(rank, peer, &envelope, length, payload, landing);
         break;
     default:
         nonsense(rank, peer, "unknown kind");
@@ -221,12 +274,20 @@ static void landed(void *context, int peer, const struct pl_landing *landing, si
     struct pl_rank *rank = context;
     if (!landing->token)
         return;
+    struct control *news = control_of(landing->token);
+    if (news) {
+        if (!status)
+            control(rank, news->peer, &news->envelope, news->data, news->length);
+        free(news);
+        return;
+    }
     struct pl_message *message = message_of(landing->token);
     if (message) {
         message_landed(message, status);
         return;
     }
     struct pl_request *request = landing->token;
+    request->parts = 0;
     if (status < 0) {
         pl_cookie_drop(&rank->cookies, request->cookie);
         pl_request_complete(request, pl_peer_fail(rank, peer));

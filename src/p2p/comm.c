@@ -14,6 +14,7 @@
  */
 #include "comm.h"
 
+#include "loss.h"
 #include "rank.h"
 
 #include <assert.h>
@@ -85,6 +86,8 @@ struct pl_comm *pl_comm_create(struct pl_rank *rank, struct pl_group *group, uin
     comm->references = 1;
     pl_group_hold(group);
     look_around(comm);
+    pl_list_append(&rank->comms, &comm->link);
+    pl_comm_begin(comm);
     return comm;
 }
 
@@ -99,6 +102,7 @@ struct pl_comm *pl_comm_create_inter(struct pl_rank *rank, struct pl_comm *local
     comm->low = low;
     pl_comm_hold(local);
     pl_group_hold(remote);
+    pl_comm_begin(comm);
     return comm;
 }
 
@@ -111,12 +115,14 @@ void pl_comm_release(struct pl_comm *comm)
 {
     if (!comm || --comm->references)
         return;
+    pl_list_remove(&comm->link);
     if (comm->collectives_free)
         comm->collectives_free(comm);
     pl_comm_release(comm->local);
     pl_group_release(comm->remote);
     pl_group_release(comm->group);
     free(comm->topology);
+    free(comm->cause);
     free(comm);
 }
 

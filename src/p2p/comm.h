@@ -28,6 +28,8 @@ struct pl_group {
  * other, for those who must decide who goes first.
  */
 struct pl_comm {
+    struct pl_list link; /* in rank->comms */
+    unsigned broken;     /* enum pl_break: why its collectives cannot be made; 0: they can */
     int rank, size;
     struct pl_group *group;
     struct pl_group *remote; /* NULL: an intracommunicator */
@@ -47,6 +49,10 @@ struct pl_comm {
     void *topology;                                 /* src/mpi/topology.h: one malloc, freed with this */
     int hosts;                                      /* on how many hosts its ranks are */
     int local_size;                                 /* ranks of it on this rank's host */
+    int failed;                                     /* members known to have died, of both groups ... */
+    int acknowledged;    /* ... and how many of these the program has taken notice of */
+    char *cause;         /* of a mismatch: the text that every rank is told */
+    uint32_t agreements; /* begun so far (agreement.h) */
     char algorithm[128]; /* forced algorithms for this communicator, as PEAL_ALGORITHM; "" for none */
 };
 

@@ -18,6 +18,9 @@ enum pl_kind {
     PL_KIND_FIN,        /* to the sender: cookie's message has been fetched */
     PL_KIND_WAKE,       /* nothing: whoever sleeps shall look around */
     PL_KIND_WITHDRAW,   /* to the receiver: the sender has given up cookie's message */
+    PL_KIND_DEATH,      /* news: payload: struct pl_death and a text */
+    PL_KIND_BREAK, /* communicator `context` can no longer be used; payload: struct pl_breaking and a text */
+    PL_KIND_AGREE, /* an agreement on communicator `context`; payload: agreement.c's */
 };
 
 struct pl_envelope {

@@ -1,12 +1,11 @@
 /* Peers: the other ranks as this one sees them. A peer costs nothing until it is
- * talked to; its death completes everything that waits for it. */
+ * talked to. What its death does is loss.c's. */
 #include "protocol.h"
 
 #include "errors.h"
 #include "log.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 struct pl_peer *pl_peer_get(struct pl_rank *rank, int number)
 {
@@ -102,64 +101,10 @@ void pl_peer_wake(struct pl_rank *rank, int number)
 int pl_peer_fail(struct pl_rank *rank, int number)
 {
     const struct pl_peer *peer = number >= 0 && number < rank->npeers ? rank->peers[number] : NULL;
-    return pl_fail(PL_EPEER, "rank %d failed: %s", number,
-                   peer && peer->cause ? peer->cause : "its link broke");
-}
-
-static bool in_comm(const struct pl_request *request, int peer)
-{
-    const struct pl_group *group = request->comm->target;
-    if (request->source >= 0)
-        return group->peers[request->source] == peer;
-    for (int i = 0; i < group->size; i++)
-        if (group->peers[i] == peer)
-            return true;
-    return false;
-}
-
-/* Completions run callers' code, which may post and complete others: so look anew after each. */
-static bool fail_one_posted(struct pl_rank *rank, int peer)
-{
-    for (int i = -1; i < PL_MATCH_BUCKETS; i++) {
-        struct pl_list *posted = i < 0 ? &rank->posted_any : &rank->buckets[i].posted;
-        pl_list_each(node, posted)
-        {
-            struct pl_request *request = pl_container(node, struct pl_request, link);
-            if (!in_comm(request, peer))
-                continue;
-            pl_list_remove(node);
-            pl_request_complete(request, pl_peer_fail(rank, peer));
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool fail_one_waiting(struct pl_rank *rank, int peer)
-{
-    for (uint32_t i = 0; i < rank->cookies.size; i++) {
-        struct pl_request *request = rank->cookies.slots[i].request;
-        if (!request || request->peer != peer)
-            continue;
-        pl_cookie_drop(&rank->cookies, request->cookie);
-        request->cookie = 0;
-        pl_request_complete(request, pl_peer_fail(rank, peer));
-        return true;
-    }
-    return false;
-}
-
-void pl_peer_lost(struct pl_rank *rank, int number, int error, const char *cause)
-{
-    struct pl_peer *peer = pl_peer_get(rank, number);
-    if (!peer || peer->lost)
-        return;
-    peer->lost = true;
-    peer->cause = strdup(cause);
-    rank->lost++;
-    pl_info("rank %d is lost: %s (%s)", number, cause, pl_error_name(error));
-    while (fail_one_waiting(rank, number))
-        ;
-    while (fail_one_posted(rank, number))
-        ;
+    char text[PL_CAUSE];
+    if (peer && peer->cause)
+        return pl_fail(PL_EPEER, "rank %d failed: %s", number, peer->cause);
+    bool known = number >= 0 && number < rank->size && rank->obituary &&
+                 rank->obituary(rank, number, text, sizeof text);
+    return pl_fail(PL_EPEER, "rank %d failed: %s", number, known ? text : "its link broke");
 }

@@ -7,6 +7,7 @@
  * hands the turn on. With MPI_THREAD_MULTIPLE the port belongs to whichever thread
  * holds the rank's lock, so a waiter naps outside of it in short steps instead.
  */
+#include "loss.h"
 #include "protocol.h"
 
 #include "clock.h"
@@ -24,6 +25,8 @@ enum {
     YIELDS = 200,       /* yields before the first sleep */
     TEST_PATIENCE = 16, /* tests in a row that find nothing before one yields, crowded */
     NAP_NS = 50 * 1000,
+    LOOKS = 64,                  /* idle rounds between two looks for news of deaths ... */
+    LOOK_NS = 100 * 1000 * 1000, /* ... and the longest sleep between two */
 };
 
 int pl_progress(struct pl_rank *rank)
@@ -35,6 +38,8 @@ int pl_progress(struct pl_rank *rank)
             return result;
         events += result;
     }
+    if (__builtin_expect(rank->progressed && events, 0))
+        rank->progressed(rank);
     return events;
 }
 
@@ -59,8 +64,17 @@ static int alone(struct pl_rank *rank)
     return pl_fail(PL_EDEADLOCK, "deadlock: the world has one rank and %s", text);
 }
 
+/* News of deaths do not come in frames: who waits looks for them now and then. */
+static void look(struct pl_rank *rank)
+{
+    if (rank->look)
+        rank->look(rank);
+}
+
 static int nap(struct pl_rank *rank, unsigned idle)
 {
+    if (idle % LOOKS == LOOKS - 1)
+        look(rank);
     pl_leave(rank);
     if (idle < SPINS_CROWDED + YIELDS) {
         sched_yield();
@@ -95,11 +109,15 @@ int pl_idle(struct pl_rank *rank, unsigned idle)
         pl_relax();
         return 0;
     }
+    if (idle % LOOKS == LOOKS - 1)
+        look(rank);
     if (idle < spins + YIELDS) {
         sched_yield();
         return 0;
     }
-    return sleep_in_port(rank, -1);
+    int error = sleep_in_port(rank, rank->look ? LOOK_NS : -1);
+    look(rank);
+    return error;
 }
 
 void pl_request_complete(struct pl_request *request, int error)
@@ -115,12 +133,19 @@ void pl_request_complete(struct pl_request *request, int error)
         request->completed(request);
 }
 
-int pl_request_wait(struct pl_request *request)
+static int wait(struct pl_request *request, bool parks)
 {
     struct pl_rank *rank = request->rank;
     unsigned idle = 0;
     while (!request->complete) {
         int events = pl_progress(rank);
+        if (__builtin_expect(rank->lost, 0) && pl_request_stalled(request)) {
+            int error = pl_source_check(request->comm, PL_ANY_SOURCE);
+            if (parks)
+                return pl_fail(PL_EPENDING, "%.*s", PL_ERROR_TEXT - 1, pl_fail_text());
+            pl_request_abandon(request, error);
+            break;
+        }
         if (events == 0)
             events = pl_idle(rank, idle++);
         else if (events > 0)
@@ -131,6 +156,16 @@ int pl_request_wait(struct pl_request *request)
     return request->error ? pl_fail(request->error, "%s", request->text ? request->text : "") : 0;
 }
 
+int pl_request_wait(struct pl_request *request)
+{
+    return wait(request, false);
+}
+
+int pl_request_await(struct pl_request *request)
+{
+    return wait(request, true);
+}
+
 int pl_poll(struct pl_rank *rank)
 {
     int events = pl_progress(rank);
@@ -138,6 +173,8 @@ int pl_poll(struct pl_rank *rank)
         rank->misses = 0;
         return events;
     }
+    if (++rank->polls % LOOKS == 0)
+        look(rank);
     if (rank->cooperative)
         return sleep_in_port(rank, 0);
     if (!rank->spin && ++rank->misses >= TEST_PATIENCE) {

@@ -2,6 +2,7 @@
 #ifndef PL_PROTOCOL_H
 #define PL_PROTOCOL_H
 
+#include "loss.h"
 #include "match.h"
 #include "pack.h"
 
@@ -21,6 +22,10 @@ void pl_recv_complete(struct pl_request *request);
 /* Sends a control frame; its memory is p2p's. 0 or an error. */
 int pl_frame_send(struct pl_rank *rank, int peer, const struct pl_envelope *envelope,
                   const struct pl_rts *rts);
+
+/* The same with any payload, which is copied. */
+int pl_control_send(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, const void *payload,
+                    size_t length);
 
 /* Sender's half: the answers of the receiver. */
 void pl_send_answered(struct pl_rank *rank, int peer, const struct pl_envelope *envelope);
@@ -65,10 +70,5 @@ void pl_typed_get(struct pl_request *request, const struct pl_rts *rts, size_t l
 
 /* The upcalls that p2p hands to every port. */
 extern const struct pl_upcalls pl_p2p_upcalls;
-
-/* pl_fail with the text for a peer that is lost. */
-int pl_peer_fail(struct pl_rank *rank, int peer);
-/* The upcall's work: everything that waits for the peer completes with an error. */
-void pl_peer_lost(struct pl_rank *rank, int peer, int error, const char *cause);
 
 #endif

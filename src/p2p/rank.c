@@ -5,6 +5,7 @@
  * process's, for threads that never were told one. Everything else hangs off the
  * struct they point to.
  */
+#include "agreement.h"
 #include "bridge.h"
 #include "protocol.h"
 
@@ -123,6 +124,8 @@ int pl_rank_open(struct pl_rank *rank)
     pl_match_init(rank);
     pl_list_init(&rank->orphans);
     pl_list_init(&rank->bridges);
+    pl_list_init(&rank->comms);
+    pl_list_init(&rank->agreements);
     pl_rank_lock_init(rank);
     rank->npeers = rank->size;
     rank->peers = calloc((size_t)rank->size, sizeof *rank->peers);
@@ -154,6 +157,7 @@ void pl_rank_close(struct pl_rank *rank)
         rank->ports[i]->transport->close(rank->ports[i]);
     rank->nports = 0;
     free_orphans(rank);
+    pl_agreements_finish(rank);
     pl_match_finish(rank);
     pl_cookies_finish(&rank->cookies);
     for (int i = 0; i < rank->npeers && rank->peers; i++)
@@ -163,4 +167,9 @@ void pl_rank_close(struct pl_rank *rank)
         }
     free(rank->peers);
     rank->peers = NULL;
+    free(rank->deaths);
+    rank->deaths = NULL;
+    free(rank->broken);
+    rank->broken = NULL;
+    rank->lost = rank->nbroken = 0;
 }

@@ -62,9 +62,14 @@ struct pl_rank {
     uint64_t posts;            /* receives posted so far */
     struct pl_cookies cookies; /* requests that frames name */
     int lost;                  /* peers known to be lost */
-    uint32_t contexts;         /* contexts led so far */
-    uint64_t world_id;         /* the same on all ranks of a world, and on no others' */
-    struct pl_list orphans;    /* requests given to p2p for good */
+    int *deaths;               /* [lost] which, in the order they were heard of */
+    struct pl_list comms;      /* all communicators */
+    struct pl_list agreements; /* under way, and the last of each communicator */
+    struct pl_broken *broken;  /* [nbroken] communicators broken before this rank had made them */
+    int nbroken;
+    uint32_t contexts;      /* contexts led so far */
+    uint64_t world_id;      /* the same on all ranks of a world, and on no others' */
+    struct pl_list orphans; /* requests given to p2p for good */
 
     struct pl_list bridges; /* to other worlds */
 
@@ -74,11 +79,17 @@ struct pl_rank {
     bool lock_made;
     pthread_mutex_t lock; /* outlives the ports: some calls may come at any time */
     unsigned misses;      /* tests in a row that found nothing */
+    unsigned polls;       /* all of them */
 
     /* The world's, handed down: the hosts of the ranks, and cards. */
     int (*host_of)(struct pl_rank *rank, int peer);
     /* Writes the peer's card for the transport; PL_EUNREACHABLE if it has none. */
     int (*card_of)(struct pl_rank *rank, int peer, const char *transport, void *card, size_t *length);
+    /* Looks whether the launcher has news of deaths (pl_peer_lost follows); NULL: there is none that tells.
+     * To be called now and then by whoever waits. */
+    void (*look)(struct pl_rank *rank);
+    /* Writes how a peer of this world died, if the launcher knows; it is given a moment to. */
+    bool (*obituary)(struct pl_rank *rank, int peer, char *text, size_t size);
     /* Ends the job (a process) or the world (in-process) because of this rank; does not return. */
     void (*abort)(struct pl_rank *rank, int code, const char *text);
     void *world_state;
@@ -86,6 +97,8 @@ struct pl_rank {
     void *mpi_memory;            /* the same, also when MPI is not up; NULL: not made yet */
     bool initialized, finalized; /* MPI_Init, MPI_Finalize have been called */
     void *collectives_state;     /* src/collectives' */
+    /* Called at the end of a round of progress in which something happened; NULL: nobody asked for it. */
+    void (*progressed)(struct pl_rank *rank);
     const char *call;            /* the MPI function this rank is in, for reports; may be NULL */
     /* Says in words how two signatures of collective messages differ; NULL: not known. */
     void (*explain)(struct pl_rank *rank, uint32_t mine, uint32_t theirs, char *text, size_t size);

@@ -6,6 +6,7 @@
  * waits at its sender is fetched by get where the transport can reach into the
  * peer's memory, else asked for with CTS.
  */
+#include "loss.h"
 #include "protocol.h"
 
 #include "errors.h"
@@ -101,7 +102,8 @@ static void ask(struct pl_request *request, uint32_t cookie, size_t fits)
                                  : pl_fail(PL_ENOMEM, "no memory for a receive under way");
     if (result < 0) {
         pl_cookie_drop(&rank->cookies, request->cookie);
-        pl_request_complete(request, result);
+        request->cookie = 0;
+        pl_request_complete(request, result == PL_EPEER ? pl_peer_fail(rank, request->peer) : result);
     }
 }
 
@@ -180,26 +182,25 @@ static void init(struct pl_request *request, struct pl_comm *comm, void *buffer,
     request->capacity = capacity;
     request->length = 0;
     request->cookie = 0;
+    request->parts = 0;
     request->peer = -1;
 }
 
-/* A receive that nobody alive will ever answer. */
-static bool hopeless(struct pl_request *request)
+/* A receive that can never be answered: it is complete with the error. From any source, the program's own
+ * waits all the same: pl_request_stalled. */
+static bool hopeless(struct pl_request *request, enum pl_channel channel)
 {
-    struct pl_rank *rank = request->rank;
-    if (!rank->lost)
+    const struct pl_comm *comm = request->comm;
+    if (!request->rank->lost && !comm->broken)
         return false;
-    const struct pl_group *group = request->comm->target;
-    int first = request->source == PL_ANY_SOURCE ? 0 : request->source;
-    int last = request->source == PL_ANY_SOURCE ? group->size - 1 : request->source;
-    for (int i = first; i <= last; i++) {
-        struct pl_peer *peer = rank->peers[group->peers[i]];
-        if (peer && peer->lost) {
-            pl_request_complete(request, pl_peer_fail(rank, peer->number));
-            return true;
-        }
-    }
-    return false;
+    int error = channel == PL_CHANNEL_COLLECTIVE ? pl_comm_check(comm, ~0u) : 0;
+    if (!error && channel == PL_CHANNEL_USER && request->source == PL_ANY_SOURCE)
+        error = pl_comm_check(comm, PL_BREAK_REVOKED);
+    else if (!error)
+        error = pl_source_check(comm, request->source);
+    if (error)
+        pl_request_complete(request, error);
+    return error != 0;
 }
 
 static void start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel, void *buffer,
@@ -216,10 +217,12 @@ static void start(struct pl_request *request, struct pl_comm *comm, enum pl_chan
         return;
     }
     struct pl_message *message = pl_match_find(request->rank, request->context, source, tag);
+    if (__builtin_expect(comm->broken & PL_BREAK_REVOKED, 0) && hopeless(request, channel))
+        return;
     if (message) {
         pl_match_remove(message);
         pl_recv_message(request, message);
-    } else if (!hopeless(request)) {
+    } else if (!hopeless(request, channel)) {
         pl_match_post(request);
     }
 }

@@ -89,6 +89,10 @@ void pl_recv_start_typed(struct pl_request *request, struct pl_comm *comm, enum 
  * Returns its error, whose text is then pl_fail_text(). Does not finish it. */
 int pl_request_wait(struct pl_request *request);
 
+/* The same, but PL_EPENDING, with the request still under way, when a receive from any source is stalled
+ * (pl_request_stalled): a possible sender died and others may still send. */
+int pl_request_await(struct pl_request *request);
+
 /* One round of progress. Returns whether the request is complete. */
 bool pl_request_test(struct pl_request *request);
 

@@ -12,6 +12,7 @@
  * rank itself never leaves p2p: it goes by copy, or waits for its receive.
  * Data with gaps is packed: see typed.c.
  */
+#include "loss.h"
 #include "pack.h"
 #include "protocol.h"
 
@@ -27,6 +28,38 @@ struct frame {
     struct pl_operation operation;
     struct pl_rts rts;
 };
+
+/* A frame with a payload of its own. */
+struct control_frame {
+    struct pl_operation operation;
+    unsigned char payload[];
+};
+
+static void control_done(struct pl_operation *operation, int status)
+{
+    (void)status;
+    free(pl_container(operation, struct control_frame, operation));
+}
+
+int pl_control_send(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, const void *payload,
+                    size_t length)
+{
+    struct pl_endpoint *endpoint = pl_peer_endpoint(rank, peer);
+    if (!endpoint)
+        return PL_EPEER;
+    struct control_frame *frame = calloc(1, sizeof *frame + length);
+    if (!frame)
+        return pl_fail(PL_ENOMEM, "no memory for news of %zu bytes to rank %d", length, peer);
+    memcpy(&frame->operation.header, envelope, PL_HEADER_SIZE);
+    memcpy(frame->payload, payload, length);
+    frame->operation.done = control_done;
+    frame->operation.payload = frame->payload;
+    frame->operation.length = length;
+    int result = endpoint->transport->send(endpoint, &frame->operation);
+    if (result != PL_PENDING)
+        free(frame);
+    return result < 0 ? result : 0;
+}
 
 static void frame_done(struct pl_operation *operation, int status)
 {
@@ -62,7 +95,7 @@ void pl_send_part_done(struct pl_request *request, int status)
         request->error = status;
         pl_peer_fail(request->rank, request->peer);
     }
-    if (--request->parts)
+    if (--request->parts && !(request->error && !request->matched && request->cookie))
         return;
     struct pl_rank *rank = request->rank;
     if (request->cookie)
@@ -129,6 +162,16 @@ static void send_rendezvous(struct pl_request *request, struct pl_endpoint *endp
         pl_send_part_done(request, result);
 }
 
+/* Whether the communicator is broken for a send on that channel: then the request is complete with the error.
+ */
+static bool broken(struct pl_request *request, enum pl_channel channel)
+{
+    int error = pl_comm_check(request->comm, channel == PL_CHANNEL_COLLECTIVE ? ~0u : PL_BREAK_REVOKED);
+    if (error)
+        pl_request_complete(request, error);
+    return error != 0;
+}
+
 static void start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel,
                   enum pl_mode mode, const void *buffer, size_t length, int destination, int tag,
                   uint32_t signature)
@@ -146,6 +189,8 @@ static void start(struct pl_request *request, struct pl_comm *comm, enum pl_chan
     request->source = PL_PROC_NULL;
     request->tag = tag;
     request->cookie = 0;
+    if (__builtin_expect(comm->broken != 0, 0) && broken(request, channel))
+        return;
     if (destination == PL_PROC_NULL) {
         pl_request_complete(request, 0);
         return;
@@ -238,6 +283,7 @@ static void send_data(struct pl_request *request, const struct pl_envelope *cts)
         return;
     }
     size_t length = cts->length < request->length ? cts->length : request->length;
+    request->matched = true;
     if (request->type || cts->segment > 0) {
         pl_typed_send(request, cts, length);
         return;

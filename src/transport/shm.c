@@ -30,6 +30,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -84,6 +85,27 @@ static void *shm_map(struct pl_endpoint *endpoint, uint64_t remote, size_t lengt
     return pl_shm_heap_map(&pl_shm_peer_of(endpoint)->view, remote, length);
 }
 
+static bool is_dead(struct pl_shm_peer *peer)
+{
+    struct pl_segment_view *view = &peer->view;
+    bool dead = false;
+    pl_segment_look(&view, 1, &dead);
+    return dead;
+}
+
+/* A process that dies loses its memory a moment before it can be seen to be dead. */
+static bool is_dying(struct pl_shm_peer *peer)
+{
+    enum { LOOKS = 50 };
+    struct timespec nap = {0, 1000000};
+    for (int i = 0; i < LOOKS; i++) {
+        if (is_dead(peer))
+            return true;
+        nanosleep(&nap, NULL);
+    }
+    return false;
+}
+
 /* Which way a copy goes: process_vm_readv or process_vm_writev. */
 typedef ssize_t copy_fn(pid_t pid, const struct iovec *local, unsigned long nlocal,
                         const struct iovec *remote, unsigned long nremote, unsigned long flags);
@@ -97,7 +119,7 @@ static int copy(struct pl_shm_peer *peer, copy_fn *call, void *local, uint64_t r
         ssize_t moved = call(peer->view.pid, &mine, 1, &theirs, 1, 0);
         if (moved > 0)
             done += (size_t)moved;
-        else if (moved < 0 && errno == ESRCH)
+        else if (moved < 0 && (errno == ESRCH || (errno == EFAULT && is_dying(peer))))
             return pl_shm_condemn(pl_shm_port_of(peer->endpoint.port), peer, PL_EPEER,
                                   "process %d of rank %d is gone", peer->view.pid, peer->endpoint.peer);
         else if (moved < 0 && (errno == EPERM || errno == ENOSYS))
@@ -113,13 +135,10 @@ static int copy(struct pl_shm_peer *peer, copy_fn *call, void *local, uint64_t r
 /* A pid may have been given to another process: neither write there nor believe what was read. */
 static int still_there(struct pl_shm_peer *peer)
 {
-    struct pl_segment_view *view = &peer->view;
-    bool dead = false;
-    pl_segment_look(&view, 1, &dead);
-    if (!dead)
+    if (!is_dead(peer))
         return 0;
     return pl_shm_condemn(pl_shm_port_of(peer->endpoint.port), peer, PL_EPEER,
-                          "process %d of rank %d is gone", view->pid, peer->endpoint.peer);
+                          "process %d of rank %d is gone", peer->view.pid, peer->endpoint.peer);
 }
 
 static int shm_get(struct pl_endpoint *endpoint, void *local, uint64_t remote,

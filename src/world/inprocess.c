@@ -15,6 +15,7 @@
 #include "names.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ struct shared {
 struct member {
     struct pl_rank rank;
     struct shared *shared;
+    atomic_bool parts; /* it is about to end, and waits for the others */
     pthread_t thread;
 };
 
@@ -56,6 +58,34 @@ static void record(struct member *member, int code, const char *text)
 struct pl_names *pl_inprocess_names(struct pl_rank *rank)
 {
     return &pl_container(rank, struct member, rank)->shared->names;
+}
+
+/* Whether all others have come to part, or are not there any more. */
+static bool all_part(const struct member *member)
+{
+    const struct shared *shared = member->shared;
+    const struct member *first = member - member->rank.rank;
+    for (int i = 0; i < shared->world->size; i++)
+        if (!atomic_load(&first[i].parts) && !pl_fabric_gone(shared->fabric, i))
+            return false;
+    return true;
+}
+
+int pl_inprocess_part(struct pl_rank *rank)
+{
+    struct member *member = pl_container(rank, struct member, rank);
+    atomic_store(&member->parts, true);
+    for (int i = 0; i < rank->size; i++)
+        if (i != rank->rank && !pl_fabric_gone(rank->fabric, i))
+            pl_peer_wake(rank, i);
+    for (unsigned idle = 0; !all_part(member);) {
+        int events = pl_progress(rank);
+        if (!events)
+            events = pl_idle(rank, idle++);
+        if (events < 0)
+            return all_part(member) ? 0 : events;
+    }
+    return 0;
 }
 
 static void tear_down(struct member *member)

@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -269,6 +270,28 @@ int pl_pmi1_barrier(struct pl_pmi1 *client)
     int error = ask(client, "barrier_out", "cmd=barrier_in\n");
     if (error)
         return error;
+    return pl_pmi1_succeeded(&client->answer) ? 0 : refused(client, "the barrier");
+}
+
+int pl_pmi1_barrier_begin(struct pl_pmi1 *client)
+{
+    static const char line[] = "cmd=barrier_in\n";
+    if (client->failed)
+        return pl_fail(client->failed, "rank %d: the PMI connection to the launcher failed before",
+                       client->rank);
+    return write_all(client, line, sizeof line - 1);
+}
+
+int pl_pmi1_barrier_test(struct pl_pmi1 *client, bool *over)
+{
+    struct pollfd poll_fd = {.fd = client->fd, .events = POLLIN};
+    *over = false;
+    if (!client->reader.fill && poll(&poll_fd, 1, 0) <= 0)
+        return 0;
+    int error = read_line(client, "waiting for its answer");
+    if (error)
+        return error;
+    *over = true;
     return pl_pmi1_succeeded(&client->answer) ? 0 : refused(client, "the barrier");
 }
 

@@ -51,6 +51,11 @@ int pl_pmi1_get(struct pl_pmi1 *client, const char *key, char *value, size_t siz
 /* Returns when every rank of the job has called it. */
 int pl_pmi1_barrier(struct pl_pmi1 *client);
 
+/* The same in two steps, for who has something else to do meanwhile: nothing may be asked of the launcher
+ * between them. Peal's mpiexec does not wait for ranks that have died (--continue) or said that they end. */
+int pl_pmi1_barrier_begin(struct pl_pmi1 *client);
+int pl_pmi1_barrier_test(struct pl_pmi1 *client, bool *over);
+
 /* The number of this rank's program in the launcher's command line, 0 when the
  * launcher does not say; and how many ranks the launcher could start in all, -1
  * when it does not say. */

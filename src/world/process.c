@@ -13,6 +13,7 @@
 #include "mapping.h"
 #include "names.h"
 #include "pmi1.h"
+#include "watch.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LAUNCHER_SEES_NS = 300 * 1000 * 1000 };
+enum { LAUNCHER_SEES_NS = 300 * 1000 * 1000, PART_NAP_NS = 1000 * 1000 };
 
 extern char **environ;
 
@@ -30,6 +31,7 @@ struct process {
     struct pl_mapping mapping;
     bool mapped;
     struct pl_names names; /* without a launcher */
+    struct pl_watch_roll watch;
 };
 
 static int host_of(struct pl_rank *rank, int peer)
@@ -144,6 +146,28 @@ static void abort_process(struct pl_rank *rank, int code, const char *text)
     _exit(code & 255 ? code & 255 : 1);
 }
 
+static void look(struct pl_rank *rank)
+{
+    struct process *process = rank->world_state;
+    pl_watch_look(&process->watch, rank);
+}
+
+static bool obituary(struct pl_rank *rank, int peer, char *text, size_t size)
+{
+    struct process *process = rank->world_state;
+    return pl_watch_obituary(&process->watch, rank, peer, text, size);
+}
+
+static void watch(struct pl_rank *rank)
+{
+    struct process *process = rank->world_state;
+    pl_watch_open(&process->watch, rank->size);
+    if (!process->watch.roll)
+        return;
+    rank->look = look;
+    rank->obituary = obituary;
+}
+
 static void identify(struct pl_rank *rank)
 {
     char who[96];
@@ -180,11 +204,31 @@ static int meet_launcher(struct pl_rank *rank)
             return error;
         rank->rank = pl_pmi1_rank(process->launcher);
         rank->size = pl_pmi1_size(process->launcher);
+        watch(rank);
     }
     identify(rank);
     look_around(rank);
     int error = needs_key(rank) ? share_key(rank) : 0;
     rank->world_id = world_id(rank);
+    return error;
+}
+
+int pl_world_part(struct pl_rank *rank)
+{
+    const struct process *process = rank->fabric ? NULL : rank->world_state;
+    struct timespec nap = {0, PART_NAP_NS};
+    if (!process)
+        return pl_inprocess_part(rank);
+    if (!process->launcher || strncmp(pl_pmi1_space(process->launcher), "peal-", 5))
+        return 0; /* another launcher would wait for the dead */
+    bool over = false;
+    int error = pl_pmi1_barrier_begin(process->launcher);
+    while (!error && !over) {
+        int events = pl_progress(rank);
+        error = events < 0 ? events : pl_pmi1_barrier_test(process->launcher, &over);
+        if (!events && !over)
+            nanosleep(&nap, NULL);
+    }
     return error;
 }
 
@@ -318,6 +362,8 @@ close_launcher:
         pl_pmi1_abort(process->launcher, 1);
     pl_pmi1_close(process->launcher);
 free_memory:
+    if (process)
+        pl_watch_close(&process->watch);
     free(process);
     if (!early)
         free(rank);
@@ -333,4 +379,7 @@ void pl_process_end(struct pl_rank *rank)
     pl_pmi1_close(process->launcher);
     process->launcher = NULL;
     pl_names_finish(&process->names);
+    rank->look = NULL;
+    rank->obituary = NULL;
+    pl_watch_close(&process->watch);
 }

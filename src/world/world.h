@@ -19,6 +19,12 @@ int pl_process_start(struct pl_rank **rank);
  * stays, so that calls after the end can be answered. The ranks have met before (a barrier). */
 void pl_process_end(struct pl_rank *rank);
 
+/* Returns when every other rank of the world has called it too, has ended, or is dead: how ranks part when a
+ * barrier can no longer be made. Makes progress meanwhile. 0 or an error. */
+int pl_world_part(struct pl_rank *rank);
+/* Its in-process half. */
+int pl_inprocess_part(struct pl_rank *rank);
+
 /* The number of this program among those of the job, and how many ranks the job could have; -1: not known. */
 void pl_world_job(struct pl_rank *rank, int *appnum, int *universe_size);
 

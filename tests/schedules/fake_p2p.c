@@ -2,6 +2,8 @@
  * completion inside the starting call. */
 #include "fake_p2p.h"
 
+#include "loss.h"
+
 #include "collectives.h"
 #include "errors.h"
 
@@ -230,4 +232,14 @@ bool pl_idle_sleeps(const struct pl_rank *rank, unsigned idle)
 
 void pl_peer_wake(struct pl_rank *rank, int number)
 {
+}
+
+int pl_comm_check(const struct pl_comm *comm, unsigned ways)
+{
+    return comm->broken & ways ? PL_EPEER : 0;
+}
+
+void pl_comm_break(struct pl_comm *comm, unsigned why, const char *cause)
+{
+    comm->broken |= why;
 }

@@ -1,0 +1,85 @@
+/* A process dies in every kind of call, killed, by a fault of its own or by leaving without MPI_Finalize,
+ * over each transport: every survivor gets the error that says who and how, and repairs. What a process does
+ * is in survive.c. $MPIEXEC and $PROGRAM are set by meson. */
+#include "../launch/run.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct run outcome;
+
+/* Words of a list, six at a time: so many deaths a job has. */
+static void survive(const char *transport, const char *how, const char *moment, const char *calls)
+{
+    char some[256];
+    while (*calls) {
+        int ranks = 2, at = 0;
+        while (*calls && ranks < 8) {
+            int length = (int)strcspn(calls, " ");
+            at += snprintf(some + at, sizeof some - (size_t)at, " %.*s", length, calls);
+            calls += length + (calls[length] == ' ');
+            ranks++;
+        }
+        run(&outcome, "PEAL_TRANSPORT=%s %s --continue -n %d %s %s %s%s", transport, getenv("MPIEXEC"), ranks,
+            getenv("PROGRAM"), how, moment, some);
+        cr_expect(outcome.code == 0 && lines_that_are(outcome.out, "all is well") == 1,
+                  "%s over %s, %s:%s: exit code %d\n%s", how, transport, moment, some, outcome.code,
+                  outcome.err);
+    }
+}
+
+#define POINT_TO_POINT                                                                                       \
+    "recv recv-any irecv-any probe iprobe mprobe ssend send send-large sendrecv waitany waitsome waitall "   \
+    "test"
+#define SMALL                                                                                                \
+    "barrier ibarrier bcast reduce gather scatter allreduce allgather alltoall scan reduce-scatter dup "     \
+    "split "                                                                                                 \
+    "agree iagree"
+#define LARGE                                                                                                \
+    "bcast-large reduce-large gather-large scatter-large allreduce-large allgather-large alltoall-large "    \
+    "scan-large reduce-scatter-large iallreduce"
+
+Test(shm, before)
+{
+    survive("shm", "kill", "before", POINT_TO_POINT " " SMALL " " LARGE);
+}
+
+Test(shm, during)
+{
+    survive("shm", "kill", "during", POINT_TO_POINT " " SMALL " " LARGE);
+}
+
+Test(tcp, before)
+{
+    survive("tcp", "kill", "before", POINT_TO_POINT " " SMALL " " LARGE);
+}
+
+Test(tcp, during)
+{
+    survive("tcp", "kill", "during", POINT_TO_POINT " " SMALL " " LARGE);
+}
+
+Test(other_deaths, segv_and_exit)
+{
+    survive("shm", "segv", "during", "recv barrier allreduce-large send-large");
+    survive("tcp", "segv", "before", "recv barrier allreduce-large send-large");
+    survive("shm", "exit", "before", "recv barrier allreduce-large agree");
+    survive("tcp", "exit", "during", "recv barrier allreduce-large agree");
+}
+
+/* The table, and the code: a death that was outlived is no failure, unless nobody is left. */
+Test(mpiexec, tells_who_died)
+{
+    run(&outcome, "%s --continue -n 3 %s kill before barrier", getenv("MPIEXEC"), getenv("PROGRAM"));
+    cr_expect(outcome.code == 0, "%d", outcome.code);
+    cr_expect(strstr(outcome.err, "how the ranks ended:") != NULL, "%s", outcome.err);
+    cr_expect(strstr(outcome.err, "was killed by signal 9 (Killed); the others go on") != NULL, "%s",
+              outcome.err);
+    cr_expect(strstr(outcome.err, "1-2: ended in order") != NULL ||
+                  strstr(outcome.err, "0-1: ended in order"),
+              "%s", outcome.err);
+    run(&outcome, "%s --continue -n 3 sh -c 'kill -9 $$'", getenv("MPIEXEC"));
+    cr_expect(outcome.code == 137, "all died: %d", outcome.code);
+}

@@ -1,0 +1,128 @@
+/* A rank for the tests of launchers and networks.
+ *
+ *   check               every pair exchanges messages small and large, and sums are right
+ *   wait                says so, and waits until it is ended
+ *   die RANK SIGNAL     that rank dies so, the others wait for it
+ *   lines N             N lines of 1,000 letters
+ *   copy                rank 0 copies its standard input to its standard output
+ *   names NAME...       the values of these variables
+ */
+#include <mpi.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LARGE = 200000 };
+
+static int rank, size;
+
+/* Everybody with everybody, a word and a large message: what cannot connect is found here. */
+static int pairs(void)
+{
+    int *out = calloc(LARGE, sizeof *out), *in = calloc(LARGE, sizeof *in), wrong = 0;
+    for (int step = 1; step < size; step++) {
+        int to = (rank + step) % size, from = (rank + size - step) % size;
+        for (int count = 1; count <= LARGE; count += LARGE - 1) {
+            for (int i = 0; i < count; i++)
+                out[i] = rank + i;
+            MPI_Sendrecv(out, count, MPI_INT, to, step, in, count, MPI_INT, from, step, MPI_COMM_WORLD,
+                         MPI_STATUS_IGNORE);
+            for (int i = 0; i < count; i++)
+                wrong += in[i] != from + i;
+        }
+    }
+    free(out);
+    free(in);
+    return wrong;
+}
+
+static int sums(void)
+{
+    int wrong = 0;
+    for (int count = 1; count <= LARGE; count = count * 20 + 1) {
+        double *values = malloc(sizeof *values * (size_t)count);
+        for (int i = 0; i < count; i++)
+            values[i] = rank + i;
+        MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+        for (int i = 0; i < count; i++)
+            wrong += values[i] != size * (size - 1) / 2.0 + (double)size * i;
+        free(values);
+    }
+    return wrong;
+}
+
+static int run_check(void)
+{
+    char host[MPI_MAX_PROCESSOR_NAME];
+    int length, wrong = pairs() + sums(), all;
+    MPI_Comm here;
+    int local;
+    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &here);
+    MPI_Comm_size(here, &local);
+    MPI_Comm_free(&here);
+    MPI_Get_processor_name(host, &length);
+    MPI_Allreduce(&wrong, &all, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
+    printf("rank %d of %d on %s with %d: %s\n", rank, size, host, local, all ? "WRONG" : "right");
+    return all != 0;
+}
+
+static void wait_for_ever(void)
+{
+    printf("rank %d waits\n", rank);
+    fflush(stdout);
+    for (;;)
+        pause();
+}
+
+static void die(int who, int number)
+{
+    int word;
+    MPI_Barrier(MPI_COMM_WORLD);
+    if (rank == who)
+        raise(number);
+    MPI_Recv(&word, 1, MPI_INT, who, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+}
+
+static void copy(void)
+{
+    char bytes[4096];
+    size_t n;
+    while (!rank && (n = fread(bytes, 1, sizeof bytes, stdin)) > 0)
+        fwrite(bytes, 1, n, stdout);
+}
+
+static void lines(int count)
+{
+    char line[1001];
+    memset(line, 'a' + rank % 26, 1000);
+    line[1000] = 0;
+    for (int i = 0; i < count; i++)
+        puts(line);
+}
+
+int main(int argc, char **argv)
+{
+    const char *what = argc > 1 ? argv[1] : "check";
+    MPI_Init(&argc, &argv);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    int code = 0;
+    if (!strcmp(what, "wait"))
+        wait_for_ever();
+    else if (!strcmp(what, "die"))
+        die(atoi(argv[2]), atoi(argv[3]));
+    else if (!strcmp(what, "lines"))
+        lines(atoi(argv[2]));
+    else if (!strcmp(what, "copy"))
+        copy();
+    else if (!strcmp(what, "names"))
+        for (int i = 2; i < argc; i++)
+            printf("rank %d: %s=%s\n", rank, argv[i], getenv(argv[i]) ? getenv(argv[i]) : "(unset)");
+    else
+        code = run_check();
+    MPI_Finalize();
+    return code;
+}
