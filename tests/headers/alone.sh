@@ -23,11 +23,7 @@ compile()
     fi
 }
 
-<<<<<<< HEAD
-for header in mpi.h mpi_functions.h mpi_large_counts.h mpi_profiling.h mpi-ext.h peal.h; do
-=======
-for header in mpi.h mpi_functions.h mpi_large_counts.h mpi_profiling.h peal.h peal_ps.h; do
->>>>>>> main
+for header in mpi.h mpi_functions.h mpi_large_counts.h mpi_profiling.h mpi-ext.h peal.h peal_ps.h; do
     [ -f "$root/include/$header" ] || continue
     for standard in c99 c11 c17; do
         compile "$standard" "$header" "$@" -x c -std=$standard -Wall -Wextra -Wpedantic -Wundef -Werror \
