@@ -21,6 +21,8 @@ enum pl_kind {
     PL_KIND_DEATH,      /* news: payload: struct pl_death and a text */
     PL_KIND_BREAK, /* communicator `context` can no longer be used; payload: struct pl_breaking and a text */
     PL_KIND_AGREE, /* an agreement on communicator `context`; payload: agreement.c's */
+    PL_KIND_SUM,   /* the checksums of the frame that follows (checksum.c) */
+    PL_KIND_GIVE_UP, /* the sender does not listen any more: what it got from here made no sense */
 };
 
 struct pl_envelope {

@@ -7,6 +7,7 @@
  */
 #include "agreement.h"
 #include "bridge.h"
+#include "checksum.h"
 #include "protocol.h"
 
 #include "errors.h"
@@ -123,6 +124,8 @@ int pl_rank_open(struct pl_rank *rank)
 {
     pl_match_init(rank);
     pl_list_init(&rank->orphans);
+    pl_list_init(&rank->sums);
+    rank->wary = rank->config.checksum;
     pl_list_init(&rank->bridges);
     pl_list_init(&rank->comms);
     pl_list_init(&rank->agreements);
@@ -157,6 +160,7 @@ void pl_rank_close(struct pl_rank *rank)
         rank->ports[i]->transport->close(rank->ports[i]);
     rank->nports = 0;
     free_orphans(rank);
+    pl_checksum_finish(rank);
     pl_agreements_finish(rank);
     pl_match_finish(rank);
     pl_cookies_finish(&rank->cookies);

@@ -71,6 +71,7 @@ struct pl_tcp_tls {
     struct pl_tcp_tls_context *context;
     SSL *ssl;
     int fd;
+    bool broken; /* what came was not sealed by the key's holder; nothing after it is read */
     unsigned char record[RECORD];
 };
 
@@ -228,6 +229,7 @@ struct pl_tcp_tls *pl_tcp_tls_create(struct pl_tcp_tls_context *context, int fd,
         return NULL;
     tls->context = context;
     tls->fd = fd;
+    tls->broken = false;
     tls->ssl = library->SSL_new(context->ssl);
     BIO *bio = library->BIO_new(context->method);
     if (!tls->ssl || !bio) {
@@ -287,7 +289,8 @@ static ssize_t outcome(struct pl_tcp_tls *tls, int result)
     else if (why == SSL_ERROR_ZERO_RETURN || (why == SSL_ERROR_SYSCALL && !number))
         return 0;
     else
-        errno = why == SSL_ERROR_SYSCALL ? number : EBADMSG; /* not what the key's holder sealed */
+        errno = why == SSL_ERROR_SYSCALL ? number : EBADMSG;
+    tls->broken = errno == EBADMSG;
     return -1;
 }
 
@@ -303,6 +306,10 @@ static ssize_t write_record(struct pl_tcp_tls *tls, size_t size)
 
 static ssize_t read_record(struct pl_tcp_tls *tls, void *bytes, size_t size)
 {
+    if (tls->broken) {
+        errno = EBADMSG;
+        return -1;
+    }
     speaking = tls;
     errno = 0;
     tls->context->library.ERR_clear_error();
