@@ -269,7 +269,7 @@ static void message_landed(struct pl_message *message, int status)
     if (status < 0) {
         if (message->queued)
             pl_match_remove(message);
-        else if (!claim) {
+        else if (!claim && message->envelope.kind != PL_KIND_RTS) { /* an RTS is nobody's before it is here */
             message->status = status; /* a probe has taken it: its receive will tell */
             return;
         }
