@@ -120,6 +120,10 @@ static void sweep(struct pl_rank *rank, bool end)
 void pl_tiny_close(struct pl_tiny *tiny, struct pl_comm *comm)
 {
     struct pl_collectives *own = comm->owner->collectives_state;
+    if (!own) { /* the rank has ended, and the shared memory is not mapped any more */
+        free(tiny->board);
+        return;
+    }
     pl_board_destroy(tiny->board);
     struct pl_retired *item = tiny->memory ? malloc(sizeof *item) : NULL;
     if (item) {

@@ -134,8 +134,10 @@ static void arrived_rts(struct pl_rank *rank, int peer, const struct pl_envelope
         return;
     }
     struct pl_message *message = message_create(rank, peer, envelope, 0);
-    if (!message)
+    if (!message) {
+        nonsense(rank, peer, "too many to keep");
         return;
+    }
     if (payload) {
         memcpy(&message->rts, payload, sizeof rts);
         message->here = true;

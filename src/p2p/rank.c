@@ -8,6 +8,7 @@
 #include "agreement.h"
 #include "bridge.h"
 #include "checksum.h"
+#include "loss.h"
 #include "protocol.h"
 
 #include "errors.h"
@@ -159,6 +160,10 @@ void pl_rank_close(struct pl_rank *rank)
     for (int i = 0; i < rank->nports; i++)
         rank->ports[i]->transport->close(rank->ports[i]);
     rank->nports = 0;
+    for (int i = 0; i < rank->npeers && rank->peers; i++)
+        if (rank->peers[i])
+            rank->peers[i]->endpoint = NULL;
+    pl_loss_finish(rank);
     free_orphans(rank);
     pl_checksum_finish(rank);
     pl_agreements_finish(rank);
