@@ -98,6 +98,17 @@ static void spread_death(struct pl_rank *rank, int peer)
     }
 }
 
+/* Those of other worlds are told by nobody else. */
+static void tell_abroad(struct pl_rank *rank, int peer)
+{
+    struct death death = {.who = pl_peer_identity(rank, peer)};
+    struct pl_envelope envelope = {.kind = PL_KIND_DEATH};
+    snprintf(death.text, sizeof death.text, "%s", rank->peers[peer]->cause ? rank->peers[peer]->cause : "");
+    for (int i = rank->size; i < rank->npeers; i++)
+        if (rank->peers[i] && rank->peers[i]->endpoint)
+            tell(rank, i, &envelope, &death, sizeof death);
+}
+
 /* ---- requests ---- */
 
 /* What has happened: a death (peer >= 0), or a communicator has broken. */
@@ -181,6 +192,8 @@ static void give_up(const struct event *event, struct pl_request *request)
     struct pl_envelope withdraw = {.kind = PL_KIND_WITHDRAW, .cookie = request->cookie};
     if (!request->error)
         mark(event, request);
+    __atomic_store_n(&request->guard, 0,
+                     __ATOMIC_SEQ_CST); /* who reads the buffer now shall not believe it */
     if (!event->end && request->peer != event->peer && request->is_send)
         pl_frame_send(event->rank, request->peer, &withdraw, NULL);
     if (request->is_send) {
@@ -427,6 +440,8 @@ void pl_peer_lost(struct pl_rank *rank, int number, int error, const char *cause
     }
     if (!known_anyway(rank, number))
         spread_death(rank, number);
+    else
+        tell_abroad(rank, number);
     struct event event = {.rank = rank, .peer = number, .fail = fail_peer};
     fail_all(&event);
     pl_agreements_peer_lost(rank);

@@ -147,7 +147,8 @@ void pl_match_withdrawn(struct pl_rank *rank, int peer, uint32_t cookie)
     pl_list_each(node, &rank->unexpected_all)
     {
         struct pl_message *message = pl_container(node, struct pl_message, all);
-        if (message->peer != peer || message->envelope.kind != PL_KIND_RTS || message->envelope.cookie != cookie)
+        if (message->peer != peer || message->envelope.kind != PL_KIND_RTS ||
+            message->envelope.cookie != cookie)
             continue;
         forget(message);
         return;

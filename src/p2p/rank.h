@@ -64,6 +64,7 @@ struct pl_rank {
     struct pl_list unexpected_all;              /* in order of arrival */
     struct pl_counters counters;
     uint64_t posts;            /* receives posted so far */
+    uint64_t guards;           /* given out so far */
     struct pl_cookies cookies; /* requests that frames name */
     int lost;                  /* peers known to be lost */
     int *deaths;               /* [lost] which, in the order they were heard of */
