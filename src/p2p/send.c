@@ -259,7 +259,8 @@ static bool start_short(struct pl_request *request, struct pl_comm *comm, enum p
                         const void *buffer, size_t length, int destination, int tag, uint32_t signature)
 {
     struct pl_endpoint *endpoint = known_way(comm, destination);
-    if (!endpoint || length > endpoint->transport->eager_limit || comm->broken)
+    if (!endpoint || length > endpoint->transport->eager_limit || comm->broken ||
+        comm->owner->config.checksum)
         return false;
     fill(request, comm, channel, buffer, length, tag, signature);
     struct pl_operation *operation = &request->operation;

@@ -80,5 +80,10 @@ elif grep -qi "openssl" "$directory/log"; then
 else
     fail "PEAL_SECURE=1: $(tail -3 "$directory/log")"
 fi
+# And with checksums.
+for transport in shm tcp; do
+    PEAL_CHECKSUM=1 PEAL_TRANSPORT=$transport "$mpiexec" -n 3 "$victim" >"$directory/out" 2>"$directory/log" ||
+        fail "PEAL_CHECKSUM=1 over $transport: $(tail -3 "$directory/log")"
+done
 [ "$status" = 0 ] && echo "all right"
 exit "$status"

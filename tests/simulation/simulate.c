@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static const struct scenario *const scenarios[] = {&messages_scenario, &mixed_scenario, &collectives_scenario,
-                                                   &deaths_scenario, &flips_scenario};
+                                                   &deaths_scenario,   &flips_scenario, &checked_scenario};
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 
 struct plan {
