@@ -20,10 +20,12 @@ enum pl_kind {
     PL_KIND_WAKE,     /* nothing: whoever sleeps shall look around */
     PL_KIND_WITHDRAW, /* to the receiver: the sender has given up cookie's message */
     PL_KIND_DEATH,    /* news: payload: struct pl_death and a text */
-    PL_KIND_BREAK, /* communicator `context` can no longer be used; payload: struct pl_breaking and a text */
-    PL_KIND_AGREE, /* an agreement on communicator `context`; payload: agreement.c's */
-    PL_KIND_CANCEL,     /* to the receiver: forget the message `answer`, if it is still kept, and say so */
-    PL_KIND_CANCELLED,  /* to the sender: cookie's message was forgotten (length 1) or met its receive (0) */
+    PL_KIND_BREAK,  /* communicator `context` can no longer be used; payload: struct pl_breaking and a text */
+    PL_KIND_AGREE,  /* an agreement on communicator `context`; payload: agreement.c's */
+    PL_KIND_CANCEL, /* to the receiver: forget the message `answer`, if it is still kept, and say so */
+    PL_KIND_CANCELLED, /* to the sender: cookie's message was forgotten (length 1) or met its receive (0) */
+    PL_KIND_SUM,       /* the checksums of the frame that follows (checksum.c) */
+    PL_KIND_GIVE_UP,   /* the sender does not listen any more: what it got from here made no sense */
 };
 
 struct pl_envelope {

@@ -7,6 +7,8 @@
  */
 #include "agreement.h"
 #include "bridge.h"
+#include "checksum.h"
+#include "loss.h"
 #include "protocol.h"
 
 #include "errors.h"
@@ -158,6 +160,8 @@ int pl_rank_open(struct pl_rank *rank)
 {
     pl_match_init(rank);
     pl_list_init(&rank->orphans);
+    pl_list_init(&rank->sums);
+    rank->wary = rank->config.checksum;
     pl_list_init(&rank->bridges);
     pl_list_init(&rank->comms);
     pl_list_init(&rank->agreements);
@@ -191,7 +195,12 @@ void pl_rank_close(struct pl_rank *rank)
     for (int i = 0; i < rank->nports; i++)
         rank->ports[i]->transport->close(rank->ports[i]);
     rank->nports = 0;
+    for (int i = 0; i < rank->npeers && rank->peers; i++)
+        if (rank->peers[i])
+            rank->peers[i]->endpoint = NULL;
+    pl_loss_finish(rank);
     free_orphans(rank);
+    pl_checksum_finish(rank);
     pl_agreements_finish(rank);
     pl_match_finish(rank);
     pl_cookies_finish(&rank->cookies);

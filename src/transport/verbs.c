@@ -335,6 +335,8 @@ static void port_free(struct pl_verbs_port *port)
 
 static int verbs_open(const struct pl_port_params *params, struct pl_port **out)
 {
+    if (params->config->secure)
+        return pl_fail(PL_EUNSUPPORTED, "verbs: PEAL_SECURE=1 wants encryption, which is tcp's alone");
     struct pl_verbs_port *port = calloc(1, sizeof *port);
     if (!port)
         return pl_fail(PL_ENOMEM, "verbs: no memory for a port");
