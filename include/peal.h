@@ -114,6 +114,11 @@ int peal_hook_add(void (*function)(void *state), void (*ended)(void *state), voi
 /* No more calls after this one; MPI_ERR_ARG if there is no such hook. Not from within a hook. */
 int peal_hook_remove(void (*function)(void *state), void *state);
 
+/* Whether mpiexec --respawn started this process for a rank that died: that rank's number in the job's world,
+ * else -1. It is in a world of its own, and joins the others by MPI_Lookup_name and MPI_Comm_connect. May be
+ * called at any time. */
+int peal_replaced(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -62,7 +62,7 @@ static bool told_to_die(int status)
 /* --continue: a death ends nothing. A rank that ended in order, but with a code, gives the job that code. */
 static void outlive(struct pl_job *job, int rank, int verdict)
 {
-    bool dead = job->roll->entry[rank].state == PL_ROLL_DEAD;
+    bool dead = job->members[rank].dead;
     int code = code_of(&job->members[rank], verdict);
     tell(job, rank, verdict, dead ? "; the others go on" : "");
     if (!dead && !job->failed) {
@@ -71,8 +71,10 @@ static void outlive(struct pl_job *job, int rank, int verdict)
     } else if (dead && !job->outlived++) {
         job->first_code = code;
     }
-    if (dead && job->outlived == job->options->ranks && !job->failed)
-        job->code = job->first_code; /* nobody is left who could have succeeded */
+    if (dead && job->outlived >= job->options->ranks && !job->alive && !job->failed)
+        job->code = job->first_code; /* nobody was left who could have succeeded */
+    if (dead)
+        pl_job_replace_later(job, rank);
 }
 
 static void weigh(struct pl_job *job, int rank, int verdict)
@@ -90,7 +92,8 @@ static void weigh(struct pl_job *job, int rank, int verdict)
 static int find_rank(const struct pl_job *job, pid_t pid)
 {
     for (int i = 0; i < job->layout->ranks; i++)
-        if (job->members[i].pid == pid && job->members[i].alive && pl_layout_is_here(job->layout, i))
+        if (job->members[i].pid == pid && job->members[i].alive &&
+            (pl_layout_is_here(job->layout, i) || job->members[i].here))
             return i;
     return -1;
 }
@@ -131,9 +134,10 @@ static int first_failure(struct pl_job *job, int count)
         bool broke_off = pl_pmi_server_ended(&job->pmi, job->ended[i]);
         member->verdict = judge(member, broke_off);
         member->late = job->phase != PL_RUNNING;
-        bool dead =
+        member->dead =
             broke_off || (member->verdict == BY_SIGNAL && !pl_pmi_server_parted(&job->pmi, job->ended[i]));
-        pl_job_roll_ended(job, job->ended[i], member->status, dead);
+        if (!member->replaced) /* a replacement is in no world of this roll */
+            pl_job_roll_ended(job, job->ended[i], member->status, member->dead);
         if (member->verdict != FINE && (first < 0 || member->verdict < job->members[first].verdict))
             first = job->ended[i];
     }

@@ -137,6 +137,7 @@ static void check_deadlines(struct pl_job *job, int64_t now)
     job->look_at = pl_branches_turn(&job->branches, now);
     if (job->alive && job->alive == job->branches.alive && (job->begun || job->phase != PL_RUNNING))
         pl_job_release(job);
+    pl_job_replace(job, now);
     if (job->timeout_at && now >= job->timeout_at && job->alive) {
         job->timeout_at = 0;
         pl_job_say("the job ran longer than %g seconds (--timeout); ending it", job->options->timeout);
@@ -178,6 +179,7 @@ static int64_t sooner(int64_t a, int64_t b)
 static int wait_ms(struct pl_job *job)
 {
     int64_t now = pl_now(), until = sooner(sooner(job->timeout_at, job->act_at), job->look_at);
+    until = sooner(until, job->replace_at);
     if (!job->alive)
         return LOOK_MS;
     if (pl_terminal_serves(&job->terminal))

@@ -25,10 +25,14 @@ enum pl_phase { PL_RUNNING, PL_SIGNALLED, PL_ENDING, PL_KILLED };
 struct pl_member {
     pid_t pid; /* 0: not started; on its own host */
     bool alive;
-    bool group;  /* its process group, on this host, still has members */
-    int status;  /* as waitpid says, once it is not alive */
-    int verdict; /* deaths.c's */
-    bool late;   /* it ended after the job was told to */
+    bool group;         /* its process group, on this host, still has members */
+    int status;         /* as waitpid says, once it is not alive */
+    int verdict;        /* deaths.c's */
+    bool dead;          /* it did not end in order */
+    bool late;          /* it ended after the job was told to */
+    bool here;          /* a replacement: on this host, wherever the rank was */
+    int replaced;       /* how often */
+    int64_t replace_at; /* 0: not now */
 };
 
 /* A further mpiexec that a rank asked for (MPI_Comm_spawn). The job lasts as long as it does. */
@@ -54,8 +58,10 @@ struct pl_job {
     struct pl_roll *roll;
     int roll_fd;
     int64_t started_at;
-    int outlived;   /* deaths that the job went on after (--continue) ... */
-    int first_code; /* ... and the code of the first */
+    int outlived;       /* deaths that the job went on after (--continue) ... */
+    int first_code;     /* ... and the code of the first */
+    int replacing;      /* dead ranks that are about to be replaced ... */
+    int64_t replace_at; /* ... the first of them then; 0: none */
     struct pl_member *members;
     int *ended; /* [nended] the ranks whose end was just heard of */
     int nended;
@@ -111,6 +117,10 @@ int pl_job_roll_init(struct pl_job *job);
 void pl_job_roll_finish(struct pl_job *job);
 void pl_job_roll_ended(struct pl_job *job, int rank, int status, bool dead);
 void pl_job_table(const struct pl_job *job);
+
+/* --respawn: a dead rank is replaced in a moment; starts those whose moment has come. (replace.c) */
+void pl_job_replace_later(struct pl_job *job, int rank);
+void pl_job_replace(struct pl_job *job, int64_t now);
 
 /* Sends a signal to every process group that has members. */
 void pl_job_signal(struct pl_job *job, int number);

@@ -106,6 +106,13 @@ static int take_continue(struct reading *reading, const char *name, char **words
     return 0;
 }
 
+static int take_respawn(struct reading *reading, const char *name, char **words)
+{
+    (void)name, (void)words;
+    reading->options->go_on = reading->options->respawn = true;
+    return 0;
+}
+
 static int take_bind(struct reading *reading, const char *name, char **words)
 {
     bool core = !strcmp(words[0], "core");
@@ -231,6 +238,11 @@ static const struct option {
      take_continue,
      "--continue",
      "when a rank dies, the others go on (MPIX_Comm_shrink, ...)"},
+    {{"respawn"},
+     0,
+     take_respawn,
+     "--respawn",
+     "the same, and a new process may join in its place (MPI_Comm_connect)"},
     {{"bind-to"}, 1, take_bind, "--bind-to core|none", "give each rank a core of its own; none if not said"},
     {{"oversubscribe"}, 0, take_oversubscribe, "--oversubscribe", "with --bind-to: ranks may share cores"},
     {{"host", "H"}, 1, take_host, "-host A,B:4", "hosts for the program that follows, with their slots"},

@@ -262,6 +262,20 @@ int pl_output_attach(struct pl_output *output, int rank, int number, int fd)
     return pl_loop_want(output->loop, &stream->watch, wish(stream));
 }
 
+void pl_output_close_rank(struct pl_output *output, int rank)
+{
+    for (int i = 2 * rank; i < 2 * rank + 2; i++) {
+        struct pl_stream *stream = &output->streams[i];
+        for (int n = 0; stream->open && stream->watch.fd >= 0 && n < 1000; n++) {
+            struct pollfd there = {.fd = stream->watch.fd, .events = POLLIN};
+            if (poll(&there, 1, 0) <= 0)
+                break;
+            stream_ready(&stream->watch, EPOLLIN);
+        }
+        close_stream(stream);
+    }
+}
+
 void pl_output_expect(struct pl_output *output, int rank)
 {
     for (int i = 2 * rank; i < 2 * rank + 2; i++) {

@@ -60,6 +60,10 @@ int pl_output_init(struct pl_output *output, struct pl_loop *loop, int ranks, bo
                    const struct pl_output_calls *calls);
 void pl_output_finish(struct pl_output *output);
 
+/* Reads what is left of a rank that has ended, and closes its outputs: another may be attached in its place.
+ */
+void pl_output_close_rank(struct pl_output *output, int rank);
+
 /* Takes over the reading end (non-blocking) of a rank's stdout (1) or stderr (2). 0, PL_ESYSTEM. */
 int pl_output_attach(struct pl_output *output, int rank, int number, int fd);
 

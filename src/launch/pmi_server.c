@@ -100,9 +100,14 @@ static void do_appnum(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
     answer(peer, "cmd=appnum appnum=%d rc=0\n", peer->appnum);
 }
 
+static const char *space_of(const struct pl_pmi_peer *peer)
+{
+    return peer->space[0] ? peer->space : peer->server->space;
+}
+
 static void do_space(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
 {
-    answer(peer, "cmd=my_kvsname kvsname=%s rc=0\n", peer->server->space);
+    answer(peer, "cmd=my_kvsname kvsname=%s rc=0\n", space_of(peer));
 }
 
 static void do_universe(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
@@ -113,7 +118,7 @@ static void do_universe(struct pl_pmi_peer *peer, const struct pl_pmi1_line *lin
 static bool in_space(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
 {
     const char *space = pl_pmi1_value(line, "kvsname");
-    return space && !strcmp(space, peer->server->space);
+    return space && !strcmp(space, space_of(peer));
 }
 
 static void do_put(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
@@ -153,7 +158,8 @@ static void try_barrier(struct pl_pmi_server *server)
 {
     int gone = 0;
     for (int i = 0; i < server->size && server->tolerant; i++)
-        gone += !server->peers[i].waiting && (server->peers[i].ended || server->peers[i].finalized);
+        gone += !server->peers[i].waiting &&
+                (server->peers[i].ended || server->peers[i].finalized || server->peers[i].space[0]);
     if (!server->waiting || server->waiting + gone < server->size) {
         pl_pmi_server_check(server);
         return;
@@ -169,6 +175,10 @@ static void try_barrier(struct pl_pmi_server *server)
 static void do_barrier(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
 {
     struct pl_pmi_server *server = peer->server;
+    if (peer->space[0]) {
+        answer(peer, "cmd=barrier_out rc=0\n");
+        return;
+    }
     if (peer->waiting) {
         broken(peer, "it entered the PMI barrier twice");
         return;
@@ -462,6 +472,16 @@ void pl_pmi_server_take(struct pl_pmi_server *server, int rank, const char *byte
         length -= part;
         serve_lines(peer);
     }
+}
+
+int pl_pmi_server_replace(struct pl_pmi_server *server, int rank, int appnum, int fd, const char *space)
+{
+    struct pl_pmi_peer *peer = &server->peers[rank];
+    peer->started = peer->finalized = peer->ended = peer->spawning = false;
+    peer->unsent_fill = peer->reader.fill = 0;
+    drop_words(peer);
+    snprintf(peer->space, sizeof peer->space, "%s", space);
+    return pl_pmi_server_attach(server, rank, appnum, fd);
 }
 
 bool pl_pmi_server_ended(struct pl_pmi_server *server, int rank)

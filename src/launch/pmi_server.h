@@ -29,6 +29,7 @@ struct pl_pmi_peer {
     int rank, appnum;
     bool started, finalized; /* said init, finalize */
     bool ended;              /* its process has */
+    char space[64];          /* a replacement: its own world's; "" else */
     bool waiting;            /* in the barrier */
     bool spawning;           /* between mcmd=spawn and endcmd */
     char **words;            /* [nwords] arguments for another mpiexec, so far; NULL-terminated */
@@ -63,6 +64,10 @@ int pl_pmi_server_attach(struct pl_pmi_server *server, int rank, int appnum, int
 /* The same for a rank of another host: what it says is brought by pl_pmi_server_take. */
 void pl_pmi_server_expect(struct pl_pmi_server *server, int rank, int appnum);
 void pl_pmi_server_take(struct pl_pmi_server *server, int rank, const char *bytes, size_t length);
+
+/* A replacement of a rank that has ended: a world of its own in the given space, which sees the job's names.
+ * The same. */
+int pl_pmi_server_replace(struct pl_pmi_server *server, int rank, int appnum, int fd, const char *space);
 
 /* The rank's process has ended: hears what it said last, closes, and tells
  * whether it broke off: said init but not finalize. */

@@ -75,8 +75,12 @@ static void say_row(const struct pl_job *job, int rank)
     pl_roll_how(entry, text, sizeof text);
     const char *how = strstr(text, entry->host); /* process N on HOST how */
     how = how ? how + strlen(entry->host) + 1 : text;
-    pl_job_say("%6d %8d  %-16s %6.2f s  %s", rank, entry->pid, entry->host,
-               (double)(entry->at - job->started_at) * 1e-9, how);
+    int replaced = job->members[rank].replaced;
+    char again[32] = "";
+    if (replaced)
+        snprintf(again, sizeof again, "; replaced %d time%s", replaced, replaced > 1 ? "s" : "");
+    pl_job_say("%6d %8d  %-16s %6.2f s  %s%s", rank, entry->pid, entry->host,
+               (double)(entry->at - job->started_at) * 1e-9, how, again);
 }
 
 static void say_group(const struct pl_job *job, bool *which, const char *how)

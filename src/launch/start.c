@@ -21,6 +21,7 @@
 enum { OWN_FILES = 16, FILES_PER_RANK = 3, OTHERWISE = 1 };
 
 struct starter {
+    char *again; /* a word for a process that is started again, a world of its own; NULL: ranks are started */
     struct pl_start *start;
     struct pl_spawn spawn;
     int null; /* /dev/null, the standard input of all ranks but the first */
@@ -102,7 +103,7 @@ static void close_pair(const int pair[2])
 static int choose_input(struct starter *starter, int rank, int pair[2])
 {
     pair[0] = pair[1] = -1;
-    if (rank)
+    if (rank || starter->again)
         starter->spawn.in = starter->null;
     else if (starter->start->input >= 0)
         starter->spawn.in = starter->start->input;
@@ -113,17 +114,22 @@ static int choose_input(struct starter *starter, int rank, int pair[2])
     return 0;
 }
 
-/* The rank inherits the roll; `word` is its variable (there is room: environment.h). */
+/* There is room for two: PL_RANK_VARIABLES. */
+static void append(char **words, char *word)
+{
+    while (*words)
+        words++;
+    words[0] = word;
+    words[1] = NULL;
+}
+
+/* The rank inherits the roll; `word` is its variable. */
 static void lend_roll(const struct pl_start *start, struct pl_spawn *spawn, char word[32])
 {
-    char **at = spawn->environment;
     if (!start->roll)
         return;
-    while (*at)
-        at++;
     snprintf(word, 32, "%s=%d", PL_ROLL_VARIABLE, start->roll);
-    at[0] = word;
-    at[1] = NULL;
+    append(spawn->environment, word);
     spawn->roll = start->roll;
 }
 
@@ -143,12 +149,16 @@ static int start_rank(struct starter *starter, int rank, int appnum, struct pl_e
         if (ours[i] >= 0)
             fcntl(ours[i], F_SETFL, O_NONBLOCK);
     struct pl_place place = {rank, layout->ranks, layout->local_rank[rank], layout->on_host[start->host]};
+    if (starter->again)
+        place = (struct pl_place){0, 1, 0, 1};
     spawn->out = out[1];
     spawn->err = err[1];
     spawn->pmi = pmi[1];
     spawn->environment = pl_environment_of(environment, &place, pmi[1]);
     char roll[32];
     lend_roll(start, spawn, roll);
+    if (starter->again)
+        append(spawn->environment, starter->again);
     spawn->cpus = starter->cores ? &starter->cores->sets[place.local_rank % starter->cores->count] : NULL;
     const char *step;
     pid_t pid;
@@ -232,16 +242,50 @@ static int start_app(struct starter *starter, int appnum, int first)
     return error;
 }
 
-int pl_start_ranks(struct pl_start *start)
+static int begin(struct pl_start *start, struct starter *starter)
 {
     start->code = OTHERWISE;
     start->count = 0;
-    struct starter starter = {.start = start, .null = open("/dev/null", O_RDWR | O_CLOEXEC)};
-    if (starter.null < 0)
-        return pl_fail_errno("open /dev/null");
-    starter.spawn.signals = start->signals;
-    starter.spawn.files = start->files;
-    int error = read_cores(&starter), first = 0;
+    *starter = (struct starter){.start = start, .null = open("/dev/null", O_RDWR | O_CLOEXEC)};
+    starter->spawn.signals = start->signals;
+    starter->spawn.files = start->files;
+    return starter->null < 0 ? pl_fail_errno("open /dev/null") : 0;
+}
+
+int pl_start_again(struct pl_start *start, int rank, char *word)
+{
+    struct starter starter;
+    struct pl_environment environment;
+    int error = begin(start, &starter), app = 0;
+    if (error)
+        return error;
+    for (int first = 0; rank >= first + start->options->apps[app].ranks; app++)
+        first += start->options->apps[app].ranks;
+    const struct pl_app *program = &start->options->apps[app];
+    char *path = pl_spawn_find(program->argv[0]);
+    starter.again = word;
+    starter.spawn.path = path;
+    starter.spawn.argv = program->argv;
+    starter.spawn.wdir = program->wdir;
+    error = path ? pl_environment_init(&environment, start->environment, &start->options->settings,
+                                       &program->settings)
+                 : pl_fail_errno("%s", program->argv[0]);
+    if (!error) {
+        error = start_rank(&starter, rank, app, &environment);
+        pl_environment_finish(&environment);
+    }
+    free(path);
+    close(starter.null);
+    return error;
+}
+
+int pl_start_ranks(struct pl_start *start)
+{
+    struct starter starter;
+    int error = begin(start, &starter), first = 0;
+    if (error)
+        return error;
+    error = read_cores(&starter);
     for (int i = 0; i < start->options->napps && !error; i++) {
         error = start_app(&starter, i, first);
         first += start->options->apps[i].ranks;

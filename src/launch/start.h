@@ -41,6 +41,10 @@ int pl_start_files(int ranks, int more, struct rlimit *inherited);
 /* Whether the host's programs are there to be run: 0, or the error that pl_start_ranks would end with. */
 int pl_start_check(struct pl_start *start);
 
+/* Starts one process more on this host, the program of `rank`, as a world of its own with `word` (NAME=VALUE)
+ * in its environment; `started` gets that rank. 0 or an error. */
+int pl_start_again(struct pl_start *start, int rank, char *word);
+
 /* Starts the host's ranks in order. On failure those before run already, and the text says why. 0 or an
  * error. */
 int pl_start_ranks(struct pl_start *start);

@@ -161,3 +161,9 @@ void peal_world_join(void *world)
 {
     pl_self_set_thread(world);
 }
+
+int peal_replaced(void)
+{
+    const char *rank = getenv("PMI_REPLACES");
+    return rank ? atoi(rank) : -1;
+}

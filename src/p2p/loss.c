@@ -98,6 +98,17 @@ static void spread_death(struct pl_rank *rank, int peer)
     }
 }
 
+/* Those of other worlds are told by nobody else. */
+static void tell_abroad(struct pl_rank *rank, int peer)
+{
+    struct death death = {.who = pl_peer_identity(rank, peer)};
+    struct pl_envelope envelope = {.kind = PL_KIND_DEATH};
+    snprintf(death.text, sizeof death.text, "%s", rank->peers[peer]->cause ? rank->peers[peer]->cause : "");
+    for (int i = rank->size; i < rank->npeers; i++)
+        if (rank->peers[i] && rank->peers[i]->endpoint)
+            tell(rank, i, &envelope, &death, sizeof death);
+}
+
 /* ---- requests ---- */
 
 /* What has happened: a death (peer >= 0), or a communicator has broken. */
@@ -143,7 +154,8 @@ static bool doomed(const struct event *event, const struct pl_request *request)
 /* Whether nothing but a frame of the other side is waited for: no transport holds it. */
 static bool loose(const struct pl_request *request)
 {
-    return request->is_send ? request->parts == 1 && !request->matched : request->parts == 0;
+    unsigned frames = 1 + (request->asked && !request->serial); /* cancel.c */
+    return request->is_send ? request->parts == frames && !request->matched : request->parts == 0;
 }
 
 /* Completions run callers' code, which may post and complete others: so look anew after each. */
@@ -178,6 +190,8 @@ static void give_up(const struct event *event, struct pl_request *request)
     struct pl_envelope withdraw = {.kind = PL_KIND_WITHDRAW, .cookie = request->cookie};
     if (!request->error)
         mark(event, request);
+    __atomic_store_n(&request->guard, 0,
+                     __ATOMIC_SEQ_CST); /* who reads the buffer now shall not believe it */
     if (request->peer != event->peer && request->is_send)
         pl_frame_send(event->rank, request->peer, &withdraw, NULL);
     if (request->is_send) {
@@ -413,6 +427,8 @@ void pl_peer_lost(struct pl_rank *rank, int number, int error, const char *cause
     }
     if (!known_anyway(rank, number))
         spread_death(rank, number);
+    else
+        tell_abroad(rank, number);
     struct event event = {.rank = rank, .peer = number, .fail = fail_peer};
     fail_all(&event);
     pl_agreements_peer_lost(rank);

@@ -63,6 +63,7 @@ static int open_port(struct pl_rank *rank, const struct pl_transport *transport)
     struct pl_port_params params = {.rank = rank->rank,
                                     .size = rank->size,
                                     .local_size = rank->local_size,
+                                    .crowded = !rank->spin,
                                     .config = &rank->config,
                                     .fabric = rank->fabric,
                                     .upcalls = &pl_p2p_upcalls,

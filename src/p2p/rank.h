@@ -60,6 +60,7 @@ struct pl_rank {
     struct pl_list unexpected_all;              /* in order of arrival */
     struct pl_counters counters;
     uint64_t posts;            /* receives posted so far */
+    uint64_t guards;           /* given out so far */
     struct pl_cookies cookies; /* requests that frames name */
     int lost;                  /* peers known to be lost */
     int *deaths;               /* [lost] which, in the order they were heard of */
@@ -99,7 +100,7 @@ struct pl_rank {
     void *collectives_state;     /* src/collectives' */
     /* Called at the end of a round of progress in which something happened; NULL: nobody asked for it. */
     void (*progressed)(struct pl_rank *rank);
-    const char *call;            /* the MPI function this rank is in, for reports; may be NULL */
+    const char *call; /* the MPI function this rank is in, for reports; may be NULL */
     /* Says in words how two signatures of collective messages differ; NULL: not known. */
     void (*explain)(struct pl_rank *rank, uint32_t mine, uint32_t theirs, char *text, size_t size);
 };

@@ -70,7 +70,11 @@ static void ask(struct pl_request *request, uint32_t cookie, size_t fits);
 
 static void got(struct pl_request *request, int status)
 {
-    if (status == PL_EUNSUPPORTED && request->type && !request->moved)
+    bool refused = status == PL_EUNSUPPORTED && request->type && !request->moved;
+    /* A sender that has given the message up, since somebody died, does not answer, and what made it do so is
+     * about to be heard of here. */
+    bool given_up = status == PL_ESYSTEM || status == PL_ECANCELLED;
+    if (refused || given_up)
         ask(request, request->remote_cookie, smaller(request->length, request->capacity));
     else if (status < 0)
         pl_request_complete(request,

@@ -112,6 +112,7 @@ struct pl_upcalls {
 struct pl_port_params {
     int rank, size;        /* this rank and how many there are at start */
     int local_size;        /* ranks on this host */
+    bool crowded;          /* ... which are more than the CPUs that this one may use */
     unsigned char key[32]; /* the job's secret, for authentication */
     const struct pl_config *config;
     struct pl_fabric *fabric; /* loopback: the in-process world all its ports share; else NULL */
@@ -188,7 +189,9 @@ struct pl_transport {
     int (*reg)(struct pl_port *port, void *address, size_t length, struct pl_memory_key *key);
     void (*dereg)(struct pl_port *port, const struct pl_memory_key *key);
     /* Reads / writes the peer's registered memory. 0, PL_PENDING or an error;
-     * PL_EUNSUPPORTED: use frames. Ordered with nothing but its own completion. */
+     * PL_EUNSUPPORTED: use frames. Ordered with nothing but its own completion. Where reg is not
+     * supported, get's key is a guard, if word[0] is not 0: the address in the peer of a word that still has
+     * the value word[1] when the bytes have been read, else they are not to be believed: PL_ECANCELLED. */
     int (*get)(struct pl_endpoint *endpoint, void *local, uint64_t remote, const struct pl_memory_key *key,
                size_t length, struct pl_operation *operation);
     int (*put)(struct pl_endpoint *endpoint, const void *local, uint64_t remote,

@@ -133,7 +133,11 @@ static void one_death(const struct call *call, MPI_Comm *comm, int first)
     double start = now();
     int error = call_until_failure(call, *comm, victim);
     double seconds = now() - start;
-    CHECK(error > 0, "%s: rank %d got %d after %.2f s", call->name, me, error, seconds);
+    char text[MPI_MAX_ERROR_STRING] = "nothing";
+    int length;
+    if (error < 0)
+        MPI_Error_string(-error, text, &length);
+    CHECK(error > 0, "%s: rank %d got %d after %.2f s: %s", call->name, me, error, seconds, text);
     CHECK(seconds < 10, "%s: it took %.2f s", call->name, seconds);
     if (error == MPIX_ERR_PROC_FAILED)
         check_text(call, error, victim_world);

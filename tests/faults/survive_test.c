@@ -83,3 +83,19 @@ Test(mpiexec, tells_who_died)
     run(&outcome, "%s --continue -n 3 sh -c 'kill -9 $$'", getenv("MPIEXEC"));
     cr_expect(outcome.code == 137, "all died: %d", outcome.code);
 }
+
+/* A replacement joins, dies as well, and its replacement joins. */
+Test(mpiexec, replaces_the_dead)
+{
+    static const char *const transports[] = {"shm,tcp", "tcp"};
+    for (int t = 0; t < 2; t++)
+        for (int ranks = 2; ranks <= 4; ranks += 2) {
+            run(&outcome, "PEAL_TRANSPORT=%s %s --respawn -n %d %s", transports[t], getenv("MPIEXEC"), ranks,
+                getenv("REJOIN"));
+            cr_expect(outcome.code == 0 && lines_that_are(outcome.out, "all is well") == 1,
+                      "%s, %d ranks: %d\n%s", transports[t], ranks, outcome.code, outcome.err);
+            cr_expect(strstr(outcome.err, "replaced 2 times") != NULL, "%s", outcome.err);
+        }
+    run(&outcome, "%s --respawn -n 2 sh -c 'kill -9 $$'", getenv("MPIEXEC"));
+    cr_expect(outcome.code == 137, "nobody is left to be joined: %d\n%s", outcome.code, outcome.err);
+}
