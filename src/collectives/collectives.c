@@ -19,6 +19,7 @@
 #include "contract.h"
 #include "direct.h"
 #include "errors.h"
+#include "fused.h"
 #include "loss.h"
 #include "rank.h"
 #include "tiny.h"
@@ -213,6 +214,24 @@ static void set_buffers(struct pl_run *run, const struct pl_coll_call *call)
     run->base[PL_OUT] = call->out;
 }
 
+/* Buffers of devices: TMP is on the device too, so that the operator's loop runs there. */
+static int set_memory(struct pl_run *run, const struct pl_coll_call *call)
+{
+    struct pl_memory *memory = run->memory = call->memory;
+    run->device_tmp = NULL;
+    run->ticket = (struct pl_ticket){0};
+    if (__builtin_expect(!memory, 1))
+        return 0;
+    bool is_in = !call->in_place && pl_memory_holds(memory, call->in); /* else it may be anything */
+    const void *near = is_in ? call->in : call->out;
+    if (call->op)
+        run->kernel = pl_op_device_kernel(memory, near, call->op, call->type);
+    if (!run->schedule->tmp)
+        return 0;
+    run->base[PL_TMP] = run->device_tmp = memory->driver->allocate(memory, near, run->schedule->tmp);
+    return run->device_tmp ? 0 : PL_ENOMEM;
+}
+
 static int make_run(const struct pl_coll_call *call, struct state *state, const struct pl_key *key,
                     struct pl_run **made)
 {
@@ -224,12 +243,17 @@ static int make_run(const struct pl_coll_call *call, struct state *state, const 
     if (!run)
         return PL_ENOMEM;
     run->comm = call->comm;
+    run->holds_comm = false;
     run->type = call->type;
     run->op = call->op;
     run->element = key->element;
     set_buffers(run, call);
+    error = set_memory(run, call);
+    if (error) {
+        pl_run_finish(run);
+        return error;
+    }
     run->signature = signature_of(call, key);
-    run->holds_comm = false;
     run->completed = NULL;
     run->burden = NULL;
     *made = run;
@@ -259,12 +283,14 @@ static int prepare(const struct pl_coll_call *call, struct state **state, struct
     return *state ? key_of(call, key) : PL_ENOMEM;
 }
 
-/* Replaces *run by one that reaches into peers' buffers, if that pays and all ranks can. */
+/* Replaces *run by one that reaches into peers' buffers, if that pays and all ranks can. *done: by one kernel
+ * for all ranks, already. */
 static int go_direct(const struct pl_coll_call *call, struct state *state, struct pl_key *key,
-                     struct pl_run **run)
+                     struct pl_run **run, bool *done)
 {
     struct pl_coll_args args = args_of(call->comm, key);
-    bool met = false;
+    enum pl_met met = PL_NOT_MET;
+    *done = false;
     if (!pl_direct_wanted(&state->direct, call->comm, state->machine, &args,
                           state->forced.algorithm[key->collective]))
         return 0;
@@ -275,7 +301,11 @@ static int go_direct(const struct pl_coll_call *call, struct state *state, struc
     if (!error)
         error = pl_direct_meet(&state->direct, call, key->count * key->element, (*run)->peer, &met);
     key->direct = false;
-    if (*run && !met) {
+    if (!error && met == PL_MET_ONE_DEVICE && !key->ordered) {
+        error = pl_fused_allreduce(call, (*run)->kernel, (*run)->peer);
+        *done = true;
+    }
+    if (*run && (error || !met || *done)) {
         pl_run_finish(*run);
         *run = NULL;
     }
@@ -295,10 +325,13 @@ static int run_blocking(const struct pl_coll_call *call)
     struct state *state;
     struct pl_run *run = NULL;
     struct pl_key key;
+    bool done = false;
     int error = prepare(call, &state, &key);
     if (!error && call->collective == PL_ALLREDUCE && !call->comm->remote &&
         key.count * key.element >= DIRECT_MIN)
-        error = go_direct(call, state, &key, &run);
+        error = go_direct(call, state, &key, &run, &done);
+    if (done)
+        return error;
     if (!error && !run) {
         error = make_run(call, state, &key, &run);
         if (!error)

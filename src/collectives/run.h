@@ -27,6 +27,10 @@ struct pl_run {
 
     /* the engine's own from here on */
     struct pl_comm *comm;
+    struct pl_memory *memory; /* all buffers are this driver's, and TMP too; NULL: host memory */
+    void *device_tmp;         /* TMP then */
+    const void *kernel;       /* of the operator then */
+    struct pl_ticket ticket;  /* of the local step at first_local, once started */
     struct pl_schedule *schedule;
     const struct pl_datatype *type;
     const struct pl_op *op;

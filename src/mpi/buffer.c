@@ -12,7 +12,7 @@
  */
 #include "buffer.h"
 
-#include "pack.h"
+#include "device.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -164,10 +164,17 @@ int pl_buffered_send(struct pl_mpi *mpi, const struct pl_message_args *args, str
             "%zu bytes and the overhead do not fit what is free of the attached buffer of %zu bytes",
             data->length, buffer->size);
     char *copy = (char *)(block + 1);
+    int error = 0;
     if (data->type)
-        pl_pack(data->type, 0, data->buffer, copy, data->length);
+        error = pl_pack_any(mpi->rank, data->type, 0, data->buffer, copy, data->length);
     else if (data->length)
         memcpy(copy, data->buffer, data->length);
+    if (error) {
+        pl_list_remove(&block->link);
+        if (buffer->automatic)
+            free(block);
+        return error;
+    }
     block->buffer = buffer;
     block->comm = args->comm;
     pl_comm_hold(block->comm);

@@ -9,6 +9,8 @@
 #include "collectives.h"
 #include "error_user.h"
 #include "info.h"
+#include "log.h"
+#include "memory.h"
 #include "mpi_request.h"
 #include "port.h"
 #include "recipe.h"
@@ -70,12 +72,21 @@ struct pl_mpi *pl_mpi_memory(struct pl_rank *rank)
     return there;
 }
 
+/* Device memory, where the process can have any. */
+static void open_memory(struct pl_rank *rank)
+{
+    if (!rank->config.cuda || rank->memory || pl_memory_cuda.open(&rank->memory) >= 0)
+        return;
+    pl_debug("buffers are host memory only: %s", pl_fail_text());
+}
+
 struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
 {
     struct pl_mpi *mpi = pl_mpi_memory(rank);
     if (!mpi)
         return NULL;
     mpi->main_thread = pthread_self();
+    open_memory(rank);
     set_predefined(mpi);
     pl_list_init(&mpi->given_up);
     pl_list_init(&mpi->buffers);

@@ -18,6 +18,7 @@ struct pl_message {
     int status;               /* its payload will never be here: why */
     struct pl_request *claim; /* a receive that took it while the payload is still landing */
     struct pl_request *local; /* the send of this very rank that waits for it */
+    bool carded;              /* the rts came with a card, which begins data */
     struct pl_rts rts;
     unsigned char data[];
 };

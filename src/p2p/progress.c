@@ -124,14 +124,25 @@ int pl_idle(struct pl_rank *rank, unsigned idle)
     return error;
 }
 
-void pl_request_complete(struct pl_request *request, int error)
+/* Ends what a request with a type has; returns its error, which may only show now. */
+static int end_typed(struct pl_request *request, int error)
 {
     if (error && !request->text) {
         request->error = error;
         request->text = strdup(pl_fail_text());
     }
+    int late = pl_typed_end(request);
+    return error ? error : late;
+}
+
+void pl_request_complete(struct pl_request *request, int error)
+{
     if (__builtin_expect(request->type != NULL, 0))
-        pl_typed_end(request);
+        error = end_typed(request, error);
+    if (error && !request->text) {
+        request->error = error;
+        request->text = strdup(pl_fail_text());
+    }
     request->complete = true;
     if (request->completed)
         request->completed(request);
@@ -252,7 +263,7 @@ void pl_request_abandon(struct pl_request *request, int error)
         pl_cookie_drop(&request->rank->cookies, request->cookie);
     request->cookie = 0;
     if (request->type)
-        request->staging = NULL; /* the transport may still hold it */
+        pl_typed_forsake(request);
     pl_request_complete(request, error);
 }
 

@@ -14,6 +14,7 @@
 
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,17 +125,19 @@ static int open_allowed(struct pl_rank *rank)
     check_allowed(rank);
     char names[sizeof rank->config.transports];
     strcpy(names, rank->config.transports);
-    char *rest = names;
+    char *rest = names, why[200] = "none of them is known";
     for (char *name; (name = strsep(&rest, ","));) {
         const struct pl_transport *transport = find_for_processes(name);
-        if (needed(rank, name) && rank->nports < PL_PORTS_MAX && open_port(rank, transport) < 0)
+        if (needed(rank, name) && rank->nports < PL_PORTS_MAX && open_port(rank, transport) < 0) {
+            snprintf(why, sizeof why, "%s", pl_fail_text());
             pl_log(asked_for(rank, name) ? PL_LOG_WARN : PL_LOG_INFO, "transport %s is not used: %s", name,
-                   pl_fail_text());
+                   why);
+        }
     }
     if (rank->nports)
         return 0;
-    return pl_fail(PL_EUNREACHABLE, "no transport to the other %d ranks could be opened (allowed: %s)",
-                   rank->size - 1, rank->config.transports);
+    return pl_fail(PL_EUNREACHABLE, "no transport to the other %d ranks could be opened (allowed: %s): %s",
+                   rank->size - 1, rank->config.transports, why);
 }
 
 static int cpus_available(void)
@@ -196,4 +199,7 @@ void pl_rank_close(struct pl_rank *rank)
     free(rank->broken);
     rank->broken = NULL;
     rank->lost = rank->nbroken = 0;
+    if (rank->memory)
+        rank->memory->driver->close(rank->memory);
+    rank->memory = NULL;
 }

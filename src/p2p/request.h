@@ -8,6 +8,7 @@
 #define PL_REQUEST_H
 
 #include "list.h"
+#include "memory.h"
 #include "transport.h"
 
 #include <stdbool.h>
@@ -28,6 +29,16 @@ struct pl_rank;
 enum pl_channel { PL_CHANNEL_USER, PL_CHANNEL_COLLECTIVE, PL_CHANNEL_AGREE, PL_CHANNEL_PARTITIONED };
 enum { PL_CHANNEL_BITS = 2 };
 enum pl_mode { PL_MODE_STANDARD, PL_MODE_SYNCHRONOUS };
+
+/* What a request needs whose buffer is in memory of a driver (memory.h): page-locked memory of two
+ * halves, of which one is copied while the other is on the wire. p2p's own (device.h). */
+struct pl_device {
+    struct pl_memory *memory; /* NULL: the buffer is plain host memory */
+    unsigned char *slot;      /* two times `half` bytes, or NULL */
+    size_t half;
+    unsigned turn; /* receive: the half that is filled next */
+    struct pl_ticket ticket[2];
+};
 
 struct pl_request {
     struct pl_list link;  /* in a list of posted receives */
@@ -65,6 +76,7 @@ struct pl_request {
     unsigned char *staging;         /* typed: packed bytes on their way, or NULL */
     size_t moved;                   /* bytes that went in segments so far */
     size_t segment;                 /* bytes of one, at most */
+    struct pl_device device;        /* meaningful where type is not NULL */
     struct pl_operation operation;
 };
 
