@@ -204,6 +204,7 @@ static inline void fill(struct pl_request *request, struct pl_comm *comm, enum p
     request->context = pl_context_of(comm, channel);
     request->signature = signature;
     request->cookie = request->serial = 0;
+    request->asked = false;
     request->peer = -1;
 }
 
