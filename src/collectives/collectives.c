@@ -93,7 +93,8 @@ static struct state *state_create(struct pl_comm *comm)
         pl_tuning_read(&own->tuning, rank->config.tuning, first);
     state->machine = pl_tuning_machine(&own->tuning, transport_of(comm), crowded(comm));
     pl_forced_read(&state->forced, rank->config.algorithm, first);
-    pl_forced_read(&state->forced, comm->algorithm, comm->rank == 0);
+    bool differs = strcmp(comm->algorithm, rank->config.algorithm) != 0;
+    pl_forced_read(&state->forced, comm->algorithm, differs && comm->rank == 0);
     comm->collectives = state;
     comm->collectives_free = state_free;
     return state;

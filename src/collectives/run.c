@@ -236,7 +236,7 @@ static size_t do_local(struct pl_run *run, size_t most)
     if (length > most)
         length = most / run->element ? most / run->element * run->element : run->element;
     if (step->verb == PL_STEP_COPY)
-        memcpy(address(run, &step->to) + at, address(run, &step->left) + at, length);
+        memmove(address(run, &step->to) + at, address(run, &step->left) + at, length);
     else if (step->verb == PL_STEP_REDUCE) {
         int error =
             pl_op_apply(run->op, run->type, address(run, &step->left) + at, address(run, &step->right) + at,

@@ -22,8 +22,8 @@ static int check_rank(const struct pl_comm *comm, int rank, bool any)
     int size = comm->target->size;
     if ((rank >= 0 && rank < size) || rank == MPI_PROC_NULL || (any && rank == MPI_ANY_SOURCE))
         return 0;
-    return pl_bad(MPI_ERR_RANK, "there is no rank %d in %s, which has %d ranks (0..%d)", rank, comm->name,
-                  size, size - 1);
+    return pl_bad(MPI_ERR_RANK, "there is no rank %d in %s, whose ranks are 0..%d", rank, comm->name,
+                  size - 1);
 }
 
 /* Data with gaps, or beside its address. */

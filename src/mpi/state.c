@@ -137,6 +137,15 @@ static void free_requests(struct pl_mpi *mpi)
 {
     struct pl_handles *handles = &mpi->handles[PL_CLASS_REQUEST];
     struct pl_mpi_request *request;
+    pl_list_each(node, &mpi->given_up)
+    {
+        struct pl_mpi_request *given_up = pl_container(node, struct pl_mpi_request, link);
+        pl_list_remove(node);
+        given_up->freed = false;
+        if (given_up->special && given_up->special->named)
+            pl_handle_drop(handles, given_up->handle);
+        end_request(given_up);
+    }
     while ((request = pl_handle_any(handles))) {
         if (request->base.complete) {
             pl_mpi_request_destroy(request);
@@ -144,13 +153,6 @@ static void free_requests(struct pl_mpi *mpi)
         }
         pl_handle_drop(handles, request->handle);
         end_request(request);
-    }
-    pl_list_each(node, &mpi->given_up)
-    {
-        struct pl_mpi_request *given_up = pl_container(node, struct pl_mpi_request, link);
-        pl_list_remove(node);
-        given_up->freed = false;
-        end_request(given_up);
     }
     pl_list_each(node, &mpi->free_requests)
     {

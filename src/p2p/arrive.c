@@ -257,7 +257,11 @@ static void arrived(void *context, int peer, const struct pl_header *header, siz
     case PL_KIND_ACK:
     case PL_KIND_CTS:
     case PL_KIND_FIN:
+    case PL_KIND_CANCELLED:
         pl_send_answered(rank, peer, &envelope);
+        break;
+    case PL_KIND_CANCEL:
+        pl_cancel_asked(rank, peer, &envelope);
         break;
     case PL_KIND_WITHDRAW:
         pl_match_withdrawn(rank, peer, envelope.cookie);

@@ -22,6 +22,8 @@ enum pl_kind {
     PL_KIND_DEATH,    /* news: payload: struct pl_death and a text */
     PL_KIND_BREAK, /* communicator `context` can no longer be used; payload: struct pl_breaking and a text */
     PL_KIND_AGREE, /* an agreement on communicator `context`; payload: agreement.c's */
+    PL_KIND_CANCEL,     /* to the receiver: forget the message `answer`, if it is still kept, and say so */
+    PL_KIND_CANCELLED,  /* to the sender: cookie's message was forgotten (length 1) or met its receive (0) */
 };
 
 struct pl_envelope {
@@ -31,11 +33,11 @@ struct pl_envelope {
         int32_t tag;
         int32_t segment; /* CTS: send no DATA longer than this; 0: all in one */
     };
-    uint64_t length; /* of the message, bytes */
-    uint32_t cookie;
+    uint64_t length; /* of the message, bytes; CANCEL: 1 for an EAGER one, else 0 */
+    uint32_t cookie; /* EAGER: the serial number of the send */
     union {
         uint32_t signature; /* EAGER, EAGER_SYNC, RTS: the collective call this belongs to; 0: none */
-        uint32_t answer;    /* CTS: the receiver's cookie */
+        uint32_t answer;    /* CTS: the receiver's cookie; CANCEL: the message's cookie or serial number */
     };
 };
 

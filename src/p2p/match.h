@@ -38,7 +38,7 @@ struct pl_message *pl_match_find(struct pl_rank *rank, uint64_t context, int sou
 void pl_match_remove(struct pl_message *message);
 /* The peer has given up its message: it is forgotten, if nothing has matched it yet. */
 void pl_match_withdrawn(struct pl_rank *rank, int peer, uint32_t cookie);
-/* Takes back what a send of this rank to itself keeps here, if it does. */
-void pl_match_withdraw(struct pl_request *request);
+/* Takes back what a send of this rank to itself keeps here. Returns whether it did. */
+bool pl_match_withdraw(struct pl_request *request);
 
 #endif

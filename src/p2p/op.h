@@ -52,7 +52,8 @@ const struct pl_op *pl_op_predefined(uintptr_t handle);
 bool pl_op_defined(const struct pl_op *op, const struct pl_datatype *type);
 
 /* out[i] = left[i] op right[i] for `count` elements. `left` comes from the lower
- * ranks. out may be left or right itself (the same address) or overlap neither.
+ * ranks. out may be left or right itself (the same address), overlap neither, or begin before one
+ * that it overlaps: a reduce_scatter in place moves its block to the front.
  * No alignment is assumed, but by a user's function. Precondition: pl_op_defined.
  *
  * Integers wrap around. MIN and MAX of floating point: a NaN on either side is

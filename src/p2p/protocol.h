@@ -36,6 +36,10 @@ void pl_send_local(struct pl_request *request);
 /* One of the things that a send waits for has happened. */
 void pl_send_part_done(struct pl_request *request, int status);
 
+/* cancel.c: the receiver is asked to forget a message; the sender has the answer. */
+void pl_cancel_asked(struct pl_rank *rank, int peer, const struct pl_envelope *question);
+void pl_cancel_answered(struct pl_request *request, bool taken);
+
 /* Receiver's half: a match was found. Fills in what the envelope says; answers a synchronous send. */
 void pl_recv_accept(struct pl_request *request, const struct pl_envelope *envelope, int peer);
 /* Fetches the payload of an accepted message that waits at the sender. */

@@ -46,9 +46,9 @@ struct pl_request {
     bool complete;        /* the one thing a waiter looks at */
     bool cancelled;
     bool is_send;
-    bool matched;    /* receive: an envelope has been found; it can no longer be cancelled */
-    int error;       /* 0 or an enum pl_error, when complete */
-    char *text;      /* malloc'd text of the error or NULL; freed by pl_request_finish */
+    bool matched; /* receive: an envelope has been found; it can no longer be cancelled. send: it was tried */
+    int error;    /* 0 or an enum pl_error, when complete */
+    char *text;   /* malloc'd text of the error or NULL; freed by pl_request_finish */
     int source, tag; /* receive: as wanted; when complete: as MPI_Status has them. send: tag */
     size_t length;   /* receive, when complete: bytes landed; send: bytes of the message */
     /* Called once, when the request becomes complete (also with an error), from
@@ -64,7 +64,8 @@ struct pl_request {
     uint64_t sequence;  /* order of posting */
     uint32_t signature; /* collective contract; 0: none */
     uint32_t cookie;    /* its number in frames, 0: none */
-    int peer;           /* the other side's number in rank->peers; -1: not known yet */
+    uint32_t serial;    /* send: the number of an eager message, by which it is cancelled; 0: not eager */
+    int peer;           /* the other side's number in rank->peers; -1: not known yet, or none */
     unsigned parts;     /* send: what must still happen before it is complete */
     uint32_t remote_cookie;
     struct pl_memory_key key;
@@ -124,8 +125,9 @@ size_t pl_message_length(const struct pl_message *message);
 void pl_message_recv(struct pl_request *request, struct pl_comm *comm, struct pl_message *message,
                      void *buffer, size_t capacity, const struct pl_datatype *type); /* NULL: plain bytes */
 
-/* Cancels a receive that is not matched yet: it completes as cancelled. Returns whether it did. */
-bool pl_request_cancel(struct pl_request *request);
+/* Cancels a receive that is not matched yet: it completes as cancelled. A send that is not received yet is
+ * asked back: it is complete once the receiver has answered, also when it was before. */
+void pl_request_cancel(struct pl_request *request);
 
 /* Gives up a request that can never complete (deadlock): it completes with `error`, whose text is
  * pl_fail_text(). */

@@ -140,6 +140,8 @@ static void send_eager(struct pl_request *request, struct pl_endpoint *endpoint,
         envelope->kind = PL_KIND_EAGER_SYNC;
         envelope->cookie = request->cookie = pl_cookie_new(&request->rank->cookies, request);
         request->parts = 2;
+    } else {
+        request->serial = envelope->cookie;
     }
     post(request, endpoint, envelope, payload, request->length);
 }
@@ -187,7 +189,8 @@ static inline void fill(struct pl_request *request, struct pl_comm *comm, enum p
     request->buffer = (void *)(uintptr_t)buffer;
     request->context = pl_context_of(comm, channel);
     request->signature = signature;
-    request->cookie = 0;
+    request->cookie = request->serial = 0;
+    request->peer = -1;
 }
 
 /* Whether the communicator is broken for a send on that channel: then the request is complete with the error.
@@ -212,10 +215,11 @@ static void start(struct pl_request *request, struct pl_comm *comm, enum pl_chan
         return;
     }
     request->peer = comm->target->peers[destination];
-    request->rank->counters.sent++;
+    uint32_t serial = (uint32_t)++request->rank->counters.sent;
     request->rank->counters.bytes += length;
     if (request->peer == request->rank->rank) {
         request->parts = 1 + (mode == PL_MODE_SYNCHRONOUS || length > LOCAL_EAGER);
+        request->serial = request->parts > 1 ? 0 : serial;
         pl_send_local(request);
         return;
     }
@@ -229,6 +233,7 @@ static void start(struct pl_request *request, struct pl_comm *comm, enum pl_chan
                                    .source = comm->rank,
                                    .tag = tag,
                                    .length = length,
+                                   .cookie = serial,
                                    .signature = signature};
     if (length <= endpoint->transport->eager_limit)
         send_eager(request, endpoint, &envelope, mode);
@@ -254,11 +259,13 @@ static bool start_short(struct pl_request *request, struct pl_comm *comm, enum p
         return false;
     fill(request, comm, channel, buffer, length, tag, signature);
     struct pl_operation *operation = &request->operation;
+    request->serial = (uint32_t)++request->rank->counters.sent;
     struct pl_envelope envelope = {.kind = PL_KIND_EAGER,
                                    .context = request->context,
                                    .source = comm->rank,
                                    .tag = tag,
                                    .length = length,
+                                   .cookie = request->serial,
                                    .signature = signature};
     memcpy(&operation->header, &envelope, PL_HEADER_SIZE);
     operation->payload = buffer;
@@ -266,7 +273,6 @@ static bool start_short(struct pl_request *request, struct pl_comm *comm, enum p
     operation->done = send_done;
     request->peer = endpoint->peer;
     request->parts = 1;
-    request->rank->counters.sent++;
     request->rank->counters.bytes += length;
     int result = endpoint->transport->send(endpoint, operation);
     if (__builtin_expect(result == 0 && !request->completed, 1))
@@ -302,6 +308,7 @@ void pl_send_local(struct pl_request *request)
                                    .source = request->comm->rank,
                                    .tag = request->tag,
                                    .length = request->length,
+                                   .cookie = request->serial,
                                    .signature = request->signature};
     struct pl_request *receive = pl_match_arrival(rank, &envelope);
     if (receive) {
@@ -363,6 +370,8 @@ void pl_send_answered(struct pl_rank *rank, int peer, const struct pl_envelope *
         return; /* the request was given up meanwhile */
     if (envelope->kind == PL_KIND_CTS)
         send_data(request, envelope);
+    else if (envelope->kind == PL_KIND_CANCELLED)
+        pl_cancel_answered(request, envelope->length != 0);
     else
         pl_send_part_done(request, 0);
 }
