@@ -120,8 +120,8 @@ int pl_config_distance(const char *a, const char *b)
 }
 
 /* No knobs: where a rank stands in its world, for launchers that have no words of their own for it
- * (src/world/launcher_find.c). */
-static const char *const places[] = {"PEAL_RANK", "PEAL_SIZE", "PEAL_ROOT", NULL};
+ * (src/world/launcher_find.c), and which terminal mpiexec writes to. */
+static const char *const places[] = {"PEAL_RANK", "PEAL_SIZE", "PEAL_ROOT", "PEAL_TERMINAL", NULL};
 
 static bool is_place(const char *name)
 {

@@ -22,8 +22,11 @@
 #include "fused.h"
 #include "loss.h"
 #include "rank.h"
+#include "retire.h"
 #include "tiny.h"
+#include "window.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +34,7 @@
 
 enum {
     DIRECT_MIN = 16 << 10, /* bytes below which meeting never pays: not worth a look */
+    WINDOW_MIN = 4 << 10,  /* the same of windows */
     LISTEN = 16,           /* calls that need no waiting, until news are looked for */
     PERSISTENT = 1 << 14,  /* numbers of persistent calls begin here; above and below, they wrap around */
 };
@@ -41,6 +45,7 @@ struct state { /* comm->collectives */
     struct pl_direct direct;
     struct pl_run *kept;
     struct pl_tiny tiny;
+    struct pl_window window;
     uint32_t inits; /* persistent calls made so far */
     struct pl_cache cache;
 };
@@ -55,6 +60,7 @@ static void state_free(struct pl_comm *comm)
         free(run);
     }
     pl_tiny_close(&state->tiny, comm);
+    pl_window_close(&state->window, comm);
     free(state);
     comm->collectives = NULL;
 }
@@ -131,8 +137,8 @@ static int build(struct pl_comm *comm, struct state *state, const struct pl_key 
 {
     struct pl_coll_args args = args_of(comm, key);
     const struct pl_algorithm *algorithm = pl_algorithms(args.collective);
-    if (key->direct)
-        while (!(algorithm->flags & PL_DIRECT))
+    if (key->reaches)
+        while (!(algorithm->flags & key->reaches))
             algorithm++;
     else
         algorithm = pl_choose(state->machine, &args, comm->owner->config.reproducible, false,
@@ -294,13 +300,13 @@ static int go_direct(const struct pl_coll_call *call, struct state *state, struc
     if (!pl_direct_wanted(&state->direct, call->comm, state->machine, &args,
                           state->forced.algorithm[key->collective]))
         return 0;
-    key->direct = true;
+    key->reaches = PL_DIRECT;
     int error = make_run(call, state, key, run);
     if (!error)
         number(*run);
     if (!error)
         error = pl_direct_meet(&state->direct, call, key->count * key->element, (*run)->peer, &met);
-    key->direct = false;
+    key->reaches = 0;
     if (!error && met == PL_MET_ONE_DEVICE && !key->ordered) {
         error = pl_fused_allreduce(call, (*run)->kernel, (*run)->peer);
         *done = true;
@@ -310,6 +316,66 @@ static int go_direct(const struct pl_coll_call *call, struct state *state, struc
         *run = NULL;
     }
     return error;
+}
+
+/* Replaces device buffers by host ones. All ranks take part in a windowed call, whatever memory theirs are
+ * in. */
+static int stage(struct pl_coll_call *call, size_t bytes)
+{
+    struct pl_memory *memory = call->memory;
+    struct pl_ticket ticket = {0};
+    char *host = malloc(2 * bytes);
+    if (!host)
+        return pl_fail(PL_ENOMEM, "no memory to stage %zu bytes of device data", bytes);
+    int error = memory->driver->copy(memory, host, call->in_place ? call->out : call->in, bytes, &ticket);
+    if (!error)
+        error = memory->driver->wait(memory, &ticket);
+    if (error) {
+        free(host);
+        return error;
+    }
+    call->in = host;
+    call->out = host + bytes;
+    call->in_place = false;
+    call->memory = NULL;
+    return 0;
+}
+
+/* Takes the result of a call that was staged. */
+static int unstage(const struct pl_coll_call *call, const struct pl_coll_call *host, size_t bytes, int error)
+{
+    struct pl_ticket ticket = {0};
+    if (!error)
+        error = call->memory->driver->copy(call->memory, call->out, host->out, bytes, &ticket);
+    if (!error)
+        error = call->memory->driver->wait(call->memory, &ticket);
+    free((void *)(uintptr_t)host->in);
+    return error;
+}
+
+/* Makes *run one that works in windows, if that pays and there are any. */
+static int go_windowed(struct pl_coll_call *call, struct state *state, struct pl_key *key,
+                       struct pl_run **run)
+{
+    struct pl_coll_args args = args_of(call->comm, key);
+    if (!pl_window_wanted(&state->window, call->comm, state->machine, &args,
+                          state->forced.algorithm[key->collective], crowded(call->comm)))
+        return 0;
+    int error = state->window.tried ? 0 : pl_window_open(&state->window, call->comm);
+    if (error || !pl_window_there(&state->window))
+        return error;
+    if (call->memory && (error = stage(call, key->count * key->element)))
+        return error;
+    key->in_place = call->in_place;
+    key->reaches = PL_WINDOW;
+    error = make_run(call, state, key, run);
+    key->reaches = 0;
+    if (error)
+        return error;
+    assert((*run)->schedule->tmp <= PL_WINDOW_BYTES);
+    pl_window_lend(&state->window, *run);
+    number(*run);
+    return 0;
 }
 
 /* Who only sends never waits, and would never hear that somebody died. */
@@ -332,18 +398,23 @@ static int run_blocking(const struct pl_coll_call *call)
         error = go_direct(call, state, &key, &run, &done);
     if (done)
         return error;
+    struct pl_coll_call host = *call;
+    if (!error && !run && call->collective == PL_ALLREDUCE && !call->comm->remote &&
+        key.count * key.element >= WINDOW_MIN)
+        error = go_windowed(&host, state, &key, &run);
     if (!error && !run) {
         error = make_run(call, state, &key, &run);
         if (!error)
             number(run);
     }
-    if (error)
-        return error;
-    run->waited = !call->comm->owner->threaded;
-    pl_run_start(run);
-    if (run->complete && call->comm->sequence % LISTEN == 0)
-        listen(call->comm->owner);
-    return pl_run_end(run);
+    if (!error) {
+        run->waited = !call->comm->owner->threaded;
+        pl_run_start(run);
+        if (run->complete && call->comm->sequence % LISTEN == 0)
+            listen(call->comm->owner);
+        error = pl_run_end(run);
+    }
+    return host.memory == call->memory ? error : unstage(call, &host, key.count * key.element, error);
 }
 
 int pl_coll_blocking(const struct pl_coll_call *call)
@@ -382,7 +453,7 @@ void pl_collectives_finish(struct pl_rank *rank)
 {
     if (!rank->collectives_state)
         return;
-    pl_tiny_finish(rank);
+    pl_retired_sweep(rank, true);
     free(rank->collectives_state);
     rank->collectives_state = NULL;
 }

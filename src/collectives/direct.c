@@ -57,7 +57,7 @@ struct cards {
     struct pl_memory_card in, out;
 };
 
-static int allgather(struct pl_comm *comm, const void *mine, void *all, size_t bytes)
+int pl_direct_allgather(struct pl_comm *comm, const void *mine, void *all, size_t bytes)
 {
     const struct pl_datatype type = {
         .size = bytes, .extent = (ptrdiff_t)bytes, .contiguous = true, .name = "an address"};
@@ -75,9 +75,9 @@ static bool map_all(const struct pl_coll_call *call, const struct addresses *all
         struct pl_endpoint *endpoint = pl_peer_endpoint(comm->owner, comm->group->peers[i]);
         if (!endpoint)
             return false;
-        peer[2 * i] = endpoint->transport->map(endpoint, all[i].in, bytes);
-        peer[2 * i + 1] = endpoint->transport->map(endpoint, all[i].out, bytes);
-        if (!peer[2 * i] || !peer[2 * i + 1])
+        peer[3 * i] = endpoint->transport->map(endpoint, all[i].in, bytes);
+        peer[3 * i + 1] = endpoint->transport->map(endpoint, all[i].out, bytes);
+        if (!peer[3 * i] || !peer[3 * i + 1])
             return false;
     }
     return true;
@@ -108,7 +108,7 @@ static int reach_all(const struct pl_coll_call *call, size_t bytes, char **peer,
     struct pl_memory *memory = call->memory;
     struct cards mine, all[RANKS_MAX];
     show(call, bytes, &mine);
-    int error = allgather(call->comm, &mine, all, sizeof mine);
+    int error = pl_direct_allgather(call->comm, &mine, all, sizeof mine);
     if (error)
         return error;
     *met = PL_MET_ONE_DEVICE;
@@ -121,8 +121,8 @@ static int reach_all(const struct pl_coll_call *call, size_t bytes, char **peer,
         }
         if (!same_device(&all[i].in, &all[0].in) || !same_device(&all[i].out, &all[0].in))
             *met = PL_MET;
-        peer[2 * i] = in;
-        peer[2 * i + 1] = out;
+        peer[3 * i] = in;
+        peer[3 * i + 1] = out;
     }
     return 0;
 }
@@ -134,7 +134,7 @@ int pl_direct_meet(struct pl_direct *direct, const struct pl_coll_call *call, si
     struct addresses mine = {(uintptr_t)(call->in_place ? call->out : call->in), (uintptr_t)call->out,
                              call->memory != NULL};
     char reached[RANKS_MAX];
-    int error = allgather(call->comm, &mine, all, sizeof mine);
+    int error = pl_direct_allgather(call->comm, &mine, all, sizeof mine);
     if (error)
         return error;
     int devices = 0;
@@ -145,7 +145,7 @@ int pl_direct_meet(struct pl_direct *direct, const struct pl_coll_call *call, si
         error = reach_all(call, bytes, peer, &answer);
     char reaches = (char)answer;
     if (!error)
-        error = allgather(call->comm, &reaches, reached, 1);
+        error = pl_direct_allgather(call->comm, &reaches, reached, 1);
     if (error)
         return error;
     *met = PL_MET_ONE_DEVICE;

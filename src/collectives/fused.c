@@ -22,8 +22,8 @@ static int reduce(const struct pl_coll_call *call, const void *kernel, char **pe
     int n = call->comm->size;
     struct pl_reduction reduction = {.kernel = kernel, .inputs = n, .outputs = n, .count = call->count};
     for (int i = 0; i < n; i++) {
-        reduction.in[i] = peer[2 * i];
-        reduction.out[i] = peer[2 * i + 1];
+        reduction.in[i] = peer[3 * i];
+        reduction.out[i] = peer[3 * i + 1];
     }
     struct pl_ticket ticket = {0};
     int error = memory->driver->reduce(memory, &reduction, &ticket);

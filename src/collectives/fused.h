@@ -4,7 +4,7 @@
 
 #include "collectives.h"
 
-/* An allreduce whose ranks have met (direct.h) on one device: peer[2 * i] and peer[2 * i + 1] are IN and OUT
+/* An allreduce whose ranks have met (direct.h) on one device: peer[3 * i] and peer[3 * i + 1] are IN and OUT
  * of rank i, reachable here. All ranks call it. */
 int pl_fused_allreduce(const struct pl_coll_call *call, const void *kernel, char **peer);
 

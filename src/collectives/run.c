@@ -42,7 +42,7 @@ struct pl_run *pl_run_create(struct pl_run **kept, struct pl_schedule *schedule)
     size_t slots = schedule->requests * sizeof(struct pl_slot),
            words = 2 * schedule->steps * sizeof(uint32_t);
     size_t head = sizeof(struct pl_run) + slots;
-    size_t peers = schedule->reaches ? 2 * (size_t)schedule->size * sizeof(char *) : 0;
+    size_t peers = schedule->reaches ? 3 * (size_t)schedule->size * sizeof(char *) : 0;
     size_t capacity = slots + words + peers + schedule->tmp + 192;
     struct pl_run *run = *kept, **link = kept;
     while (run && run->capacity < capacity)
@@ -75,7 +75,7 @@ struct pl_run *pl_run_create(struct pl_run **kept, struct pl_schedule *schedule)
 static char *address(const struct pl_run *run, const struct pl_place *place)
 {
     if (place->space >= PL_PEER_IN)
-        return run->peer[2 * place->peer + (place->space == PL_PEER_OUT)] + place->offset;
+        return run->peer[3 * place->peer + (int)(place->space - PL_PEER_IN)] + place->offset;
     return run->base[place->space] + place->offset;
 }
 

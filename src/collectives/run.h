@@ -36,7 +36,7 @@ struct pl_run {
     const struct pl_op *op;
     size_t element; /* bytes */
     char *base[3];  /* IN, OUT, TMP */
-    char **peer;    /* [2 * size] IN and OUT of peers that the schedule reaches into; else NULL */
+    char **peer;    /* [3 * size] IN, OUT and TMP of peers that the schedule reaches into; else NULL */
     int tag;        /* of the call; the ordinal of a message is added */
     int local_tag;  /* intercommunicators: of its messages on comm->local */
     uint32_t signature;

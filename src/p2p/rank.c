@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static _Thread_local struct pl_rank *thread_rank;
 static _Atomic(struct pl_rank *) process_rank;
@@ -140,10 +141,17 @@ static int open_allowed(struct pl_rank *rank)
                    rank->size - 1, rank->config.transports, why);
 }
 
+/* CPUs that the ranks of this host share. A rank that its launcher has bound to one core sees one; the
+ * launcher, its parent, sees what it had to deal out. */
 static int cpus_available(void)
 {
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+    cpu_set_t own, parents;
+    if (sched_getaffinity(0, sizeof own, &own))
+        return 1;
+    if (sched_getaffinity(getppid(), sizeof parents, &parents))
+        return CPU_COUNT(&own);
+    CPU_OR(&parents, &parents, &own);
+    return CPU_COUNT(&parents);
 }
 
 int pl_rank_open(struct pl_rank *rank)

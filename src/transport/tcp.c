@@ -449,6 +449,7 @@ const struct pl_transport pl_tcp = {
     .free = pl_no_free,
     .map = pl_no_map,
     .reg = pl_no_reg,
+    .reg_dmabuf = pl_no_reg_dmabuf,
     .dereg = pl_no_dereg,
     .get = pl_no_get,
     .put = pl_no_put,
