@@ -77,6 +77,14 @@ static bool parse_algorithm(struct pl_config *config, const char *text)
     return parse_name_list(config->algorithm, sizeof config->algorithm, text);
 }
 
+static bool parse_cuda(struct pl_config *config, const char *text)
+{
+    bool automatic = !strcasecmp(text, "auto");
+    if (automatic || !strcasecmp(text, "off"))
+        config->cuda = automatic;
+    return automatic || !strcasecmp(text, "off");
+}
+
 static bool parse_tuning(struct pl_config *config, const char *text)
 {
     return parse_name_list(config->tuning, sizeof config->tuning, text);
@@ -91,13 +99,14 @@ static const struct pl_knob knobs[] = {
     {"PEAL_SECURE", "0", "1: tcp connections are encrypted (TLS 1.3 with the job's key)"},
     {"PEAL_REPRODUCIBLE", "0", "1: reductions use one fixed tree, the same bits on every run"},
     {"PEAL_ALGORITHM", "", "force algorithms, for experiments: allreduce=ring,bcast=binomial"},
+    {"PEAL_CUDA", "auto", "auto: buffers may be in the memory of CUDA devices; off: they never are"},
     {"PEAL_TUNING", "", "file with what transports cost here, as peal bench --tune writes it"},
     {NULL, NULL, NULL},
 };
 
-static parse_fn *const parsers[] = {parse_transports,   parse_net,       parse_timeout,
-                                    parse_log,          parse_checksum,  parse_secure,
-                                    parse_reproducible, parse_algorithm, parse_tuning};
+static parse_fn *const parsers[] = {parse_transports, parse_net,    parse_timeout,      parse_log,
+                                    parse_checksum,   parse_secure, parse_reproducible, parse_algorithm,
+                                    parse_cuda,       parse_tuning};
 
 int pl_config_distance(const char *a, const char *b)
 {
@@ -124,8 +133,8 @@ int pl_config_distance(const char *a, const char *b)
 }
 
 /* No knobs: where a rank stands in its world, for launchers that have no words of their own for it
- * (src/world/launcher_find.c). */
-static const char *const places[] = {"PEAL_RANK", "PEAL_SIZE", "PEAL_ROOT", NULL};
+ * (src/world/launcher_find.c), and which terminal mpiexec writes to. */
+static const char *const places[] = {"PEAL_RANK", "PEAL_SIZE", "PEAL_ROOT", "PEAL_TERMINAL", NULL};
 
 static bool is_place(const char *name)
 {
@@ -169,7 +178,7 @@ static void read_one(struct pl_config *config, const char *entry)
 
 void pl_config_read(struct pl_config *config, char *const *environment)
 {
-    *config = (struct pl_config){.transports = "shm,tcp", .timeout = 10, .log = PL_LOG_WARN};
+    *config = (struct pl_config){.transports = "shm,tcp", .timeout = 10, .log = PL_LOG_WARN, .cuda = true};
     for (; environment && *environment; environment++)
         read_one(config, *environment);
 }

@@ -17,6 +17,7 @@ struct pl_config {
     bool secure;           /* PEAL_SECURE: connections that leave a host are encrypted */
     bool reproducible;     /* PEAL_REPRODUCIBLE: one summation tree whatever the algorithm */
     char algorithm[256];   /* PEAL_ALGORITHM: "allreduce=ring,bcast=binomial", for experiments */
+    bool cuda;             /* PEAL_CUDA: auto: device memory where there is a driver; off: none */
     char tuning[256];      /* PEAL_TUNING: a file that `peal bench --tune` wrote, "" for none */
 };
 

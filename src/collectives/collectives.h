@@ -25,6 +25,8 @@ struct pl_coll_call {
     int root;                       /* collectives that have one; else 0 */
     bool in_place;
     struct pl_comm *comm;
+    struct pl_memory
+        *memory; /* all buffers are this driver's, and it has a loop for the operator; NULL: host */
     /* Uneven calls, as in struct pl_coll_args; read only until the call that takes this returns. The own
      * block, where it is listed and not in place, is as long in both lists, or as the vector. */
     bool uneven;
@@ -36,8 +38,9 @@ struct pl_coll_call {
 /* Makes the call and waits for it. 0 or an error, whose text is then pl_fail_text(). */
 int pl_coll_blocking(const struct pl_coll_call *call);
 
-/* The same for a call of at most PL_COLL_SHORT elements of a predefined type without gaps, if the communicator
- * serves it without a schedule: then true, and *error is the outcome. false: nothing was done. */
+/* The same for a call of at most PL_COLL_SHORT elements of a predefined type without gaps, if the
+ * communicator serves it without a schedule: then true, and *error is the outcome. false: nothing was done.
+ */
 enum { PL_COLL_SHORT = 248 };
 bool pl_coll_short(const struct pl_coll_call *call, int *error);
 

@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "errors.h"
+#include "log.h"
 #include "sweep.h"
 
 #include <errno.h>
@@ -27,18 +28,10 @@ enum { TERM_GRACE_MS = 500, SIGNAL_GRACE_MS = 5000, OUTPUT_GRACE_MS = 500, LOOK_
 
 void pl_job_say(const char *format, ...)
 {
-    char line[PL_ERROR_TEXT + 64];
-    int at = snprintf(line, sizeof line, "mpiexec: ");
     va_list args;
     va_start(args, format);
-    int more = vsnprintf(line + at, sizeof line - (size_t)at - 1, format, args);
+    pl_log_line("mpiexec: ", format, args);
     va_end(args);
-    size_t length = (size_t)at + (more > 0 ? (size_t)more : 0);
-    if (length > sizeof line - 2)
-        length = sizeof line - 2;
-    line[length++] = '\n';
-    ssize_t written = write(STDERR_FILENO, line, length);
-    (void)written;
 }
 
 void pl_job_signal(struct pl_job *job, int number)

@@ -157,7 +157,8 @@ static bool doomed(const struct event *event, const struct pl_request *request)
 /* Whether nothing but a frame of the other side is waited for: no transport holds it. */
 static bool loose(const struct pl_request *request)
 {
-    return request->is_send ? request->parts == 1 && !request->matched : request->parts == 0;
+    unsigned frames = 1 + (request->asked && !request->serial); /* cancel.c */
+    return request->is_send ? request->parts == frames && !request->matched : request->parts == 0;
 }
 
 /* Completions run callers' code, which may post and complete others: so look anew after each. */

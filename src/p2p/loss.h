@@ -61,7 +61,8 @@ void pl_spread(struct pl_rank *rank, const struct pl_group *group, const struct 
 void pl_loss_heard(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, const void *payload,
                    size_t length);
 
-/* The ports are closed: completes what waits for frames that will never come (collectives that were given up). */
+/* The ports are closed: completes what waits for frames that will never come (collectives that were given
+ * up). */
 void pl_loss_finish(struct pl_rank *rank);
 
 #endif

@@ -130,7 +130,7 @@ static void forget(struct pl_message *message)
     free(message);
 }
 
-void pl_match_withdraw(struct pl_request *request)
+bool pl_match_withdraw(struct pl_request *request)
 {
     pl_list_each(node, &request->rank->unexpected_all)
     {
@@ -138,8 +138,9 @@ void pl_match_withdraw(struct pl_request *request)
         if (message->local != request)
             continue;
         forget(message);
-        return;
+        return true;
     }
+    return false;
 }
 
 void pl_match_withdrawn(struct pl_rank *rank, int peer, uint32_t cookie)

@@ -16,8 +16,10 @@
 
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static _Thread_local struct pl_rank *thread_rank;
 static _Atomic(struct pl_rank *) process_rank;
@@ -94,32 +96,64 @@ static bool asked_for(const struct pl_rank *rank, const char *name)
     return !strcmp(name, "verbs") && !rank->local_rank;
 }
 
+static const struct pl_transport *find_for_processes(const char *name)
+{
+    return strcmp(name, "loopback") ? pl_transport_find(name) : NULL;
+}
+
+/* Leaves out of PEAL_TRANSPORT what cannot be used; where that is all, the default stays. One rank of each
+ * host tells. */
+static void check_allowed(struct pl_rank *rank)
+{
+    char *allowed = rank->config.transports, names[sizeof rank->config.transports], *rest = names;
+    enum pl_log_level level = rank->local_rank ? PL_LOG_INFO : PL_LOG_WARN;
+    strcpy(names, allowed);
+    allowed[0] = '\0';
+    for (char *name; (name = strsep(&rest, ","));) {
+        if (!find_for_processes(name))
+            pl_log(level,
+                   "PEAL_TRANSPORT names '%s', which is not built in or not for processes; it is left out",
+                   name);
+        else
+            strcat(strcat(allowed, allowed[0] ? "," : ""), name);
+    }
+    if (allowed[0])
+        return;
+    strcpy(allowed, "shm,tcp");
+    pl_log(level, "PEAL_TRANSPORT names none that can be used: '%s' stays", allowed);
+}
+
 static int open_allowed(struct pl_rank *rank)
 {
+    check_allowed(rank);
     char names[sizeof rank->config.transports];
     strcpy(names, rank->config.transports);
-    char *rest = names;
+    char *rest = names, why[200] = "none of them is known";
     for (char *name; (name = strsep(&rest, ","));) {
-        const struct pl_transport *transport = pl_transport_find(name);
-        if (!transport || !strcmp(name, "loopback")) {
-            pl_warn("PEAL_TRANSPORT names '%s', which is not built in or not for processes; it is left out",
-                    name);
-            continue;
-        }
-        if (needed(rank, name) && rank->nports < PL_PORTS_MAX && open_port(rank, transport) < 0)
+        const struct pl_transport *transport = find_for_processes(name);
+        if (needed(rank, name) && rank->nports < PL_PORTS_MAX && open_port(rank, transport) < 0) {
+            snprintf(why, sizeof why, "%s", pl_fail_text());
             pl_log(asked_for(rank, name) ? PL_LOG_WARN : PL_LOG_INFO, "transport %s is not used: %s", name,
-                   pl_fail_text());
+                   why);
+        }
     }
     if (rank->nports)
         return 0;
-    return pl_fail(PL_EUNREACHABLE, "no transport to the other %d ranks could be opened (allowed: %s)",
-                   rank->size - 1, rank->config.transports);
+    return pl_fail(PL_EUNREACHABLE, "no transport to the other %d ranks could be opened (allowed: %s): %s",
+                   rank->size - 1, rank->config.transports, why);
 }
 
+/* CPUs that the ranks of this host share. A rank that its launcher has bound to one core sees one; the
+ * launcher, its parent, sees what it had to deal out. */
 static int cpus_available(void)
 {
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+    cpu_set_t own, parents;
+    if (sched_getaffinity(0, sizeof own, &own))
+        return 1;
+    if (sched_getaffinity(getppid(), sizeof parents, &parents))
+        return CPU_COUNT(&own);
+    CPU_OR(&parents, &parents, &own);
+    return CPU_COUNT(&parents);
 }
 
 int pl_rank_open(struct pl_rank *rank)
@@ -182,4 +216,7 @@ void pl_rank_close(struct pl_rank *rank)
     free(rank->broken);
     rank->broken = NULL;
     rank->lost = rank->nbroken = 0;
+    if (rank->memory)
+        rank->memory->driver->close(rank->memory);
+    rank->memory = NULL;
 }

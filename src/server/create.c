@@ -126,6 +126,7 @@ static void free_all(struct peal_ps *ps)
     pl_ps_pool_finish(&ps->pool);
     free(ps->view);
     free(ps->farewell);
+    pl_ps_request_forget(ps->waiter);
     pthread_mutex_destroy(&ps->lock);
     free(ps);
 }

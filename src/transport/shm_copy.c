@@ -149,7 +149,7 @@ static int share(struct pl_shm_peer *peer, void *local, uint64_t remote, const s
     int index = 0;
     while (index < PL_SHM_SHARES && port->shares[index].peer)
         index++;
-    if (index == PL_SHM_SHARES || port->crowded || !peer->out.ring || !pl_list_empty(&peer->queue) ||
+    if (index == PL_SHM_SHARES || port->reads_alone || !peer->out.ring || !pl_list_empty(&peer->queue) ||
         peer->reach != PL_REACH_YES)
         return -1;
     struct pl_shm_share *share = &port->segment->shares[index];

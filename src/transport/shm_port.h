@@ -77,7 +77,7 @@ struct pl_shm_port {
     uint32_t announced; /* announcements taken notice of */
     uint64_t *senders;  /* copy of the bitmap: who is in `active` or was */
 
-    bool crowded; /* more ranks than cores */
+    bool reads_alone; /* its copies are not shared */
     struct pl_shm_sharing shares[PL_SHM_SHARES];
     int sharing; /* shares that wait for their owner */
 
