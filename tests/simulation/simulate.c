@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 static const struct scenario *const scenarios[] = {&messages_scenario, &mixed_scenario, &collectives_scenario,
-                                                   &deaths_scenario,   &flips_scenario, &checked_scenario};
+                                                   &deaths_scenario,   &flips_scenario, &checked_scenario,
+                                                   &repair_scenario};
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 
 struct plan {
