@@ -24,7 +24,14 @@
 
 #define MILLISECONDS(n) ((int64_t)(n)*1000000)
 
-enum { TERM_GRACE_MS = 500, SIGNAL_GRACE_MS = 5000, OUTPUT_GRACE_MS = 500, LOOK_MS = 50, UNWRITABLE = 1 };
+enum {
+    TERM_GRACE_MS = 500,
+    SIGNAL_GRACE_MS = 5000,
+    OUTPUT_GRACE_MS = 500,
+    LOOK_MS = 50,
+
+    UNWRITABLE = 1
+};
 
 void pl_job_say(const char *format, ...)
 {
@@ -80,6 +87,10 @@ void pl_job_fail(struct pl_job *job, int code)
 static void aborted(void *owner, int rank, int code)
 {
     struct pl_job *job = owner;
+    if (job->phase == PL_RUNNING && code == PL_CONSEQUENCE) {
+        pl_job_suspect(job, rank);
+        return;
+    }
     if (job->phase == PL_RUNNING)
         pl_job_say("rank %d (pid %d) on %s called MPI_Abort with code %d; ending the job", rank,
                    (int)job->members[rank].pid, pl_job_host_of(job, rank), code);
@@ -136,6 +147,8 @@ static void check_deadlines(struct pl_job *job, int64_t now)
         pl_job_say("the job ran longer than %g seconds (--timeout); ending it", job->options->timeout);
         pl_job_fail(job, 124);
     }
+    if (job->suspect_at && (now >= job->suspect_at || !job->alive))
+        pl_job_take_suspect(job);
     if (job->act_at && now >= job->act_at)
         pl_job_kill(job);
 }
@@ -171,7 +184,8 @@ static int64_t sooner(int64_t a, int64_t b)
 
 static int wait_ms(struct pl_job *job)
 {
-    int64_t now = pl_now(), until = sooner(sooner(job->timeout_at, job->act_at), job->look_at);
+    int64_t now = pl_now(),
+            until = sooner(sooner(job->timeout_at, job->act_at), sooner(job->look_at, job->suspect_at));
     until = sooner(until, job->replace_at);
     if (!job->alive)
         return LOOK_MS;
