@@ -352,6 +352,17 @@ struct pl_rank *pl_process_early(void)
     return chosen;
 }
 
+/* The start has failed, and so has the job. The launcher ends this process as soon as it hears of that, so
+ * the reason is told first. */
+static _Noreturn void give_up(struct pl_launcher *job, const char *why)
+{
+    pl_error("MPI_Init: %s", why);
+    fflush(NULL);
+    job->calls->abort(job, 1, "MPI_Init failed");
+    job->calls->close(job);
+    _exit(1);
+}
+
 int pl_process_start(struct pl_rank **started)
 {
     struct pl_rank *early = pl_self();
@@ -369,24 +380,27 @@ int pl_process_start(struct pl_rank **started)
     rank->host_of = host_of;
     rank->card_of = card_of;
     rank->abort = abort_process;
+    char why[PL_ERROR_TEXT];
     error = meet_launcher(rank);
-    if (error)
+    if (error) {
+        snprintf(why, sizeof why, "%s", pl_fail_text());
         goto close_launcher;
+    }
     error = pl_rank_open(rank);
     if (!error && rank->size > 1)
         error = publish_cards(rank);
-    if (error)
+    if (error) {
+        snprintf(why, sizeof why, "%s", pl_fail_text());
         goto close_rank;
+    }
     pl_self_set_process(rank);
     *started = rank;
     return 0;
 close_rank:
     pl_rank_close(rank);
 close_launcher:
-    if (process->job) {
-        process->job->calls->abort(process->job, 1, "MPI_Init failed");
-        process->job->calls->close(process->job);
-    }
+    if (process->job)
+        give_up(process->job, why);
 free_memory:
     if (process)
         pl_watch_close(&process->watch);
