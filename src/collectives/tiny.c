@@ -93,7 +93,8 @@ int pl_tiny_open(struct pl_tiny *tiny, struct pl_comm *comm, int (*blocking)(con
 
 void pl_tiny_close(struct pl_tiny *tiny, struct pl_comm *comm)
 {
-    if (!comm->owner->collectives_state) { /* the rank has ended, and the shared memory is not mapped any more */
+    if (!comm->owner
+             ->collectives_state) { /* the rank has ended, and the shared memory is not mapped any more */
         free(tiny->board);
         return;
     }
