@@ -93,14 +93,10 @@ int pl_tiny_open(struct pl_tiny *tiny, struct pl_comm *comm, int (*blocking)(con
 
 void pl_tiny_close(struct pl_tiny *tiny, struct pl_comm *comm)
 {
-    if (!comm->owner
-             ->collectives_state) { /* the rank has ended, and the shared memory is not mapped any more */
+    if (!comm->owner->collectives_state) { /* the rank has ended: shared memory is not mapped any more */
         free(tiny->board);
         return;
     }
     pl_board_destroy(tiny->board);
-    if (tiny->memory)
-        pl_retire(comm->owner, tiny->memory, pl_board_left(tiny->memory), comm->size);
-    else
-        pl_retire(comm->owner, NULL, NULL, 0);
+    pl_retire(comm->owner, tiny->memory, tiny->memory ? pl_board_left(tiny->memory) : NULL, comm->size);
 }

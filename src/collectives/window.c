@@ -84,7 +84,7 @@ void pl_window_lend(struct pl_window *window, struct pl_run *run)
 
 void pl_window_close(struct pl_window *window, struct pl_comm *comm)
 {
-    if (!pl_window_there(window))
+    if (!pl_window_there(window) || !comm->owner->collectives_state) /* as pl_tiny_close */
         return;
     for (int i = 0; i < comm->size; i++)
         atomic_fetch_add(left_of(window->of[i]), 1);
