@@ -354,10 +354,9 @@ static void mixed(void)
  */
 static void free_collective(void)
 {
-    int n = world_size(), one = 1, flag = 0;
-    volatile int sum = -1;
+    int n = world_size(), one = 1, flag = 0, sum = -1;
     MPI_Request request;
-    OK(MPI_Iallreduce(&one, (void *)&sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD, &request));
+    OK(MPI_Iallreduce(&one, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD, &request));
     OK(MPI_Request_free(&request));
     while (sum != n)
         OK(MPI_Iprobe(MPI_ANY_SOURCE, 41, MPI_COMM_WORLD, &flag, MPI_STATUS_IGNORE));
