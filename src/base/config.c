@@ -144,7 +144,7 @@ static bool is_place(const char *name)
     return false;
 }
 
-static void warn_unknown(const char *name)
+static const char *nearest_to(const char *name)
 {
     const char *nearest = knobs->name;
     for (const struct pl_knob *k = knobs; k->name; k++)
@@ -153,34 +153,58 @@ static void warn_unknown(const char *name)
     for (const char *const *place = places; *place; place++)
         if (pl_config_distance(name, *place) < pl_config_distance(name, nearest))
             nearest = *place;
-    pl_warn("unknown variable %s: did you mean %s?", name, nearest);
+    return nearest;
 }
 
-static void read_one(struct pl_config *config, const char *entry)
+enum { NAME = 64 };
+
+/* The knob of an entry "NAME=value", whose name is put into `name`; -1: it is none. */
+static int knob_of(const char *entry, char name[NAME])
 {
-    const char *equals = strchr(entry, '=');
-    if (strncmp(entry, "PEAL_", 5) || !equals)
-        return;
-    char name[64];
-    if (equals - entry >= (long)sizeof name)
-        return;
-    snprintf(name, sizeof name, "%.*s", (int)(equals - entry), entry);
+    snprintf(name, NAME, "%.*s", (int)strcspn(entry, "="), entry);
     for (int i = 0; knobs[i].name; i++)
-        if (!strcmp(name, knobs[i].name)) {
-            if (!parsers[i](config, equals + 1))
-                pl_warn("%s: cannot use this value, '%s' stays (%s)", entry, knobs[i].value,
-                        knobs[i].meaning);
-            return;
-        }
-    if (!is_place(name))
-        warn_unknown(name);
+        if (strchr(entry, '=') && !strcmp(name, knobs[i].name))
+            return i;
+    return -1;
+}
+
+enum pl_knob_verdict pl_config_look(const char *entry, const char **nearest)
+{
+    char name[NAME];
+    struct pl_config unused;
+    int knob = knob_of(entry, name);
+    if (knob >= 0)
+        return parsers[knob](&unused, strchr(entry, '=') + 1) ? PL_KNOB_GOOD : PL_KNOB_BAD;
+    if (strncmp(entry, "PEAL_", 5) || is_place(name))
+        return PL_KNOB_PLACE;
+    *nearest = nearest_to(name);
+    return PL_KNOB_UNKNOWN;
+}
+
+void pl_config_complain(char *const *environment)
+{
+    for (; environment && *environment; environment++) {
+        char name[NAME];
+        const char *nearest;
+        enum pl_knob_verdict verdict = pl_config_look(*environment, &nearest);
+        int knob = knob_of(*environment, name);
+        if (verdict == PL_KNOB_BAD)
+            pl_warn("%s: cannot use this value, '%s' stays (%s)", *environment, knobs[knob].value,
+                    knobs[knob].meaning);
+        else if (verdict == PL_KNOB_UNKNOWN)
+            pl_warn("unknown variable %s: did you mean %s?", name, nearest);
+    }
 }
 
 void pl_config_read(struct pl_config *config, char *const *environment)
 {
     *config = (struct pl_config){.transports = "shm,tcp", .timeout = 10, .log = PL_LOG_WARN, .cuda = true};
-    for (; environment && *environment; environment++)
-        read_one(config, *environment);
+    for (; environment && *environment; environment++) {
+        char name[NAME];
+        int knob = knob_of(*environment, name);
+        if (knob >= 0)
+            parsers[knob](config, strchr(*environment, '=') + 1);
+    }
 }
 
 const struct pl_knob *pl_config_knobs(void)

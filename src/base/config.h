@@ -1,6 +1,6 @@
 /* The knobs: environment variables named PEAL_..., parsed here and nowhere else.
- * docs/running.md has the table; an unknown PEAL_ name is warned about with the
- * nearest known one. */
+ * docs/running.md has the table; an unknown PEAL_ name is warned about, once a job, with
+ * the nearest known one. */
 #ifndef PL_CONFIG_H
 #define PL_CONFIG_H
 
@@ -28,9 +28,22 @@ struct pl_knob {
     const char *meaning; /* one line */
 };
 
-/* Reads `environment` (NULL-terminated, as environ) into `config`. Bad values
- * are warned about and the default stays. Never fails. */
+/* Reads `environment` (NULL-terminated, as environ) into `config`. Where a value
+ * cannot be used the default stays. Never fails, and says nothing. */
 void pl_config_read(struct pl_config *config, char *const *environment);
+
+/* Warns about values that cannot be used and PEAL_ names that are none: for one
+ * rank of a job, since all have the same to say. */
+void pl_config_complain(char *const *environment);
+
+/* What an entry of the environment ("PEAL_LOG=info") is. */
+enum pl_knob_verdict {
+    PL_KNOB_GOOD,
+    PL_KNOB_BAD,     /* a knob, but the value cannot be used */
+    PL_KNOB_PLACE,   /* no knob, but one of Peal's own variables, or nothing that begins with PEAL_ */
+    PL_KNOB_UNKNOWN, /* *nearest: the name that was meant, perhaps */
+};
+enum pl_knob_verdict pl_config_look(const char *entry, const char **nearest);
 
 /* The table of knobs, ended by a NULL name. */
 const struct pl_knob *pl_config_knobs(void);

@@ -14,7 +14,6 @@
 #include "errors.h"
 #include "log.h"
 
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,14 +81,6 @@ static int open_port(struct pl_rank *rank, const struct pl_transport *transport)
     return 0;
 }
 
-/* shm serves the ranks of this host; anything else serves all, and is not needed when shm does. */
-static bool needed(const struct pl_rank *rank, const char *name)
-{
-    if (!strcmp(name, "shm"))
-        return rank->local_size > 1;
-    return rank->hosts > 1 || !rank->nports;
-}
-
 /* verbs is used only where somebody named it: if it cannot be, one rank of each host says why. */
 static bool asked_for(const struct pl_rank *rank, const char *name)
 {
@@ -131,7 +122,8 @@ static int open_allowed(struct pl_rank *rank)
     char *rest = names, why[200] = "none of them is known";
     for (char *name; (name = strsep(&rest, ","));) {
         const struct pl_transport *transport = find_for_processes(name);
-        if (needed(rank, name) && rank->nports < PL_PORTS_MAX && open_port(rank, transport) < 0) {
+        if (pl_rank_needs(name, rank->local_size, rank->hosts, rank->nports) && rank->nports < PL_PORTS_MAX &&
+            open_port(rank, transport) < 0) {
             snprintf(why, sizeof why, "%s", pl_fail_text());
             pl_log(asked_for(rank, name) ? PL_LOG_WARN : PL_LOG_INFO, "transport %s is not used: %s", name,
                    why);
@@ -141,19 +133,6 @@ static int open_allowed(struct pl_rank *rank)
         return 0;
     return pl_fail(PL_EUNREACHABLE, "no transport to the other %d ranks could be opened (allowed: %s): %s",
                    rank->size - 1, rank->config.transports, why);
-}
-
-/* CPUs that the ranks of this host share. A rank that its launcher has bound to one core sees one; the
- * launcher, its parent, sees what it had to deal out. */
-static int cpus_available(void)
-{
-    cpu_set_t own, parents;
-    if (sched_getaffinity(0, sizeof own, &own))
-        return 1;
-    if (sched_getaffinity(getppid(), sizeof parents, &parents))
-        return CPU_COUNT(&own);
-    CPU_OR(&parents, &parents, &own);
-    return CPU_COUNT(&parents);
 }
 
 int pl_rank_open(struct pl_rank *rank)
@@ -171,7 +150,7 @@ int pl_rank_open(struct pl_rank *rank)
     if (!rank->peers)
         return pl_fail(PL_ENOMEM, "no memory for a world of %d ranks", rank->size);
     int crowd = rank->fabric ? rank->size : rank->local_size;
-    rank->spin = crowd <= cpus_available();
+    rank->spin = crowd <= pl_rank_cpus();
     if (rank->fabric)
         return open_port(rank, pl_transport_find("loopback"));
     return rank->size > 1 ? open_allowed(rank) : 0;

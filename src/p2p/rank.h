@@ -117,6 +117,12 @@ struct pl_rank {
  * peers need. rank, size, local_size, hosts, key, config and fabric are set; the rest zeroed.
  * On success the rank can exchange cards (pl_rank_card) and then talk. */
 int pl_rank_open(struct pl_rank *rank);
+/* Whether a world has a use for a transport: shm serves the ranks of this host; anything else serves all, and
+ * is not needed when shm does. `opened`: ports so far. */
+bool pl_rank_needs(const char *transport, int local_size, int hosts, int opened);
+/* CPUs that the ranks of this host share. A rank that its launcher has bound to one core sees one; the
+ * launcher, its parent, sees what it had to deal out. */
+int pl_rank_cpus(void);
 /* Flushes and closes the ports, frees everything p2p holds. */
 void pl_rank_close(struct pl_rank *rank);
 

@@ -127,6 +127,7 @@ static void print_transports(void)
 {
     struct pl_config config;
     pl_config_read(&config, environ);
+    pl_config_complain(environ);
     printf("\ntransports\n");
     for (const struct pl_transport *const *t = pl_transports; *t; t++)
         if (allowed(&config, (*t)->name))

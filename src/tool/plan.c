@@ -80,6 +80,7 @@ static void fill_network(struct request *r)
     struct pl_config config;
     struct pl_tuning tuning;
     pl_config_read(&config, environ);
+    pl_config_complain(environ);
     pl_tuning_read(&tuning, config.tuning, true);
     struct pl_machine like = *pl_tuning_machine(&tuning, r->like, false);
     struct pl_network *network = &r->plan.network;

@@ -30,8 +30,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EXTRA_SLOTS = 1024 /* places for ranks that join later */ };
-
 struct pl_shm_peer *pl_shm_meet(struct pl_shm_port *port, int number)
 {
     if (port->peers[number])
@@ -174,7 +172,7 @@ static int shm_open_port(const struct pl_port_params *params, struct pl_port **o
     struct pl_shm_port *port = calloc(1, sizeof *port);
     if (!port)
         return pl_fail(PL_ENOMEM, "out of memory for the port of rank %d", params->rank);
-    int slots = (params->size > params->rank ? params->size : params->rank + 1) + EXTRA_SLOTS;
+    int slots = (params->size > params->rank ? params->size : params->rank + 1) + PL_SHM_EXTRA_SLOTS;
     port->rank = params->rank;
     port->slots = slots;
     port->upcalls = params->upcalls;

@@ -14,7 +14,10 @@ enum {
     PL_SHM_CLOSED = 4 /* the port is closed: nothing will be read any more */
 };
 
-enum { PL_SHM_HEADER = 4096 };
+enum {
+    PL_SHM_HEADER = 4096,
+    PL_SHM_EXTRA_SLOTS = 1024, /* places for ranks that join later */
+};
 
 enum { PL_SHM_SHARES = 8 };
 

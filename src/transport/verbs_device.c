@@ -14,6 +14,7 @@
  * came late and has changed since.
  */
 #include "verbs.h"
+#include "verbs_text.h"
 
 #include "errors.h"
 #include "log.h"
@@ -306,4 +307,20 @@ void pl_verbs_slots_destroy(struct pl_verbs_port *port, struct pl_verbs_slots *s
     port->library.dereg_mr(slots->region);
     munmap(slots->memory, bytes);
     slots->region = NULL;
+}
+
+bool pl_verbs_text(const struct pl_port *port, char *text, size_t size)
+{
+    const struct pl_verbs_device *device = &((const struct pl_verbs_port *)port)->device;
+    char address[INET6_ADDRSTRLEN] = "?", type[32];
+    bool mapped = is_mapped(&device->gid);
+    inet_ntop(mapped ? AF_INET : AF_INET6, mapped ? device->gid.raw + 12 : device->gid.raw, address,
+              sizeof address);
+    gid_attribute(device, "types", device->gid_index, type, sizeof type);
+    snprintf(text, size, "%s port %d, GID %d (%s, %s)%s", device->name, device->port, device->gid_index,
+             *type              ? type
+             : device->ethernet ? "RoCE"
+                                : "InfiniBand",
+             address, device->software ? ", a device in software" : "");
+    return device->software;
 }

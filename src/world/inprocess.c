@@ -210,6 +210,7 @@ static void run_ranks(struct pl_inprocess *world, struct member *members, struct
 {
     struct pl_config config;
     pl_config_read(&config, environ);
+    pl_config_complain(environ);
     for (int i = 0; i < world->size; i++) {
         prepare(&members[i], shared, i);
         members[i].rank.config = config;

@@ -37,6 +37,10 @@ struct pl_launcher {
  * silently as many worlds of one. `config` outlives the launcher. */
 int pl_launcher_find(struct pl_launcher **launcher, const struct pl_config *config);
 
+/* The secret that the ranks of the job share; all ranks call it. 0 or an error. */
+enum { PL_LAUNCHER_KEY = 32 };
+int pl_launcher_key(struct pl_launcher *launcher, unsigned char key[PL_LAUNCHER_KEY]);
+
 /* One each; what they need of the environment is there. */
 int pl_launcher_pmi1(struct pl_launcher **launcher);
 int pl_launcher_pmix(struct pl_launcher **launcher);

@@ -79,43 +79,6 @@ static int publish_cards(struct pl_rank *rank)
     return process->job->calls->barrier(process->job);
 }
 
-static int decode_key(struct pl_rank *rank, const char *text)
-{
-    size_t length = 0;
-    int wrong = sodium_hex2bin(rank->key, sizeof rank->key, text, strlen(text), NULL, &length, NULL);
-    return wrong || length != sizeof rank->key ? pl_fail(PL_EPROTOCOL, "the job's key is not one") : 0;
-}
-
-/* Under another launcher rank 0 makes the secret, and the launcher's key-value space, which only the job can
- * read, carries it. */
-static int make_key(struct pl_rank *rank, char *text, size_t size)
-{
-    const struct process *process = rank->world_state;
-    int error = 0;
-    if (!rank->rank) {
-        randombytes_buf(rank->key, sizeof rank->key);
-        sodium_bin2hex(text, size, rank->key, sizeof rank->key);
-        error = process->job->calls->put(process->job, "peal-key", text);
-    }
-    if (!error)
-        error = process->job->calls->barrier(process->job);
-    if (!error && rank->rank)
-        error = process->job->calls->get(process->job, "peal-key", text, size);
-    return error || !rank->rank ? error : decode_key(rank, text);
-}
-
-/* The job's secret: Peal's launcher, which speaks PMI-1, has made it. */
-static int share_key(struct pl_rank *rank)
-{
-    const struct process *process = rank->world_state;
-    struct pl_launcher *job = process->job;
-    char text[2 * sizeof rank->key + 1];
-    bool made = job->pmi1 && !job->calls->get(job, PL_PMI1_JOB_KEY, text, sizeof text);
-    int error = made ? decode_key(rank, text) : make_key(rank, text, sizeof text);
-    sodium_memzero(text, sizeof text);
-    return error;
-}
-
 static void look_around(struct pl_rank *rank)
 {
     rank->host = host_of(rank, rank->rank);
@@ -219,8 +182,10 @@ static int meet_launcher(struct pl_rank *rank)
         watch(rank);
     }
     identify(rank);
+    if (!rank->rank)
+        pl_config_complain(environ);
     look_around(rank);
-    error = needs_key(rank) ? share_key(rank) : 0;
+    error = needs_key(rank) ? pl_launcher_key(process->job, rank->key) : 0;
     rank->world_id = world_id(rank);
     return error;
 }

@@ -26,7 +26,7 @@ MAY_SEE = {
     "src/mpi": BELOW_MPI | {"mpi", "include"},
     "src/launch": {"base", "launch"},
     "src/server": {"include", "server"},
-    "src/tool": {"include", "base", "transport", "p2p", "collectives", "tool"},
+    "src/tool": {"include", "base", "transport", "p2p", "collectives", "world", "tool"},
     "examples": {"include", "examples"},
     "include": {"include"},
 }
