@@ -33,11 +33,10 @@ void dataset_destroy(struct dataset *d)
 
 void dataset_image(const struct dataset *d, int index, real *pixels)
 {
-    const real mean = (real)(0.1307 * 255), scale = (real)(1 / (0.3081 * 255));
     size_t size = (size_t)d->height * (size_t)d->width;
     const unsigned char *image = d->images + (size_t)index * size;
     for (size_t i = 0; i < size; i++)
-        pixels[i] = ((real)image[i] - mean) * scale;
+        pixels[i] = ((real)image[i] - DATA_MEAN) * DATA_SCALE;
 }
 
 void data_order(int *order, int count, uint64_t seed, int epoch)

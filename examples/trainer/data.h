@@ -24,7 +24,11 @@ struct data {
 int dataset_create(struct dataset *d, int count, int height, int width, struct failure *failure);
 void dataset_destroy(struct dataset *d);
 
-/* Copies image `index` to `pixels`, scaled to mean 0 and deviation 1 over typical digits. */
+/* With which pixels are scaled to mean 0 and deviation 1 over typical digits. */
+#define DATA_MEAN  ((real)(0.1307 * 255))
+#define DATA_SCALE ((real)(1 / (0.3081 * 255)))
+
+/* Copies image `index` to `pixels`, scaled. */
 void dataset_image(const struct dataset *d, int index, real *pixels);
 
 /* order[0 .. count-1]: a permutation that depends on seed and epoch alone. */

@@ -27,6 +27,7 @@ static inline size_t shape_size(struct shape s)
 }
 
 struct layer;
+struct gpu;
 
 /* The operations of one kind of layer. n is the number of
  * samples, at least 1. None of them can fail. */
@@ -44,11 +45,13 @@ struct layer_kind {
 
 struct layer {
     const struct layer_kind *kind;
+    const struct layer_kind *host; /* where `kind` is a GPU's (gpu_layers.h): the CPU's; else NULL */
+    struct gpu *gpu;
     struct shape in, out;
     int kernel, pad;           /* of a convolution */
     size_t parameters, offset; /* in reals */
     size_t scratch_size;       /* in bytes */
-    void *scratch;             /* owned by the model */
+    void *scratch;             /* owned by the model, where the layer computes */
 };
 
 /* Square kernel, stride 1, `pad` zeros around; weights [out channel][in channel][ky][kx] and,

@@ -27,6 +27,7 @@
  */
 #include "layer.h"
 
+#include <cblas.h>
 #include <math.h>
 #include <string.h>
 

@@ -7,6 +7,7 @@
  */
 #include "layer.h"
 
+#include <cblas.h>
 #include <math.h>
 #include <string.h>
 

@@ -6,6 +6,7 @@
  * ranks leave through MPI_Finalize with the same exit code: 0 for done, 2 for
  * what was asked for wrongly, 1 for what went wrong.
  */
+#include <cblas.h>
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,10 +38,11 @@ static void introduce(const struct trainer *t)
     static const char *const ways[] = {"", ", parameter server", ", parameter server, bounded delay",
                                        ", parameter server, asynchronous", ", averaged weights"};
     const struct options *o = t->options;
-    printf("%s, %zu weights, %d images to train and %d to test (%s), batch %d over %d rank%s%s%s\n", o->model,
-           t->model.parameters, t->data->train.count, t->data->test.count,
+    printf("%s, %zu weights, %d images to train and %d to test (%s), batch %d over %d rank%s%s%s%s%s\n",
+           o->model, t->model.parameters, t->data->train.count, t->data->test.count,
            o->data[0] ? o->data : "drawn digits", t->batch, t->ranks, t->ranks == 1 ? "" : "s",
-           o->reproducible ? ", reproducible" : "", ways[o->sync]);
+           o->reproducible ? ", reproducible" : "", ways[o->sync], t->gpu ? ", on " : "",
+           t->gpu ? gpu_name(t->gpu) : "");
     fflush(stdout);
 }
 
@@ -65,7 +67,7 @@ static int train(int rank, struct sync *sync, const struct options *options, con
     }
     if (rank == 0) {
         struct failure unprinted = {""};
-        save_finish(save, &trainer.model, trainer.weights, &failure);
+        save_finish(save, &trainer.model, trainer_weights(&trainer), &failure);
         if (progress_final(&progress, &total, &unprinted) != 0)
             complain(rank, EXIT_WRONG, &unprinted);
         if (failure.text[0] == '\0')

@@ -17,7 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENT = 64, SMALLEST_SIDE = 16, LARGEST_SIDE = 512 };
+#include "gpu_layers.h"
+
+enum { ALIGNMENT = 256, SMALLEST_SIDE = 16, LARGEST_SIDE = 512 };
 
 static struct shape append(struct model *m, struct layer layer)
 {
@@ -82,10 +84,11 @@ static size_t place(struct model *m)
     return at;
 }
 
-int model_create(struct model *m, const char *name, int height, int width, int batch, struct failure *failure)
+int model_create(struct model *m, const char *name, int height, int width, int batch, struct gpu *gpu,
+                 struct failure *failure)
 {
     struct shape image = {1, height, width};
-    struct model made = {.name = name, .batch = batch > 0 ? batch : 1};
+    struct model made = {.name = name, .batch = batch > 0 ? batch : 1, .gpu = gpu};
     if (height < SMALLEST_SIDE || width < SMALLEST_SIDE || height > LARGEST_SIDE || width > LARGEST_SIDE)
         return fail(failure, "images of %d x %d pixels: the models take %d x %d to %d x %d", height, width,
                     SMALLEST_SIDE, SMALLEST_SIDE, LARGEST_SIDE, LARGEST_SIDE);
@@ -95,11 +98,16 @@ int model_create(struct model *m, const char *name, int height, int width, int b
         build_mlp(&made, image);
     else
         return fail(failure, "there is no model \"%s\"; there are lenet and mlp", name);
-    size_t bytes = place(&made);
-    made.memory = aligned_alloc(ALIGNMENT, bytes);
+    for (int i = 0; gpu && i < made.count; i++)
+        gpu_layer(&made.layers[i], gpu, made.batch);
+    made.bytes = place(&made);
+    made.memory =
+        gpu ? gpu_allocate(gpu, made.bytes, "a batch", failure) : aligned_alloc(ALIGNMENT, made.bytes);
+    if (!made.memory && gpu)
+        return -1;
     if (!made.memory)
         return fail(failure, "no memory for a batch of %d images a rank (%zu MiB): use a smaller --batch",
-                    made.batch, bytes >> 20);
+                    made.batch, made.bytes >> 20);
     place(&made);
     *m = made;
     return 0;
@@ -107,7 +115,9 @@ int model_create(struct model *m, const char *name, int height, int width, int b
 
 void model_destroy(struct model *m)
 {
-    if (m)
+    if (m && m->gpu)
+        gpu_free(m->gpu, m->memory);
+    else if (m)
         free(m->memory);
 }
 
@@ -116,8 +126,9 @@ void model_initialise(const struct model *m, real *weights, uint64_t seed)
     for (int i = 0; i < m->count; i++) {
         const struct layer *l = &m->layers[i];
         struct random r = random_stream(seed, RANDOM_WEIGHTS, (uint64_t)i);
-        if (l->kind->initialise)
-            l->kind->initialise(l, weights + l->offset, &r);
+        const struct layer_kind *kind = l->host ? l->host : l->kind;
+        if (kind->initialise)
+            kind->initialise(l, weights + l->offset, &r);
     }
 }
 
@@ -138,6 +149,11 @@ const real *model_forward(struct model *m, const real *weights, int n)
 real *model_delta(struct model *m)
 {
     return m->deltas[0];
+}
+
+real *model_room(struct model *m)
+{
+    return m->deltas[1];
 }
 
 void model_backward(struct model *m, const real *weights, real *gradients, int n,

@@ -20,19 +20,23 @@ struct model {
     int count;         /* of layers */
     int batch;         /* the most samples one pass can take */
     size_t parameters; /* of all layers, in reals */
+    size_t bytes;      /* of memory */
     real *activations[MODEL_LAYERS + 1];
     real *deltas[2];       /* each as large as the largest activation */
     unsigned char *labels; /* [batch], for whoever fills the input */
-    void *memory;
+    struct gpu *gpu;       /* where it computes; NULL: on the CPU */
+    void *memory;          /* of all that, on the GPU when there is one */
 };
 
 /* Fills *m with the network called `name` ("lenet" or "mlp") for images of
- * height x width and passes of up to `batch` samples. On failure nothing is held. */
-int model_create(struct model *m, const char *name, int height, int width, int batch,
+ * height x width and passes of up to `batch` samples. With a gpu it computes
+ * there: all arrays of the functions below, but model_initialise's, are then the
+ * device's, and what has been started need not be done at return. On failure nothing is held. */
+int model_create(struct model *m, const char *name, int height, int width, int batch, struct gpu *gpu,
                  struct failure *failure);
 void model_destroy(struct model *m);
 
-/* `weights` from the seed alone. */
+/* `weights`, on the host, from the seed alone. */
 void model_initialise(const struct model *m, real *weights, uint64_t seed);
 
 /* Where the caller puts n images before model_forward: [n][height * width]. */
@@ -40,8 +44,10 @@ real *model_input(struct model *m);
 /* Returns the scores, [n][MODEL_CLASSES], valid until the next pass. */
 const real *model_forward(struct model *m, const real *weights, int n);
 
-/* Where the caller puts the scores' gradient before model_backward. */
+/* Where the caller puts the scores' gradient before model_backward, and room for two reals a
+ * sample that nobody needs between the passes. */
 real *model_delta(struct model *m);
+real *model_room(struct model *m);
 
 /* Writes the gradient of every layer, from the last to the first, and calls
  * ready(context, i) as soon as layer i's is complete (and for the layers without

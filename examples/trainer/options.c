@@ -23,6 +23,7 @@ static const char help_text[] =
     "  --batch N       images a step over all ranks together (default 64)\n"
     "  --lr RATE       learning rate at the start; it falls to 0 as a cosine (default 0.03)\n"
     "  --seed N        of the weights, the order and the drawn digits (default 1)\n"
+    "  --device WHERE  cpu (default) or cuda: on this machine's GPUs, shared when there are more ranks\n"
     "  --sync HOW      ring (default): gradients are summed by allreduce; ps: on a parameter server;\n"
     "                  ps-bounded:S: a worker is at most S steps ahead; ps-async: nobody waits;\n"
     "                  average:K: each learns alone, weights are averaged every K steps\n"
@@ -116,6 +117,14 @@ static int read_sync(struct options *o, const char *text, struct failure *failur
     return fail(failure, "--sync %.40s: there are ring, ps, ps-bounded:S, ps-async and average:K", text);
 }
 
+static int read_device(struct options *o, const char *text, struct failure *failure)
+{
+    if (strcmp(text, "cpu") != 0 && strcmp(text, "cuda") != 0)
+        return fail(failure, "--device %.40s: there are cpu and cuda", text);
+    o->device = strcmp(text, "cuda") == 0 ? DEVICE_CUDA : DEVICE_CPU;
+    return 0;
+}
+
 static int read_value(struct options *o, const char *name, const char *text, struct failure *failure)
 {
     if (strcmp(name, "--data") == 0)
@@ -126,6 +135,8 @@ static int read_value(struct options *o, const char *name, const char *text, str
         return read_count(name, text, 100000, &o->epochs, failure);
     if (strcmp(name, "--batch") == 0)
         return read_count(name, text, 1 << 20, &o->batch, failure);
+    if (strcmp(name, "--device") == 0)
+        return read_device(o, text, failure);
     if (strcmp(name, "--sync") == 0)
         return read_sync(o, text, failure);
     if (strcmp(name, "--servers") == 0)
@@ -150,8 +161,8 @@ static int read_value(struct options *o, const char *name, const char *text, str
 
 static int takes_value(const char *name)
 {
-    static const char *const names[] = {"--data",  "--save", "--epochs",  "--batch",    "--lr",  "--seed",
-                                        "--model", "--sync", "--servers", "--replicas", "--slow"};
+    static const char *const names[] = {"--data",  "--save", "--epochs",  "--batch",    "--lr",   "--seed",
+                                        "--model", "--sync", "--servers", "--replicas", "--slow", "--device"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)
             return 1;
@@ -182,6 +193,9 @@ int options_read(struct options *options, int argc, char **argv, struct failure 
     }
     if (o.reproducible && o.sync != SYNC_RING)
         return fail(failure, "--reproducible is there with --sync ring only");
+    if (o.reproducible && o.device == DEVICE_CUDA)
+        return fail(failure,
+                    "--reproducible is there with --device cpu only: cuBLAS promises no order of sums");
     *options = o;
     return 0;
 }

@@ -8,6 +8,9 @@
 
 enum { OPTION_TEXT = 2048 };
 
+/* Where the network is computed. */
+enum device_kind { DEVICE_CPU, DEVICE_CUDA };
+
 /* How the workers' gradients meet (sync.h). */
 enum sync_kind { SYNC_RING, SYNC_PS, SYNC_BOUNDED, SYNC_ASYNC, SYNC_AVERAGE };
 
@@ -21,6 +24,7 @@ struct options {
     uint64_t seed;
     int reproducible;
     enum sync_kind sync;
+    enum device_kind device;
     int staleness, period; /* clocks of SYNC_BOUNDED; steps of SYNC_AVERAGE */
     int servers, replicas; /* of the parameter server */
     int slow;              /* milliseconds that worker 0 sleeps in each step */

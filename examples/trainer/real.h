@@ -7,8 +7,6 @@
 #ifndef TRAIN_REAL_H
 #define TRAIN_REAL_H
 
-#include <cblas.h>
-
 #ifdef TRAIN_DOUBLE
 typedef double real;
 #define train_gemm cblas_dgemm

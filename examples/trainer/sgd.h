@@ -15,7 +15,7 @@ struct sgd {
 /* The rate of step `step` of `steps`: up to `rate` in the first twentieth, then down to near 0. */
 double sgd_rate(double rate, long step, long steps);
 
-/* Moves weights[from .. to-1] against their gradient. */
+/* On the host: moves weights[from .. to-1] against their gradient. */
 void sgd_update(const struct sgd *sgd, real rate, size_t from, size_t to, const real *restrict gradients,
                 real *restrict weights);
 

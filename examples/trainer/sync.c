@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arrays.h"
+
 static void make_step(uint64_t key, size_t n, float *weights, float *const *states, const float *gradients,
                       const void *context)
 {
@@ -129,13 +131,16 @@ int sync_meet(struct sync *s, real *weights, size_t parameters)
     return error ? error : sync_take(s, weights, parameters);
 }
 
-void sync_average(struct sync *s, real *weights, size_t parameters)
+void sync_average(struct sync *s, struct gpu *gpu, real *weights, size_t parameters)
 {
     int workers;
     double begin = MPI_Wtime();
     MPI_Comm_size(s->workers, &workers);
+    if (gpu) { /* MPI waits for the default stream alone */
+        gpu_mark(gpu, 0);
+        gpu_wait(gpu, 0);
+    }
     MPI_Allreduce(MPI_IN_PLACE, weights, (int)parameters, MPI_FLOAT, MPI_SUM, s->workers);
-    for (size_t i = 0; i < parameters; i++)
-        weights[i] /= (real)workers;
+    array_scale(gpu, weights, parameters, (real)1 / (real)workers);
     s->seconds += MPI_Wtime() - begin;
 }

@@ -39,7 +39,7 @@ int sync_take(struct sync *s, real *weights, size_t parameters);
 int sync_give(struct sync *s, const real *gradients, size_t parameters);
 /* All gradients of all workers are in, and *weights are the same on each. */
 int sync_meet(struct sync *s, real *weights, size_t parameters);
-/* With averaged weights: averages them. */
-void sync_average(struct sync *s, real *weights, size_t parameters);
+/* With averaged weights: averages them, on the gpu or in host memory. */
+void sync_average(struct sync *s, struct gpu *gpu, real *weights, size_t parameters);
 
 #endif

@@ -19,6 +19,7 @@
 #include "train.h"
 
 #include <math.h>
+#include <mpi-ext.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,18 +39,44 @@ static int largest_pass(const struct trainer *t)
     return share > TEST_PIECE ? share : TEST_PIECE;
 }
 
+/* The ranks of a host take its GPUs in turn. Collective. */
+static int open_gpu(struct trainer *t, struct failure *failure)
+{
+    MPI_Comm host;
+    int index;
+    if (t->options->device != DEVICE_CUDA)
+        return 0;
+    MPI_Comm_split_type(t->comm, MPI_COMM_TYPE_SHARED, t->rank, MPI_INFO_NULL, &host);
+    MPI_Comm_rank(host, &index);
+    MPI_Comm_free(&host);
+    t->gpu = gpu_create(index, failure);
+    if (t->gpu && !MPIX_Query_cuda_support())
+        return fail(failure, "--device cuda: MPI takes no device buffers here: is PEAL_CUDA=off?");
+    return t->gpu ? 0 : -1;
+}
+
 static int allocate(struct trainer *t, struct failure *failure)
 {
     const struct dataset *train = &t->data->train;
-    if (model_create(&t->model, t->options->model, train->height, train->width, largest_pass(t), failure) !=
-        0)
+    int batch = largest_pass(t);
+    if (open_gpu(t, failure) != 0 ||
+        model_create(&t->model, t->options->model, train->height, train->width, batch, t->gpu, failure) !=
+            0 ||
+        images_create(&t->train, train, t->gpu, batch, failure) != 0 ||
+        images_create(&t->test, &t->data->test, t->gpu, batch, failure) != 0)
         return -1;
     size_t length = t->model.parameters + 1;
-    t->weights = malloc(length * sizeof *t->weights);
-    t->sgd = (struct sgd){trainer_momentum, trainer_decay, calloc(length, sizeof(real))};
+    t->weights = array_create(t->gpu, length, "the weights", failure);
+    t->sgd =
+        (struct sgd){trainer_momentum, trainer_decay, array_create(t->gpu, length, "the steps", failure)};
+    t->host = malloc(length * sizeof *t->host);
     t->order = malloc((size_t)train->count * sizeof *t->order);
-    if (!t->weights || !t->sgd.steps || !t->order)
+    if (!t->weights || !t->sgd.steps)
+        return -1;
+    if (!t->host || !t->order)
         return fail(failure, "no memory for %zu weights and the order of %d images", length, train->count);
+    if (t->gpu && !(t->gradients = array_create(t->gpu, length, "the gradients", failure)))
+        return -1;
     return t->options->reproducible ? shard_sum_create(&t->sum, length, failure) : 0;
 }
 
@@ -66,7 +93,7 @@ long trainer_steps(const struct options *options, const struct data *data)
 size_t trainer_parameters(const struct options *options, const struct data *data, struct failure *failure)
 {
     struct model model;
-    if (model_create(&model, options->model, data->train.height, data->train.width, 1, failure) != 0)
+    if (model_create(&model, options->model, data->train.height, data->train.width, 1, NULL, failure) != 0)
         return 0;
     size_t parameters = model.parameters;
     model_destroy(&model);
@@ -88,14 +115,18 @@ int trainer_create(struct trainer *t, struct sync *sync, const struct options *o
         trainer_destroy(t);
         return -1;
     }
-    MPI_Alloc_mem((MPI_Aint)((t->model.parameters + 1) * sizeof(real)), MPI_INFO_NULL, &t->gradients);
+    if (!t->gpu)
+        MPI_Alloc_mem((MPI_Aint)((t->model.parameters + 1) * sizeof(real)), MPI_INFO_NULL, &t->gradients);
     for (int i = 0; i < t->model.count; i++)
         starts[i] = t->model.layers[i].offset;
     starts[t->model.count] = t->model.parameters + 1;
-    reducer_init(&t->reducer, comm, t->gradients, starts, t->model.count);
-    model_initialise(&t->model, t->weights, options->seed);
-    if (sync->ps && sync_begin(sync, t->weights, t->model.parameters))
+    reducer_init(&t->reducer, comm, t->gpu, t->gradients, starts, t->model.count);
+    model_initialise(&t->model, t->host, options->seed);
+    array_put(t->gpu, t->weights, t->host, t->model.parameters);
+    if (sync->ps && sync_begin(sync, t->host, t->model.parameters))
         failure_set(failure, "the servers did not take the weights: %s", peal_ps_why(sync->ps));
+    if (t->gpu)
+        gpu_finish(t->gpu, failure);
     if (agree(comm, failure) != 0) {
         trainer_destroy(t);
         return -1;
@@ -107,13 +138,19 @@ void trainer_destroy(struct trainer *t)
 {
     if (!t)
         return;
-    if (t->gradients)
+    if (t->gpu)
+        array_destroy(t->gpu, t->gradients);
+    else if (t->gradients)
         MPI_Free_mem(t->gradients);
     shard_sum_destroy(&t->sum);
     free(t->order);
-    free(t->sgd.steps);
-    free(t->weights);
+    free(t->host);
+    array_destroy(t->gpu, t->sgd.steps);
+    array_destroy(t->gpu, t->weights);
+    images_destroy(&t->train);
+    images_destroy(&t->test);
     model_destroy(&t->model);
+    gpu_destroy(t->gpu);
     *t = (struct trainer){0};
 }
 
@@ -135,17 +172,6 @@ static void layer_ready(void *context, int layer)
         reducer_ready(&t->reducer, layer);
 }
 
-/* Images to the model and their labels beside: order[first ..]. */
-static void fetch(struct model *m, const struct dataset *d, const int *order, int n, unsigned char *labels)
-{
-    size_t pixels = (size_t)d->height * (size_t)d->width;
-    real *input = model_input(m);
-    for (int i = 0; i < n; i++) {
-        dataset_image(d, order[i], input + (size_t)i * pixels);
-        labels[i] = d->labels[order[i]];
-    }
-}
-
 /* The gradient of n images, as part of a batch of `batch`. */
 static void compute(struct pass *pass, const int *order, int n, int batch)
 {
@@ -153,17 +179,39 @@ static void compute(struct pass *pass, const int *order, int n, int batch)
     struct model *m = &t->model;
     real *target = t->options->reproducible ? t->sum.leaf : t->gradients;
     if (n == 0) {
-        memset(target, 0, (m->parameters + 1) * sizeof *target);
+        array_zero(t->gpu, target, m->parameters + 1);
         for (int i = m->count - 1; i >= 0; i--)
             layer_ready(pass, i);
         return;
     }
-    unsigned char *labels = t->model.labels;
-    fetch(m, &t->data->train, order, n, labels);
-    const real *scores = model_forward(m, t->weights, n);
-    target[m->parameters] =
-        (real)layer_loss(scores, labels, n, MODEL_CLASSES, (real)1 / (real)batch, model_delta(m));
+    images_fetch(&t->train, order, n, m);
+    array_loss(m, model_forward(m, t->weights, n), n, (real)1 / (real)batch, target + m->parameters);
     model_backward(m, t->weights, target, n, layer_ready, pass);
+}
+
+/* The step's loss, from behind the gradients; what failed on a GPU by then is found here. */
+static double loss_of(struct trainer *t)
+{
+    struct failure failure = {""};
+    real loss = NAN;
+    array_get(t->gpu, &loss, t->gradients + t->model.parameters, 1);
+    return t->gpu && gpu_finish(t->gpu, &failure) != 0 ? NAN : (double)loss;
+}
+
+/* The servers take and give host memory. */
+static int give(struct trainer *t, size_t n)
+{
+    if (!t->gpu)
+        return sync_give(t->sync, t->gradients, n);
+    array_get(t->gpu, t->host, t->gradients, n);
+    return sync_give(t->sync, t->host, n);
+}
+
+static int meet(struct trainer *t, size_t n)
+{
+    int error = sync_meet(t->sync, t->host, n);
+    array_put(t->gpu, t->weights, t->host, n);
+    return error;
 }
 
 /* One step without allreduce; returns this worker's part of the mean loss. */
@@ -173,18 +221,20 @@ static double step_apart(struct trainer *t, const int *order, int batch, double 
     struct run share = share_of(batch, t->rank, t->ranks);
     size_t n = t->model.parameters;
     bool alone = t->sync->kind == SYNC_AVERAGE;
-    int error = alone ? 0 : sync_take(t->sync, t->weights, n);
+    int error = alone ? 0 : sync_take(t->sync, t->host, n);
+    if (!alone)
+        array_put(t->gpu, t->weights, t->host, n);
     if (!error)
         compute(&pass, order + share.first, share.count, alone && share.count ? share.count : batch);
     if (!error && !alone)
-        error = sync_give(t->sync, t->gradients, n);
+        error = give(t, n);
     if (error)
         return NAN;
     if (alone && share.count)
-        sgd_update(&t->sgd, (real)rate, 0, n, t->gradients, t->weights);
+        array_step(t->gpu, &t->sgd, (real)rate, 0, n, t->gradients, t->weights);
     if (alone && ++t->steps % t->options->period == 0)
-        sync_average(t->sync, t->weights, n);
-    return (double)t->gradients[n] * (alone ? (double)share.count / batch : 1);
+        sync_average(t->sync, t->gpu, t->weights, n);
+    return loss_of(t) * (alone ? (double)share.count / batch : 1);
 }
 
 static void sleep_if_slow(const struct trainer *t)
@@ -208,15 +258,11 @@ static double step(struct trainer *t, const int *order, int batch, double rate)
         struct run share = share_of(batch, t->shards.first + pass.index, SHARDS);
         compute(&pass, order + share.first, share.count, batch);
     }
-    double loss = 0;
     for (int i = 0; i < t->reducer.count; i++) {
         struct bucket b = reducer_wait(&t->reducer, i);
-        size_t to = b.to;
-        if (i == 0)
-            loss = (double)t->gradients[--to];
-        sgd_update(&t->sgd, (real)rate, b.from, to, t->gradients, t->weights);
+        array_step(t->gpu, &t->sgd, (real)rate, b.from, b.to - (i == 0), t->gradients, t->weights);
     }
-    return loss;
+    return loss_of(t);
 }
 
 /* Percent of the test set that is read right. */
@@ -224,13 +270,15 @@ static double test(struct trainer *t)
 {
     const struct dataset *d = &t->data->test;
     int pieces = (d->count + TEST_PIECE - 1) / TEST_PIECE, correct = 0, all = 0, order[TEST_PIECE];
+    real scores[TEST_PIECE * MODEL_CLASSES];
     struct run mine = share_of(pieces, t->rank, t->ranks);
     for (int piece = mine.first; piece < mine.first + mine.count; piece++) {
         int first = piece * TEST_PIECE, n = d->count - first < TEST_PIECE ? d->count - first : TEST_PIECE;
         for (int i = 0; i < n; i++)
             order[i] = first + i;
-        fetch(&t->model, d, order, n, t->model.labels);
-        correct += layer_correct(model_forward(&t->model, t->weights, n), t->model.labels, n, MODEL_CLASSES);
+        images_fetch(&t->test, order, n, &t->model);
+        array_get(t->gpu, scores, model_forward(&t->model, t->weights, n), (size_t)n * MODEL_CLASSES);
+        correct += layer_correct(scores, d->labels + first, n, MODEL_CLASSES);
     }
     MPI_Allreduce(&correct, &all, 1, MPI_INT, MPI_SUM, t->comm);
     return 100.0 * all / d->count;
@@ -255,13 +303,19 @@ static double run_epoch(struct trainer *t, int epoch, struct progress *progress)
     }
     if (t->sync->kind != SYNC_RING) { /* each has its own part */
         double mine = sum;
-        if (isfinite(mine) && t->sync->ps && sync_meet(t->sync, t->weights, t->model.parameters))
+        if (isfinite(mine) && t->sync->ps && meet(t, t->model.parameters))
             mine = NAN;
         MPI_Allreduce(&mine, &sum, 1, MPI_DOUBLE, MPI_SUM, t->comm);
         if (isfinite(sum) && t->sync->kind == SYNC_AVERAGE)
-            sync_average(t->sync, t->weights, t->model.parameters);
+            sync_average(t->sync, t->gpu, t->weights, t->model.parameters);
     }
     return sum / count;
+}
+
+const real *trainer_weights(struct trainer *t)
+{
+    array_get(t->gpu, t->host, t->weights, t->model.parameters);
+    return t->host;
 }
 
 int trainer_run(struct trainer *t, struct progress *progress, struct metrics *total, struct failure *failure)
@@ -272,6 +326,8 @@ int trainer_run(struct trainer *t, struct progress *progress, struct metrics *to
         double begin = MPI_Wtime(), spent[2];
         t->reducer.seconds = t->sync->seconds = 0;
         struct metrics m = {.loss = run_epoch(t, epoch, progress)};
+        if (!isfinite(m.loss) && t->gpu && gpu_finish(t->gpu, failure) != 0)
+            return -1;
         if (!isfinite(m.loss))
             return fail(failure, "epoch %d: the loss is no longer a number; a smaller --lr than %g may help",
                         epoch + 1, t->options->rate);

@@ -4,6 +4,7 @@
 
 #include <mpi.h>
 
+#include "arrays.h"
 #include "data.h"
 #include "model.h"
 #include "options.h"
@@ -18,6 +19,8 @@ struct trainer {
     int rank, ranks;
     const struct options *options;
     const struct data *data;
+    struct gpu *gpu; /* NULL: the CPU computes */
+    struct images train, test;
     struct model model;
     struct reducer reducer;
     struct sync *sync; /* not with ring */
@@ -27,6 +30,7 @@ struct trainer {
     struct run shards;    /* this rank's, in reproducible mode */
     real *weights;
     real *gradients; /* parameters + 1: the last is the loss, which so needs no allreduce of its own */
+    real *host;      /* with a gpu, which all arrays above are on: room for parameters + 1 in host memory */
     int *order;
     int batch; /* images a step; at most the training set */
 };
@@ -42,6 +46,8 @@ void trainer_destroy(struct trainer *t);
 
 /* Collective. All epochs; *total has the last epoch's loss and accuracy and the whole
  * training's speed. Fails (on all ranks) when the loss is no longer a number, or the servers are gone. */
+/* The weights, in host memory; valid until the next pass. */
+const real *trainer_weights(struct trainer *t);
 extern const real trainer_momentum, trainer_decay;
 int trainer_run(struct trainer *t, struct progress *progress, struct metrics *total, struct failure *failure);
 

@@ -83,53 +83,52 @@ typedef struct { /* CUDA_MEMCPY2D */
     size_t width, height;
 } pl_cu_copy_2d;
 
-/* name in the library, result type and parameters: PL_CU_CALLS(X) with X(member, symbol, parameters). */
+/* PL_CU_CALLS(X) with X(member, name in the library, parameters). */
 #define PL_CU_CALLS(X)                                                                                       \
-    X(init, "cuInit", (unsigned flags))                                                                      \
-    X(version, "cuDriverGetVersion", (int *version))                                                         \
-    X(error_name, "cuGetErrorName", (pl_cu_result error, const char **name))                                 \
-    X(error_text, "cuGetErrorString", (pl_cu_result error, const char **text))                               \
-    X(device_count, "cuDeviceGetCount", (int *count))                                                        \
-    X(device_get, "cuDeviceGet", (pl_cu_device * device, int ordinal))                                       \
-    X(device_name, "cuDeviceGetName", (char *name, int length, pl_cu_device device))                         \
-    X(device_uuid, "cuDeviceGetUuid", (pl_cu_uuid * uuid, pl_cu_device device))                              \
-    X(device_attribute, "cuDeviceGetAttribute", (int *value, int attribute, pl_cu_device device))            \
-    X(primary_retain, "cuDevicePrimaryCtxRetain", (pl_cu_context * context, pl_cu_device device))            \
-    X(primary_release, "cuDevicePrimaryCtxRelease_v2", (pl_cu_device device))                                \
-    X(context_push, "cuCtxPushCurrent_v2", (pl_cu_context context))                                          \
-    X(context_pop, "cuCtxPopCurrent_v2", (pl_cu_context * context))                                          \
-    X(context_current, "cuCtxGetCurrent", (pl_cu_context * context))                                         \
-    X(context_device, "cuCtxGetDevice", (pl_cu_device * device))                                             \
-    X(pointer_attributes, "cuPointerGetAttributes",                                                          \
+    X(init, cuInit, (unsigned flags))                                                                        \
+    X(version, cuDriverGetVersion, (int *version))                                                           \
+    X(error_name, cuGetErrorName, (pl_cu_result error, const char **name))                                   \
+    X(error_text, cuGetErrorString, (pl_cu_result error, const char **text))                                 \
+    X(device_count, cuDeviceGetCount, (int *count))                                                          \
+    X(device_get, cuDeviceGet, (pl_cu_device * device, int ordinal))                                         \
+    X(device_name, cuDeviceGetName, (char *name, int length, pl_cu_device device))                           \
+    X(device_uuid, cuDeviceGetUuid, (pl_cu_uuid * uuid, pl_cu_device device))                                \
+    X(device_attribute, cuDeviceGetAttribute, (int *value, int attribute, pl_cu_device device))              \
+    X(primary_retain, cuDevicePrimaryCtxRetain, (pl_cu_context * context, pl_cu_device device))              \
+    X(primary_release, cuDevicePrimaryCtxRelease_v2, (pl_cu_device device))                                  \
+    X(context_push, cuCtxPushCurrent_v2, (pl_cu_context context))                                            \
+    X(context_pop, cuCtxPopCurrent_v2, (pl_cu_context * context))                                            \
+    X(context_current, cuCtxGetCurrent, (pl_cu_context * context))                                           \
+    X(context_device, cuCtxGetDevice, (pl_cu_device * device))                                               \
+    X(pointer_attributes, cuPointerGetAttributes,                                                            \
       (unsigned count, const int *attributes, void **data, pl_cu_address address))                           \
-    X(address_range, "cuMemGetAddressRange_v2",                                                              \
-      (pl_cu_address * base, size_t * size, pl_cu_address address))                                          \
-    X(allocate, "cuMemAlloc_v2", (pl_cu_address * address, size_t bytes))                                    \
-    X(free, "cuMemFree_v2", (pl_cu_address address))                                                         \
-    X(host_allocate, "cuMemHostAlloc", (void **address, size_t bytes, unsigned flags))                       \
-    X(host_free, "cuMemFreeHost", (void *address))                                                           \
-    X(copy, "cuMemcpyAsync", (pl_cu_address to, pl_cu_address from, size_t bytes, pl_cu_stream stream))      \
-    X(copy_2d, "cuMemcpy2DAsync_v2", (const pl_cu_copy_2d *copy, pl_cu_stream stream))                       \
-    X(stream_create, "cuStreamCreate", (pl_cu_stream * stream, unsigned flags))                              \
-    X(stream_destroy, "cuStreamDestroy_v2", (pl_cu_stream stream))                                           \
-    X(stream_synchronize, "cuStreamSynchronize", (pl_cu_stream stream))                                      \
-    X(stream_wait, "cuStreamWaitEvent", (pl_cu_stream stream, pl_cu_event event, unsigned flags))            \
-    X(event_create, "cuEventCreate", (pl_cu_event * event, unsigned flags))                                  \
-    X(event_destroy, "cuEventDestroy_v2", (pl_cu_event event))                                               \
-    X(event_record, "cuEventRecord", (pl_cu_event event, pl_cu_stream stream))                               \
-    X(event_query, "cuEventQuery", (pl_cu_event event))                                                      \
-    X(event_synchronize, "cuEventSynchronize", (pl_cu_event event))                                          \
-    X(module_load, "cuModuleLoadData", (pl_cu_module * module, const void *image))                           \
-    X(module_unload, "cuModuleUnload", (pl_cu_module module))                                                \
-    X(module_function, "cuModuleGetFunction",                                                                \
+    X(address_range, cuMemGetAddressRange_v2, (pl_cu_address * base, size_t * size, pl_cu_address address))  \
+    X(allocate, cuMemAlloc_v2, (pl_cu_address * address, size_t bytes))                                      \
+    X(free, cuMemFree_v2, (pl_cu_address address))                                                           \
+    X(host_allocate, cuMemHostAlloc, (void **address, size_t bytes, unsigned flags))                         \
+    X(host_free, cuMemFreeHost, (void *address))                                                             \
+    X(copy, cuMemcpyAsync, (pl_cu_address to, pl_cu_address from, size_t bytes, pl_cu_stream stream))        \
+    X(copy_2d, cuMemcpy2DAsync_v2, (const pl_cu_copy_2d *copy, pl_cu_stream stream))                         \
+    X(stream_create, cuStreamCreate, (pl_cu_stream * stream, unsigned flags))                                \
+    X(stream_destroy, cuStreamDestroy_v2, (pl_cu_stream stream))                                             \
+    X(stream_synchronize, cuStreamSynchronize, (pl_cu_stream stream))                                        \
+    X(stream_wait, cuStreamWaitEvent, (pl_cu_stream stream, pl_cu_event event, unsigned flags))              \
+    X(event_create, cuEventCreate, (pl_cu_event * event, unsigned flags))                                    \
+    X(event_destroy, cuEventDestroy_v2, (pl_cu_event event))                                                 \
+    X(event_record, cuEventRecord, (pl_cu_event event, pl_cu_stream stream))                                 \
+    X(event_query, cuEventQuery, (pl_cu_event event))                                                        \
+    X(event_synchronize, cuEventSynchronize, (pl_cu_event event))                                            \
+    X(module_load, cuModuleLoadData, (pl_cu_module * module, const void *image))                             \
+    X(module_unload, cuModuleUnload, (pl_cu_module module))                                                  \
+    X(module_function, cuModuleGetFunction,                                                                  \
       (pl_cu_function * function, pl_cu_module module, const char *name))                                    \
-    X(launch, "cuLaunchKernel",                                                                              \
+    X(launch, cuLaunchKernel,                                                                                \
       (pl_cu_function function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,         \
        unsigned block_y, unsigned block_z, unsigned shared_bytes, pl_cu_stream stream, void **parameters,    \
        void **extra))                                                                                        \
-    X(ipc_get, "cuIpcGetMemHandle", (pl_cu_ipc_handle * handle, pl_cu_address address))                      \
-    X(ipc_open, "cuIpcOpenMemHandle_v2", (pl_cu_address * address, pl_cu_ipc_handle handle, unsigned flags)) \
-    X(ipc_close, "cuIpcCloseMemHandle", (pl_cu_address address))
+    X(ipc_get, cuIpcGetMemHandle, (pl_cu_ipc_handle * handle, pl_cu_address address))                        \
+    X(ipc_open, cuIpcOpenMemHandle_v2, (pl_cu_address * address, pl_cu_ipc_handle handle, unsigned flags))   \
+    X(ipc_close, cuIpcCloseMemHandle, (pl_cu_address address))
 
 struct pl_cu_library {
 #define PL_CU_MEMBER(member, symbol, parameters) pl_cu_result(*member) parameters;

@@ -36,7 +36,7 @@ int pl_cu_library_open(struct pl_cu_library *library)
     int error = 0;
 #define PL_CU_LOOK_UP(member, symbol, parameters)                                                            \
     if (!error)                                                                                              \
-        error = look_up(library, symbol, &library->member);
+        error = look_up(library, #symbol, &library->member);
     PL_CU_CALLS(PL_CU_LOOK_UP)
 #undef PL_CU_LOOK_UP
     return error;

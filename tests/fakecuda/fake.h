@@ -54,6 +54,9 @@ struct pl_cu_function_s {
     struct pl_cu_function_s *next;
     char name[32];
     void *run;
+    void (*run_with)(const void *arguments); /* of a kernel that fakecuda_kernel has added; else NULL */
+    size_t bytes;                            /* of its arguments, */
+    int pointers;                            /* which begin with so many pointers */
 };
 
 enum memory_kind { MEMORY_DEVICE, MEMORY_MANAGED, MEMORY_HOST, MEMORY_MAPPED };

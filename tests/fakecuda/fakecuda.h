@@ -7,11 +7,16 @@
  * - Other processes map the memory through handles, as by CUDA IPC.
  * - Kernels are the real ones, compiled for the host.
  * - Failures are injected by the environment, FAKECUDA=word,word=n,...:
- *       nodevice      cuInit finds no device            nobinary      the kernels have nothing for this
- * device noshare       handles cannot be made            nomap         and cannot be opened othermap      an
- * opened handle shows other memory notready=n    an event is not ready n times     oom=n         the n-th
- * allocation on a device, and all nopin         no page-locked memory                           after it,
- * find no memory devices=n     how many there are (2)
+ *
+ *       nodevice      cuInit finds no device
+ *       nobinary      the kernels have nothing for this device
+ *       noshare       handles cannot be made
+ *       nomap         and cannot be opened
+ *       othermap      an opened handle shows other memory
+ *       notready=n    an event is not ready n times
+ *       oom=n         the n-th allocation on a device, and all after it, find no memory
+ *       nopin         no page-locked memory
+ *       devices=n     how many there are (2)
  *
  * Here are the declarations for programs that are linked with it; the driver's names, its behaviour.
  */
@@ -39,10 +44,18 @@ pl_cu_result cuStreamCreate(pl_cu_stream *stream, unsigned flags);
 pl_cu_result cuStreamSynchronize(pl_cu_stream stream);
 pl_cu_result cuStreamDestroy_v2(pl_cu_stream stream);
 
+pl_cu_result cuModuleGetFunction(pl_cu_function *function, pl_cu_module module, const char *name);
+pl_cu_result cuLaunchKernel(pl_cu_function function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+                            unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
+                            pl_cu_stream stream, void **parameters, void **extra);
+
 /* The double's own, for tests: work submitted and not yet done in this process; kernels run; copies made. */
 struct fakecuda_counts {
     unsigned long pending, kernels, copies, allocations;
 };
+/* Adds a kernel by that name to all modules. It takes one struct of `bytes` that begins with `pointers`
+ * pointers, and is called once for each thread of the grid (host.h). */
+void fakecuda_kernel(const char *name, void (*run)(const void *arguments), size_t bytes, int pointers);
 void fakecuda_count(struct fakecuda_counts *counts);
 
 #endif

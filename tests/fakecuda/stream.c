@@ -87,6 +87,35 @@ static bool moves(const char *name)
     return !strcmp(name, "pl_gather") || !strcmp(name, "pl_scatter");
 }
 
+/* A kernel of somebody else's: its pointers lead to where the double may touch what they point at. */
+static void run_added(struct op *op)
+{
+    const struct pl_cu_function_s *f = op->function;
+    uintptr_t pointer;
+    for (int i = 0; i < f->pointers; i++) {
+        unsigned char *at = op->arguments.bytes + (size_t)i * sizeof pointer;
+        memcpy(&pointer, at, sizeof pointer);
+        if (pointer && !fake_find(pointer)) {
+            fprintf(stderr, "fakecuda: %s is given %#lx, which is not memory of a device\n", f->name,
+                    (unsigned long)pointer);
+            fake.fault = PL_CU_ILLEGAL_ADDRESS;
+            return;
+        }
+        pointer = (uintptr_t)fake_reach(pointer, 1);
+        memcpy(at, &pointer, sizeof pointer);
+    }
+    fake_grid_size = (struct fake_index){op->grid_x, op->grid_y, 1};
+    fake_block_size = (struct fake_index){op->block_x, 1, 1};
+    for (unsigned y = 0; y < op->grid_y; y++)
+        for (unsigned x = 0; x < op->grid_x; x++)
+            for (unsigned t = 0; t < op->block_x; t++) {
+                fake_block = (struct fake_index){x, y, 0};
+                fake_thread = (struct fake_index){t, 0, 0};
+                f->run_with(op->arguments.bytes);
+            }
+    fake.counts.kernels++;
+}
+
 static void run_kernel(struct op *op)
 {
     struct pl_kernel_strip *copies = NULL;
@@ -133,7 +162,7 @@ static void perform(struct op *op)
             memset(to, op->byte, op->bytes);
         break;
     case OP_KERNEL:
-        run_kernel(op);
+        op->function->run_with ? run_added(op) : run_kernel(op);
         break;
     case OP_WAIT:
         fake_run(op->wait_stream, op->wait_number);
@@ -329,33 +358,58 @@ pl_cu_result cuModuleUnload(pl_cu_module module)
     return module == (pl_cu_module)&fake ? 0 : PL_CU_INVALID_HANDLE;
 }
 
-pl_cu_result cuModuleGetFunction(pl_cu_function *function, pl_cu_module module, const char *name)
+static struct pl_cu_function_s *find_function(const char *name)
+{
+    struct pl_cu_function_s *f = fake.functions;
+    while (f && strcmp(f->name, name))
+        f = f->next;
+    return f;
+}
+
+static struct pl_cu_function_s *add_function(const char *name)
+{
+    struct pl_cu_function_s *f = calloc(1, sizeof *f);
+    snprintf(f->name, sizeof f->name, "%s", name);
+    f->next = fake.functions;
+    return fake.functions = f;
+}
+
+void fakecuda_kernel(const char *name, void (*run)(const void *arguments), size_t bytes, int pointers)
+{
+    fake_lock();
+    struct pl_cu_function_s *f = add_function(name);
+    f->run_with = run;
+    f->bytes = bytes;
+    f->pointers = pointers;
+    fake_unlock();
+}
+
+static void *own_kernel(const char *name)
 {
     Dl_info own;
-    (void)module;
-    *function = NULL;
-    if (!dladdr((void *)cuModuleGetFunction, &own))
-        return PL_CU_NOT_FOUND;
+    if (strncmp(name, "pl_", 3) || !dladdr((void *)cuModuleGetFunction, &own))
+        return NULL;
     void *library = dlopen(own.dli_fname, RTLD_NOW | RTLD_NOLOAD);
     void *run = library ? dlsym(library, name) : NULL;
     if (library)
         dlclose(library);
-    if (!run || strncmp(name, "pl_", 3))
-        return PL_CU_NOT_FOUND;
+    return run;
+}
+
+pl_cu_result cuModuleGetFunction(pl_cu_function *function, pl_cu_module module, const char *name)
+{
+    (void)module;
+    *function = NULL;
+    void *run = own_kernel(name);
     fake_lock();
-    struct pl_cu_function_s *f = fake.functions;
-    while (f && strcmp(f->name, name))
-        f = f->next;
-    if (!f) {
-        f = calloc(1, sizeof *f);
-        snprintf(f->name, sizeof f->name, "%s", name);
+    struct pl_cu_function_s *f = find_function(name);
+    if (!f && run) {
+        f = add_function(name);
         f->run = run;
-        f->next = fake.functions;
-        fake.functions = f;
     }
     *function = f;
     fake_unlock();
-    return 0;
+    return f ? 0 : PL_CU_NOT_FOUND;
 }
 
 pl_cu_result cuLaunchKernel(pl_cu_function function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
@@ -367,8 +421,9 @@ pl_cu_result cuLaunchKernel(pl_cu_function function, unsigned grid_x, unsigned g
     (void)extra;
     if (grid_z != 1 || block_y != 1 || block_z != 1 || shared_bytes || !grid_x || !grid_y || block_x > 1024)
         return PL_CU_INVALID_VALUE;
-    size_t bytes =
-        moves(function->name) ? sizeof(struct pl_kernel_strips) : sizeof(struct pl_kernel_reduction);
+    size_t bytes = function->run_with      ? function->bytes
+                   : moves(function->name) ? sizeof(struct pl_kernel_strips)
+                                           : sizeof(struct pl_kernel_reduction);
     memcpy(op.arguments.bytes, parameters[0], bytes);
     return submit_locked(stream, &op, false);
 }

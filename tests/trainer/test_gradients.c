@@ -168,7 +168,7 @@ static void check_model(const char *name)
     struct random r = random_stream(9, RANDOM_ORDER, 0);
     unsigned char labels[N] = {1, 2, 3, 4};
     const double h = 1e-6;
-    cr_assert(model_create(&m, name, 16, 16, N, &failure) == 0, "%s", failure.text);
+    cr_assert(model_create(&m, name, 16, 16, N, NULL, &failure) == 0, "%s", failure.text);
     real *weights = random_values(m.parameters, &r), *gradients = random_values(m.parameters, &r);
     real unused[N * MODEL_CLASSES];
     int last = m.count;

@@ -61,7 +61,7 @@ static void learn(const char *name, double *before, double *after)
     struct model m;
     struct dataset d;
     cr_assert(dataset_create(&d, N, DIGIT_SIDE, DIGIT_SIDE, &failure) == 0);
-    cr_assert(model_create(&m, name, DIGIT_SIDE, DIGIT_SIDE, N, &failure) == 0, "%s", failure.text);
+    cr_assert(model_create(&m, name, DIGIT_SIDE, DIGIT_SIDE, N, NULL, &failure) == 0, "%s", failure.text);
     real *weights = calloc(3 * m.parameters, sizeof *weights), *gradients = weights + m.parameters;
     struct sgd sgd = {.momentum = (real)0.9, .steps = gradients + m.parameters};
     model_initialise(&m, weights, 1);
@@ -95,8 +95,8 @@ Test(model, is_refused_for_what_it_cannot_take)
 {
     struct failure failure = {""};
     struct model m;
-    cr_assert(model_create(&m, "lenet", 8, 28, 1, &failure) == -1);
+    cr_assert(model_create(&m, "lenet", 8, 28, 1, NULL, &failure) == -1);
     cr_assert(strstr(failure.text, "8 x 28"), "%s", failure.text);
-    cr_assert(model_create(&m, "alexnet", 28, 28, 1, &failure) == -1);
+    cr_assert(model_create(&m, "alexnet", 28, 28, 1, NULL, &failure) == -1);
     cr_assert(strstr(failure.text, "alexnet"), "%s", failure.text);
 }

@@ -1,0 +1,2 @@
+#define TRAIN_DOUBLE
+#include "host_kernels.h"
