@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOOK_SECONDS 0.01
+
 int pl_ps_fail(struct peal_ps *ps, int class, const char *format, ...)
 {
     va_list list;
@@ -39,22 +41,42 @@ void pl_ps_pump(struct peal_ps *ps)
         if (ps->worker)
             busy = pl_ps_worker_step(ps) || busy;
     } while (busy || ps->retry);
-    if (ps->waiter && ps->until(ps)) {
+    if (ps->waiter && (ps->until(ps) || pl_ps_replace_due(ps) || pl_ps_replace_hunting(ps))) {
         struct pl_ps_request *waiter = ps->waiter;
         ps->waiter = NULL;
         pl_ps_request_end(waiter, 0);
     }
 }
 
-int pl_ps_await(struct peal_ps *ps, bool (*until)(const struct peal_ps *ps))
+/* Until it holds, or there is something to do that a hook may not. */
+static int await_once(struct peal_ps *ps, bool (*until)(const struct peal_ps *ps))
 {
     MPI_Request request;
     pl_ps_enter(ps);
+    if (pl_ps_replace_hunting(ps)) {
+        pl_ps_leave_lock(ps);
+        return peal_sleep(LOOK_SECONDS);
+    }
     ps->until = until;
     ps->waiter = pl_ps_request_create(1, &request);
     int error = ps->waiter ? MPI_SUCCESS : pl_ps_fail(ps, MPI_ERR_NO_MEM, "no memory for a request");
     pl_ps_leave_lock(ps);
     return error ? error : MPI_Wait(&request, MPI_STATUS_IGNORE);
+}
+
+int pl_ps_await(struct peal_ps *ps, bool (*until)(const struct peal_ps *ps))
+{
+    int error;
+    bool holds;
+    do {
+        error = await_once(ps, until);
+        pl_ps_enter(ps);
+        holds = until(ps);
+        pl_ps_leave_lock(ps);
+        if (!holds)
+            pl_ps_replace(ps);
+    } while (!error && !holds);
+    return error;
 }
 
 void pl_ps_hook(void *state)
@@ -122,6 +144,10 @@ int pl_ps_received(struct peal_ps *ps, int rank, struct pl_ps_frame *frame)
         if (from_manager)
             install_from(ps, frame);
         return 0;
+    case PL_PS_COME:
+        if (from_manager)
+            pl_ps_replace_heard(ps, frame);
+        return 0;
     case PL_PS_QUERY:
         return pl_ps_manager_query(ps, rank, frame);
     case PL_PS_BYE:
@@ -141,6 +167,7 @@ int pl_ps_received(struct peal_ps *ps, int rank, struct pl_ps_frame *frame)
     case PL_PS_LEAVE:
     case PL_PS_JOIN:
     case PL_PS_ANSWER:
+    case PL_PS_ARRIVED:
         break;
     default:
         return in_view(ps, rank, frame);
