@@ -123,6 +123,45 @@ static int in_view(struct peal_ps *ps, int rank, struct pl_ps_frame *frame)
     return 0;
 }
 
+static bool anybody_works(const struct pl_ps_view *view)
+{
+    for (int w = 0; w < view->workers; w++)
+        if (pl_ps_view_workers(view)[w])
+            return true;
+    return false;
+}
+
+static bool takes_part(const struct peal_ps *ps, const struct pl_ps_view *view, int rank)
+{
+    int server = pl_ps_server_of(ps, rank), worker = pl_ps_worker_of(ps, rank);
+    if (!anybody_works(view))
+        return false;
+    return (server >= 0 && view->server[server] < PL_PS_LEFT) ||
+           (worker >= 0 && pl_ps_view_workers(view)[worker]);
+}
+
+/* This member has no more work. */
+static void end(struct peal_ps *ps, const struct pl_ps_view *last)
+{
+    ps->over = true;
+    for (int s = 0; s < ps->servers; s++)
+        ps->farewell[pl_ps_rank_of_server(ps, s)] |= last->server[s] >= PL_PS_LEFT; /* said before */
+}
+
+/* Server `rank` will send nothing more, as its view is without this member (`whole`: without anybody). The
+ * manager may have died before it sent that view here, and then the farewell is all that tells of it; a server
+ * passes it on as it would have done with the view. */
+static void bid_farewell(struct peal_ps *ps, int rank, uint64_t whole)
+{
+    ps->farewell[rank] = true;
+    if (ps->over)
+        return;
+    end(ps, ps->view);
+    for (int r = 0; ps->server && r < ps->size; r++)
+        if (r == ps->rank || (whole && takes_part(ps, ps->view, r)))
+            pl_ps_send_header(ps, r, PL_PS_BYE, whole, 1);
+}
+
 int pl_ps_received(struct peal_ps *ps, int rank, struct pl_ps_frame *frame)
 {
     const struct pl_ps_header *header = pl_ps_header_of(frame);
@@ -151,8 +190,8 @@ int pl_ps_received(struct peal_ps *ps, int rank, struct pl_ps_frame *frame)
     case PL_PS_QUERY:
         return pl_ps_manager_query(ps, rank, frame);
     case PL_PS_BYE:
-        if (header->clock) { /* a server's farewell */
-            ps->farewell[rank] = true;
+        if (header->clock) {
+            bid_farewell(ps, rank, header->id);
             return 0;
         }
         break;
@@ -175,18 +214,6 @@ int pl_ps_received(struct peal_ps *ps, int rank, struct pl_ps_frame *frame)
     if (ps->manager)
         pl_ps_manager_frame(ps, rank, frame);
     return 0;
-}
-
-static bool takes_part(const struct peal_ps *ps, const struct pl_ps_view *view, int rank)
-{
-    int server = pl_ps_server_of(ps, rank), worker = pl_ps_worker_of(ps, rank);
-    bool work = false;
-    for (int w = 0; w < view->workers; w++)
-        work = work || pl_ps_view_workers(view)[w];
-    if (!work)
-        return false;
-    return (server >= 0 && view->server[server] < PL_PS_LEFT) ||
-           (worker >= 0 && pl_ps_view_workers(view)[worker]);
 }
 
 /* A new manager may not know what this server asked the old one for. */
@@ -212,12 +239,9 @@ void pl_ps_install(struct peal_ps *ps, struct pl_ps_view *view)
         pl_ps_worker_install(ps);
     for (int r = 0; ps->server && r < ps->size; r++)
         if (takes_part(ps, old, r) && !takes_part(ps, view, r))
-            pl_ps_send_header(ps, r, PL_PS_BYE, 0, 1);
-    if (!ps->over && !takes_part(ps, view, ps->rank)) {
-        ps->over = true;
-        for (int s = 0; s < ps->servers; s++)
-            ps->farewell[pl_ps_rank_of_server(ps, s)] |= old->server[s] >= PL_PS_LEFT; /* said before */
-    }
+            pl_ps_send_header(ps, r, PL_PS_BYE, !anybody_works(view), 1);
+    if (!ps->over && !takes_part(ps, view, ps->rank))
+        end(ps, old);
     ask_again(ps);
     free(old);
 }

@@ -41,6 +41,7 @@
  *     ANSWER  all -> new manager                 header  the view
  *     BARRIER worker -> manager, and back        header (clock: its number; id: 2 verdict, back + 1)
  *     BYE     worker -> manager; and, with clock 1, from a server to who has left: nothing more will come
+ *             (id 1: to anybody)
  *     LEAVE, JOIN   server -> manager            header
  *     COME    manager -> all                     header (clock: a server)  the port of its replacement
  *     ARRIVED replacement -> servers             header

@@ -1,6 +1,7 @@
-/* Servers that are killed and replaced: respawned WORKERS, under mpiexec --respawn. Worker 0 kills one server after
- * the other (SIGKILL; the manager first, and its replacement later), each when all copies are there again, while
- * all push and pull; at the end every sum is exact, every part has its copies, and every server has a share.
+/* Servers that are killed and replaced: respawned WORKERS, under mpiexec --respawn. Worker 0 kills one server
+ * after the other (SIGKILL; the manager first, and its replacement later), each when all copies are there
+ * again, while all push and pull; at the end every sum is exact, every part has its copies, and every server
+ * has a share.
  */
 #include <mpi.h>
 #include <peal.h>
@@ -20,7 +21,7 @@ enum { VICTIMS = sizeof victims / sizeof *victims };
 
 /* What all know, in a file that they share. */
 struct notes {
-    volatile int pid[RANKS_MAX], owned[RANKS_MAX], replaced[RANKS_MAX];
+    volatile int pid[RANKS_MAX], owned[RANKS_MAX]; /* owned: parts it heads at the end, and one more */
     volatile long begun[RANKS_MAX];
     volatile long rounds; /* after which all stop; 0: not known yet */
 };
@@ -123,11 +124,14 @@ static int work(peal_ps *ps, struct notes *notes, struct killer *killer)
 static int check_shares(const struct notes *notes, int first)
 {
     int failed = 0;
-    for (int s = 0; s < SERVERS; s++)
-        if (notes->owned[first + s] < 1) {
-            fprintf(stderr, "server %d heads %d parts\n", s, notes->owned[first + s]);
+    for (int s = 0; s < SERVERS; s++) {
+        for (int i = 0; i < 3000 && !notes->owned[first + s]; i++)
+            usleep(10000); /* it notes it when it has ended */
+        if (notes->owned[first + s] < 2) {
+            fprintf(stderr, "server %d heads %d parts\n", s, notes->owned[first + s] - 1);
             failed++;
         }
+    }
     return failed;
 }
 
@@ -158,7 +162,7 @@ int main(int argc, char **argv)
         struct peal_ps_stats stats;
         failed = peal_ps_serve(ps) != MPI_SUCCESS;
         peal_ps_stats(ps, &stats);
-        notes->owned[rank] = stats.owned;
+        notes->owned[rank] = stats.owned + 1;
     } else {
         failed = work(ps, notes, &killer);
     }
