@@ -100,6 +100,7 @@ struct peal_ps_options {
     int beside;   /* 1: servers are workers too: the first ranks serve, all work */
     int spares;   /* of the servers, those that take no part until another dies or peal_ps_join */
     int replicas; /* copies of everything, 1 to 4. 0: 1 on 1 server, 2 on 2 or 3, else 3 */
+    int respawn;  /* 1: under mpiexec --respawn a new process takes a dead server's place */
     enum peal_ps_mode mode;
     int staleness; /* PEAL_PS_BOUNDED's */
     const struct peal_ps_table *tables;
@@ -111,7 +112,9 @@ enum peal_ps_role { PEAL_PS_WORKER = 1, PEAL_PS_SERVER = 2 }; /* bits */
 /* Whether options make sense for so many ranks: MPI_SUCCESS, or MPI_ERR_ARG and the words in text. */
 int peal_ps_check(const struct peal_ps_options *options, int ranks, char *text, size_t bytes);
 /* Collective over `comm`, which is duplicated; all ranks give the same options. What is wrong with
- * them, rank 0 says on standard error. */
+ * them, rank 0 says on standard error. With `respawn` comm has the ranks of MPI_COMM_WORLD, and the call
+ * returns in a replacement (peal_replaced() >= 0) as soon as it may serve; it is a server and no worker. In
+ * the place of a worker it fails: the others go on without that one. */
 int peal_ps_create(MPI_Comm comm, const struct peal_ps_options *options, peal_ps **ps);
 /* Collective among the living. A worker's operations are complete before; *ps becomes NULL. */
 int peal_ps_destroy(peal_ps **ps);
@@ -167,6 +170,8 @@ struct peal_ps_stats {
     int owned, held;        /* parts of the tables that this server heads, and keeps */
     int parts;              /* there are */
     int joining;            /* copies under way in the whole set, as far as known here */
+    int servers;            /* among which the parts are spread now */
+    int copies;             /* complete copies of the part that has the fewest */
 };
 
 int peal_ps_stats(const peal_ps *ps, struct peal_ps_stats *stats);

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PL_PORTS_MAX = 16, PL_MATCH_BUCKETS = 256 };
+enum { PL_PORTS_MAX = 128, PL_MATCH_BUCKETS = 256 };
 
 /* Who a process is, whichever world looks at it; travels between worlds. */
 struct pl_identity {

@@ -31,6 +31,7 @@ static int check_worker(struct peal_ps *ps, const char *call)
 {
     if (!ps)
         return MPI_ERR_ARG;
+    pl_ps_replace(ps);
     return ps->worker ? MPI_SUCCESS : pl_ps_fail(ps, MPI_ERR_ARG, "%s: rank %d is no worker", call, ps->rank);
 }
 
@@ -247,9 +248,12 @@ int peal_ps_stats(const peal_ps *ps, struct peal_ps_stats *stats)
         return MPI_ERR_ARG;
     *stats = ps->stats;
     stats->parts = ps->view->parts;
+    stats->copies = PL_PS_CHAIN_MAX;
+    stats->servers = pl_ps_view_serving(ps->view);
     for (int p = 0; p < ps->view->parts; p++) {
         const struct pl_ps_chain *chain = &ps->view->chains[p];
         stats->joining += chain->length - chain->synced;
+        stats->copies = chain->synced < stats->copies ? chain->synced : stats->copies;
         stats->held += ps->my_server >= 0 && pl_ps_chain_find(chain, ps->my_server) >= 0;
         stats->owned += ps->my_server >= 0 && pl_ps_head(ps->view, p) == ps->my_server;
     }

@@ -1,5 +1,6 @@
 /* Making and ending a parameter server. */
 #include "manager.h"
+#include "replace.h"
 #include "server.h"
 #include "worker.h"
 
@@ -63,10 +64,10 @@ static uint64_t stir(uint64_t hash, double number)
 }
 
 /* A number that is the same where the options are; names and functions may lie elsewhere on each rank. */
-static uint64_t digest(const struct peal_ps_options *o)
+uint64_t pl_ps_digest(const struct peal_ps_options *o)
 {
-    const int whole[] = {o->servers,   o->beside,    o->spares,     o->replicas,
-                         (int)o->mode, o->staleness, o->table_count};
+    const int whole[] = {o->servers,   o->beside,    o->spares,      o->replicas,
+                         (int)o->mode, o->staleness, o->table_count, o->respawn};
     uint64_t hash = 0;
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
         hash = stir(hash, whole[i]);
@@ -97,7 +98,7 @@ static uint64_t digest(const struct peal_ps_options *o)
 
 static int agree_on(MPI_Comm comm, const struct peal_ps_options *o, int own, char *text, size_t bytes)
 {
-    uint64_t mine[2] = {own ? 0 : digest(o), own ? 0 : ~digest(o)}, least[2];
+    uint64_t mine[2] = {own ? 0 : pl_ps_digest(o), own ? 0 : ~pl_ps_digest(o)}, least[2];
     int error = MPI_Allreduce(mine, least, 2, MPI_UINT64_T, MPI_MIN, comm);
     if (error)
         return refuse(text, bytes, "the communicator does not work (MPI error %d)", error);
@@ -114,7 +115,7 @@ static void set_roles(struct peal_ps *ps)
     ps->first_server = o->beside ? 0 : ps->workers;
     ps->first_worker = 0;
     ps->my_server = pl_ps_server_of(ps, ps->rank);
-    ps->my_worker = pl_ps_worker_of(ps, ps->rank);
+    ps->my_worker = ps->alone ? -1 : pl_ps_worker_of(ps, ps->rank);
 }
 
 static void free_all(struct peal_ps *ps)
@@ -141,7 +142,7 @@ static void ended(void *state)
     free_all(ps);
 }
 
-static void destroy(struct peal_ps *ps)
+void pl_ps_unmake(struct peal_ps *ps)
 {
     MPI_Comm comm = ps->comm;
     if (ps->hooked)
@@ -152,20 +153,25 @@ static void destroy(struct peal_ps *ps)
         MPI_Comm_free(&comm);
 }
 
-static int build(struct peal_ps *ps)
+int pl_ps_build(struct peal_ps *ps)
 {
     const struct peal_ps_options *o = &ps->options;
+    set_roles(ps);
     int parts = pl_ps_parts(ps->servers), error = MPI_SUCCESS;
     ps->part_shift = 64;
+    ps->door.server = -1;
     for (int n = parts; n > 1; n /= 2)
         ps->part_shift--;
     ps->table_count = o->table_count;
     for (int t = 0; t < o->table_count; t++)
         pl_ps_table_init(&ps->tables[t], &o->tables[t], t);
-    ps->view = pl_ps_view_create(ps->servers, o->spares, ps->workers, parts, replicas_of(o));
+    if (!ps->view)
+        ps->view = pl_ps_view_create(ps->servers, o->spares, ps->workers, parts, replicas_of(o));
     ps->farewell = calloc((size_t)ps->size, sizeof *ps->farewell);
     if (!ps->view || !ps->farewell)
         return MPI_ERR_NO_MEM;
+    if (!ps->alone)
+        pl_ps_service(ps->door.service, o);
     ps->options.tables = NULL;
     if (ps->my_server >= 0)
         error = pl_ps_server_create(ps);
@@ -175,10 +181,19 @@ static int build(struct peal_ps *ps)
         error = pl_ps_worker_create(ps);
     if (!error)
         error = pl_ps_links_open(ps);
+    if (!error && o->respawn && !ps->alone)
+        error = pl_ps_replace_open(ps);
     if (!error)
         error = peal_hook_add(pl_ps_hook, ended, ps);
     ps->hooked = !error;
     return error;
+}
+
+static bool like_world(MPI_Comm comm)
+{
+    int result = MPI_UNEQUAL;
+    MPI_Comm_compare(comm, MPI_COMM_WORLD, &result);
+    return result == MPI_IDENT || result == MPI_CONGRUENT;
 }
 
 int peal_ps_create(MPI_Comm comm, const struct peal_ps_options *options, peal_ps **out)
@@ -188,7 +203,12 @@ int peal_ps_create(MPI_Comm comm, const struct peal_ps_options *options, peal_ps
     if (error || !out)
         return error ? error : MPI_ERR_ARG;
     MPI_Comm_rank(comm, &rank);
-    error = agree_on(comm, options, peal_ps_check(options, size, text, sizeof text), text, sizeof text);
+    if (options && options->respawn && peal_replaced() >= 0)
+        return pl_ps_arrive(options, out);
+    error = peal_ps_check(options, size, text, sizeof text);
+    if (!error && options->respawn && !like_world(comm))
+        error = refuse(text, sizeof text, "respawn needs the ranks of MPI_COMM_WORLD");
+    error = agree_on(comm, options, error, text, sizeof text);
     struct peal_ps *ps = error ? NULL : calloc(1, sizeof *ps);
     if (error) {
         if (!rank)
@@ -202,16 +222,15 @@ int peal_ps_create(MPI_Comm comm, const struct peal_ps_options *options, peal_ps
         ps->options = *options;
         ps->rank = rank;
         ps->size = size;
-        set_roles(ps);
         error = MPI_Comm_dup(comm, &ps->comm);
     }
     if (!error)
         error = MPI_Comm_set_errhandler(ps->comm, MPI_ERRORS_RETURN);
     if (!error)
-        error = build(ps);
+        error = pl_ps_build(ps);
     MPI_Allreduce(&error, &all, 1, MPI_INT, MPI_MAX, comm);
     if (all && ps)
-        destroy(ps);
+        pl_ps_unmake(ps);
     if (!all)
         *out = ps;
     return all;
@@ -268,7 +287,9 @@ int peal_ps_destroy(peal_ps **handle)
         error = pl_ps_await(ps, over);
     if (!error)
         error = pl_ps_await(ps, quiet);
-    destroy(ps);
+    if (ps->options.respawn)
+        pl_ps_replace_close(ps);
+    pl_ps_unmake(ps);
     *handle = NULL;
     return error;
 }

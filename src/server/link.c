@@ -23,9 +23,9 @@ static bool may_send(const struct peal_ps *ps, int rank)
     return from_server || ps->my_server >= 0;
 }
 
-static int post(struct peal_ps *ps, struct pl_ps_link *link, MPI_Request *request, int slot)
+static int post(struct pl_ps_link *link, MPI_Request *request, int slot)
 {
-    return MPI_Irecv(link->frames[slot]->bytes, PL_PS_FRAME, MPI_BYTE, link->rank, PL_PS_TAG, ps->comm,
+    return MPI_Irecv(link->frames[slot]->bytes, PL_PS_FRAME, MPI_BYTE, link->peer, PL_PS_TAG, link->comm,
                      request);
 }
 
@@ -40,7 +40,7 @@ static int open_link(struct peal_ps *ps, int rank, int listener)
         link->frames[i] = pl_ps_frame_create(&ps->pool, PL_PS_FRAME);
         if (!link->frames[i])
             return MPI_ERR_NO_MEM;
-        error = post(ps, link, i ? &link->requests[i] : &links->oldest[listener], i);
+        error = post(link, i ? &link->requests[i] : &links->oldest[listener], i);
     }
     return error;
 }
@@ -60,12 +60,15 @@ int pl_ps_links_open(struct peal_ps *ps)
     for (int r = 0; r < ps->size; r++) {
         struct pl_ps_link *link = &links->link[r];
         link->rank = r;
+        link->peer = ps->alone ? 0 : r;
+        link->comm = ps->comm;
+        link->dead = ps->alone && r != ps->rank;
         for (int i = 0; i < PL_PS_SLOTS; i++)
             link->requests[i] = MPI_REQUEST_NULL;
     }
     int error = 0;
     for (int r = 0; r < ps->size && !error; r++)
-        if (may_send(ps, r)) {
+        if (may_send(ps, r) && !links->link[r].dead) {
             links->oldest[links->open++] = MPI_REQUEST_NULL;
             error = open_link(ps, r, links->open - 1);
         }
@@ -80,6 +83,44 @@ static void cancel(MPI_Request *request)
     MPI_Wait(request, MPI_STATUS_IGNORE);
 }
 
+static int listener_of(struct pl_ps_links *links, int rank)
+{
+    for (int i = 0; i < links->open; i++)
+        if (links->listening[i] == rank)
+            return i;
+    links->oldest[links->open] = MPI_REQUEST_NULL;
+    return links->open++;
+}
+
+static void forget(struct pl_ps_cache **cache)
+{
+    if (*cache)
+        pl_ps_cache_finish(*cache);
+    free(*cache);
+    *cache = NULL;
+}
+
+int pl_ps_link_renew(struct peal_ps *ps, int rank, MPI_Comm comm, int peer)
+{
+    struct pl_ps_links *links = &ps->links;
+    struct pl_ps_link *link = &links->link[rank];
+    int listener = listener_of(links, rank);
+    cancel(&links->oldest[listener]);
+    for (int s = 0; s < PL_PS_SLOTS; s++) {
+        cancel(&link->requests[s]);
+        pl_ps_frame_release(&ps->pool, link->frames[s]);
+    }
+    forget(&link->in);
+    forget(&link->out);
+    if (link->comm != ps->comm)
+        MPI_Comm_free(&link->comm);
+    *link = (struct pl_ps_link){.rank = rank, .comm = comm, .peer = peer, .deaths = link->deaths};
+    for (int s = 0; s < PL_PS_SLOTS; s++)
+        link->requests[s] = MPI_REQUEST_NULL;
+    ps->farewell[rank] = false;
+    return open_link(ps, rank, listener);
+}
+
 void pl_ps_links_close(struct peal_ps *ps)
 {
     struct pl_ps_links *links = &ps->links;
@@ -90,13 +131,9 @@ void pl_ps_links_close(struct peal_ps *ps)
         for (int s = 0; s < PL_PS_SLOTS; s++)
             cancel(&links->link[links->listening[i]].requests[s]);
     }
-}
-
-static void forget(struct pl_ps_cache *cache)
-{
-    if (cache)
-        pl_ps_cache_finish(cache);
-    free(cache);
+    for (int r = 0; links->link && r < links->count; r++)
+        if (links->link[r].comm != ps->comm)
+            MPI_Comm_free(&links->link[r].comm);
 }
 
 void pl_ps_links_free(struct peal_ps *ps)
@@ -108,8 +145,8 @@ void pl_ps_links_free(struct peal_ps *ps)
         for (int s = 0; s < PL_PS_SLOTS; s++)
             pl_ps_frame_release(&ps->pool, links->link[links->listening[i]].frames[s]);
     for (int r = 0; links->link && r < links->count; r++) {
-        forget(links->link[r].in);
-        forget(links->link[r].out);
+        forget(&links->link[r].in);
+        forget(&links->link[r].out);
     }
     free(links->link);
     free(links->listening);
@@ -177,7 +214,7 @@ void pl_ps_send(struct peal_ps *ps, int rank, struct pl_ps_frame *whole)
         return;
     ps->stats.sent++;
     ps->stats.bytes += frame->length;
-    if (MPI_Isend(frame->bytes, (int)frame->length, MPI_BYTE, rank, PL_PS_TAG, ps->comm, &request)) {
+    if (MPI_Isend(frame->bytes, (int)frame->length, MPI_BYTE, link->peer, PL_PS_TAG, link->comm, &request)) {
         pl_ps_frame_release(&ps->pool, frame);
         return; /* its receive tells of the death */
     }
@@ -264,7 +301,7 @@ static bool take(struct peal_ps *ps, struct pl_ps_link *link, int listener)
     link->next = (slot + 1) % PL_PS_SLOTS;
     ps->links.oldest[listener] = link->requests[link->next];
     link->requests[link->next] = MPI_REQUEST_NULL;
-    if (post(ps, link, &link->requests[slot], slot))
+    if (post(link, &link->requests[slot], slot))
         link->requests[slot] = MPI_REQUEST_NULL;
     return true;
 }

@@ -7,6 +7,7 @@
 #include "mpi.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct peal_ps;
 
@@ -15,8 +16,11 @@ enum { PL_PS_SLOTS = 2 };
 /* What may come from one peer: receives that wait, matched in the order of `next`. */
 struct pl_ps_link {
     int rank;
+    MPI_Comm comm; /* that the two share, and the rank's number in it */
+    int peer;
     bool open, dead;
-    bool stalled; /* the oldest frame has come, and must wait for a newer view */
+    uint8_t deaths; /* of those who had this rank, as far as known here */
+    bool stalled;   /* the oldest frame has come, and must wait for a newer view */
     int next;
     size_t length;                /* of the stalled frame */
     struct pl_ps_cache *in, *out; /* of lists of keys; NULL: none yet */
@@ -41,6 +45,9 @@ struct pl_ps_links {
 
 /* Starts to listen to those members that may send to this one. 0 or an MPI error class. */
 int pl_ps_links_open(struct peal_ps *ps);
+/* A replacement of the rank, which had died: a link over `comm`, of which it is rank `peer` on the other
+ * side. Takes the communicator over. */
+int pl_ps_link_renew(struct peal_ps *ps, int rank, MPI_Comm comm, int peer);
 /* Ends what is under way; then the memory. */
 void pl_ps_links_close(struct peal_ps *ps);
 void pl_ps_links_free(struct peal_ps *ps);

@@ -33,7 +33,10 @@ int pl_ps_manager_create(struct peal_ps *ps)
     manager->told = calloc((size_t)ps->workers, sizeof *manager->told);
     manager->verdict = calloc((size_t)ps->workers, sizeof *manager->verdict);
     manager->asked = calloc((size_t)ps->size, sizeof *manager->asked);
-    return manager->quit && manager->barrier && manager->told && manager->verdict && manager->asked
+    manager->listed = calloc((size_t)ps->size, sizeof *manager->listed);
+    manager->admitting = -1;
+    return manager->quit && manager->barrier && manager->told && manager->verdict && manager->asked &&
+                   manager->listed
                ? MPI_SUCCESS
                : MPI_ERR_NO_MEM;
 }
@@ -48,6 +51,7 @@ void pl_ps_manager_destroy(struct peal_ps *ps)
     free(manager->told);
     free(manager->verdict);
     free(manager->asked);
+    free(manager->listed);
     free(manager->latest);
     free(manager);
     ps->manager = NULL;
@@ -78,7 +82,8 @@ static bool takes_part(const struct peal_ps *ps, const struct pl_ps_view *view, 
     return serves || (worker >= 0 && pl_ps_view_workers(view)[worker]);
 }
 
-/* Sends the view to all who took part in the one before, servers first, and makes it this member's. */
+/* Sends the view to all who take part in it or took part in the one before, servers first, and makes it this
+ * member's. */
 static void publish(struct peal_ps *ps, struct pl_ps_view *view)
 {
     struct pl_ps_frame *frame = with_view(ps, PL_PS_VIEW, view);
@@ -88,7 +93,8 @@ static void publish(struct peal_ps *ps, struct pl_ps_view *view)
     }
     for (int pass = 0; pass < 2; pass++)
         for (int r = 0; r < ps->size; r++)
-            if (r != ps->rank && takes_part(ps, ps->view, r) && (pl_ps_server_of(ps, r) < 0) == pass)
+            if (r != ps->rank && (takes_part(ps, ps->view, r) || takes_part(ps, view, r)) &&
+                (pl_ps_server_of(ps, r) < 0) == pass)
                 pl_ps_send(ps, r, frame);
     pl_ps_frame_release(&ps->pool, frame);
     memset(ps->manager->joined, 0, sizeof ps->manager->joined);
@@ -112,6 +118,12 @@ static void bring_up_to_date(struct peal_ps *ps, struct pl_ps_view *view)
         if (manager->coming[s] && view->server[s] == PL_PS_SPARE)
             view->server[s] = PL_PS_SERVING;
     }
+    for (int s = 0; s < view->servers; s++)
+        if (manager->arrived[s] && !manager->gone[s] && view->server[s] == PL_PS_DEAD) {
+            bool room = pl_ps_view_serving(view) < ps->servers - ps->options.spares;
+            view->server[s] = room ? PL_PS_SERVING : PL_PS_SPARE;
+            manager->arrived[s] = false;
+        }
     for (int s = 0; s < view->servers && lost > 0; s++)
         if (view->server[s] == PL_PS_SPARE) {
             view->server[s] = PL_PS_SERVING;
@@ -157,7 +169,7 @@ static bool step_and_publish(struct peal_ps *ps, bool joined)
         bring_up_to_date(ps, view);
     ps->manager->changed = false;
     if (!pl_ps_view_copying(view))
-        changed = pl_ps_view_step(view) || let_go(view) || changed;
+        changed = pl_ps_view_step(view) || (ps->manager->admitting < 0 && let_go(view)) || changed;
     if (!changed) {
         free(view);
         return false;
@@ -251,13 +263,15 @@ static int successor(const struct peal_ps *ps)
 static void ask(struct peal_ps *ps)
 {
     struct pl_ps_manager *manager = ps->manager;
-    size_t list = (size_t)ps->servers * sizeof *manager->gone;
+    size_t list = (size_t)ps->servers;
     struct pl_ps_frame *frame = pl_ps_frame_create(&ps->pool, sizeof(struct pl_ps_header) + list);
     if (!frame)
         return;
     *pl_ps_header_of(frame) =
         (struct pl_ps_header){.kind = PL_PS_QUERY, .origin = PL_PS_NOBODY, .epoch = ps->view->epoch};
-    memcpy(frame->bytes + sizeof(struct pl_ps_header), manager->gone, list);
+    for (int s = 0; s < ps->servers; s++)
+        frame->bytes[sizeof(struct pl_ps_header) + (size_t)s] =
+            ps->links.link[pl_ps_rank_of_server(ps, s)].deaths;
     manager->taking_over = true;
     for (int r = 0; r < ps->size; r++) {
         manager->asked[r] = r != ps->rank && takes_part(ps, ps->view, r) && !ps->links.link[r].dead;
@@ -269,11 +283,11 @@ static void ask(struct peal_ps *ps)
 
 int pl_ps_manager_query(struct peal_ps *ps, int rank, struct pl_ps_frame *frame)
 {
-    const bool *gone = (const bool *)(frame->bytes + sizeof(struct pl_ps_header));
+    const unsigned char *deaths = frame->bytes + sizeof(struct pl_ps_header);
     if (frame->length != sizeof(struct pl_ps_header) + (size_t)ps->servers)
         return 0;
     for (int s = 0; s < ps->servers; s++)
-        if (gone[s] && !ps->links.link[pl_ps_rank_of_server(ps, s)].dead)
+        if (deaths[s] > ps->links.link[pl_ps_rank_of_server(ps, s)].deaths)
             return PL_PS_STALL;
     struct pl_ps_frame *answer = with_view(ps, PL_PS_ANSWER, ps->view);
     if (answer)
@@ -300,6 +314,9 @@ void pl_ps_manager_server_lost(struct peal_ps *ps, int server)
 {
     struct pl_ps_manager *manager = ps->manager;
     manager->gone[server] = manager->changed = true;
+    manager->arrived[server] = manager->leaving[server] = manager->coming[server] = false;
+    if (manager->admitting == server)
+        manager->admitting = -1;
     manager->asked[pl_ps_rank_of_server(ps, server)] = false;
     if (!is_manager(ps) && manager->gone[ps->view->manager] && successor(ps) == ps->my_server)
         ask(ps);
@@ -309,6 +326,19 @@ void pl_ps_manager_worker_lost(struct peal_ps *ps, int worker)
 {
     ps->manager->quit[worker] = ps->manager->changed = true;
     ps->manager->asked[pl_ps_rank_of_worker(ps, worker)] = false;
+}
+
+void pl_ps_manager_server_back(struct peal_ps *ps, int server)
+{
+    ps->manager->gone[server] = false;
+}
+
+bool pl_ps_manager_counts(const struct peal_ps *ps, int rank)
+{
+    int server = pl_ps_server_of(ps, rank), worker = pl_ps_worker_of(ps, rank);
+    if (ps->links.link[rank].dead || !takes_part(ps, ps->view, rank))
+        return false;
+    return server >= 0 || !ps->manager->quit[worker];
 }
 
 void pl_ps_manager_frame(struct peal_ps *ps, int rank, struct pl_ps_frame *frame)
@@ -338,6 +368,12 @@ void pl_ps_manager_frame(struct peal_ps *ps, int rank, struct pl_ps_frame *frame
     case PL_PS_JOIN:
         if (server >= 0)
             manager->coming[server] = manager->changed = true;
+        break;
+    case PL_PS_ARRIVED:
+        if (server >= 0 && !manager->gone[server])
+            manager->arrived[server] = manager->changed = true;
+        if (server >= 0 && manager->admitting == server)
+            manager->admitting = -1;
         break;
     case PL_PS_ANSWER:
         answered(ps, rank, frame);

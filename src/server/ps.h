@@ -23,6 +23,14 @@ struct pl_ps_server;
 struct pl_ps_worker;
 struct pl_ps_manager;
 
+struct pl_ps_door {
+    int server; /* -1: none */
+    bool busy;  /* this member is at it */
+    double looked;
+    char service[64]; /* what the parameter server is known by; that and /RANK is a replacement's */
+    char port[MPI_MAX_PORT_NAME];
+};
+
 struct peal_ps {
     MPI_Comm comm;
     int rank, size;
@@ -49,6 +57,8 @@ struct peal_ps {
     bool over;      /* this member has no more work: the view says so */
     bool *farewell; /* [size]: no more frames will come from that rank */
     bool wants_to_leave, wants_to_join;
+    bool alone;                   /* a replacement, which shares no communicator with the others */
+    struct pl_ps_door door;       /* of a replacement that waits for this member (replace.c) */
     struct pl_ps_request *waiter; /* ends when `until` holds */
     bool (*until)(const struct peal_ps *ps);
     char why[512];
@@ -99,6 +109,25 @@ void pl_ps_send_header(struct peal_ps *ps, int rank, enum pl_ps_kind kind, uint6
 
 /* Makes `view` the member's, which takes it over: everything that was under way is sorted out anew. */
 void pl_ps_install(struct peal_ps *ps, struct pl_ps_view *view);
+
+/* replace.c: what may wait, and so is done only where the program waits or calls: looks for replacements and
+ * meets them. `due`: whether one waits for this member; `hunting`: whether this one, the manager, must look.
+ */
+void pl_ps_replace(struct peal_ps *ps);
+bool pl_ps_replace_due(const struct peal_ps *ps);
+bool pl_ps_replace_hunting(const struct peal_ps *ps);
+/* A replacement waits at a port, says the manager. */
+void pl_ps_replace_heard(struct peal_ps *ps, const struct pl_ps_frame *frame);
+/* The parameter server is there, or will be no more. */
+int pl_ps_replace_open(struct peal_ps *ps);
+void pl_ps_replace_close(struct peal_ps *ps);
+/* arrive.c: this process is a replacement; what peal_ps_create does then. */
+int pl_ps_arrive(const struct peal_ps_options *options, peal_ps **ps);
+
+/* create.c: all but the links, of a member whose rank and size are known; and the end of it. */
+int pl_ps_build(struct peal_ps *ps);
+void pl_ps_unmake(struct peal_ps *ps);
+uint64_t pl_ps_digest(const struct peal_ps_options *options);
 
 /* Requests of the program, ended from inside (request.c). */
 struct pl_ps_request;

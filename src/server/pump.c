@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOOK_SECONDS 0.01
+
 int pl_ps_fail(struct peal_ps *ps, int class, const char *format, ...)
 {
     va_list list;
@@ -39,22 +41,42 @@ void pl_ps_pump(struct peal_ps *ps)
         if (ps->worker)
             busy = pl_ps_worker_step(ps) || busy;
     } while (busy || ps->retry);
-    if (ps->waiter && ps->until(ps)) {
+    if (ps->waiter && (ps->until(ps) || pl_ps_replace_due(ps) || pl_ps_replace_hunting(ps))) {
         struct pl_ps_request *waiter = ps->waiter;
         ps->waiter = NULL;
         pl_ps_request_end(waiter, 0);
     }
 }
 
-int pl_ps_await(struct peal_ps *ps, bool (*until)(const struct peal_ps *ps))
+/* Until it holds, or there is something to do that a hook may not. */
+static int await_once(struct peal_ps *ps, bool (*until)(const struct peal_ps *ps))
 {
     MPI_Request request;
     pl_ps_enter(ps);
+    if (pl_ps_replace_hunting(ps)) {
+        pl_ps_leave_lock(ps);
+        return peal_sleep(LOOK_SECONDS);
+    }
     ps->until = until;
     ps->waiter = pl_ps_request_create(1, &request);
     int error = ps->waiter ? MPI_SUCCESS : pl_ps_fail(ps, MPI_ERR_NO_MEM, "no memory for a request");
     pl_ps_leave_lock(ps);
     return error ? error : MPI_Wait(&request, MPI_STATUS_IGNORE);
+}
+
+int pl_ps_await(struct peal_ps *ps, bool (*until)(const struct peal_ps *ps))
+{
+    int error;
+    bool holds;
+    do {
+        error = await_once(ps, until);
+        pl_ps_enter(ps);
+        holds = until(ps);
+        pl_ps_leave_lock(ps);
+        if (!holds)
+            pl_ps_replace(ps);
+    } while (!error && !holds);
+    return error;
 }
 
 void pl_ps_hook(void *state)
@@ -101,6 +123,45 @@ static int in_view(struct peal_ps *ps, int rank, struct pl_ps_frame *frame)
     return 0;
 }
 
+static bool anybody_works(const struct pl_ps_view *view)
+{
+    for (int w = 0; w < view->workers; w++)
+        if (pl_ps_view_workers(view)[w])
+            return true;
+    return false;
+}
+
+static bool takes_part(const struct peal_ps *ps, const struct pl_ps_view *view, int rank)
+{
+    int server = pl_ps_server_of(ps, rank), worker = pl_ps_worker_of(ps, rank);
+    if (!anybody_works(view))
+        return false;
+    return (server >= 0 && view->server[server] < PL_PS_LEFT) ||
+           (worker >= 0 && pl_ps_view_workers(view)[worker]);
+}
+
+/* This member has no more work. */
+static void end(struct peal_ps *ps, const struct pl_ps_view *last)
+{
+    ps->over = true;
+    for (int s = 0; s < ps->servers; s++)
+        ps->farewell[pl_ps_rank_of_server(ps, s)] |= last->server[s] >= PL_PS_LEFT; /* said before */
+}
+
+/* Server `rank` will send nothing more, as its view is without this member (`whole`: without anybody). The
+ * manager may have died before it sent that view here, and then the farewell is all that tells of it; a server
+ * passes it on as it would have done with the view. */
+static void bid_farewell(struct peal_ps *ps, int rank, uint64_t whole)
+{
+    ps->farewell[rank] = true;
+    if (ps->over)
+        return;
+    end(ps, ps->view);
+    for (int r = 0; ps->server && r < ps->size; r++)
+        if (r == ps->rank || (whole && takes_part(ps, ps->view, r)))
+            pl_ps_send_header(ps, r, PL_PS_BYE, whole, 1);
+}
+
 int pl_ps_received(struct peal_ps *ps, int rank, struct pl_ps_frame *frame)
 {
     const struct pl_ps_header *header = pl_ps_header_of(frame);
@@ -122,11 +183,15 @@ int pl_ps_received(struct peal_ps *ps, int rank, struct pl_ps_frame *frame)
         if (from_manager)
             install_from(ps, frame);
         return 0;
+    case PL_PS_COME:
+        if (from_manager)
+            pl_ps_replace_heard(ps, frame);
+        return 0;
     case PL_PS_QUERY:
         return pl_ps_manager_query(ps, rank, frame);
     case PL_PS_BYE:
-        if (header->clock) { /* a server's farewell */
-            ps->farewell[rank] = true;
+        if (header->clock) {
+            bid_farewell(ps, rank, header->id);
             return 0;
         }
         break;
@@ -141,6 +206,7 @@ int pl_ps_received(struct peal_ps *ps, int rank, struct pl_ps_frame *frame)
     case PL_PS_LEAVE:
     case PL_PS_JOIN:
     case PL_PS_ANSWER:
+    case PL_PS_ARRIVED:
         break;
     default:
         return in_view(ps, rank, frame);
@@ -148,18 +214,6 @@ int pl_ps_received(struct peal_ps *ps, int rank, struct pl_ps_frame *frame)
     if (ps->manager)
         pl_ps_manager_frame(ps, rank, frame);
     return 0;
-}
-
-static bool takes_part(const struct peal_ps *ps, const struct pl_ps_view *view, int rank)
-{
-    int server = pl_ps_server_of(ps, rank), worker = pl_ps_worker_of(ps, rank);
-    bool work = false;
-    for (int w = 0; w < view->workers; w++)
-        work = work || pl_ps_view_workers(view)[w];
-    if (!work)
-        return false;
-    return (server >= 0 && view->server[server] < PL_PS_LEFT) ||
-           (worker >= 0 && pl_ps_view_workers(view)[worker]);
 }
 
 /* A new manager may not know what this server asked the old one for. */
@@ -185,12 +239,9 @@ void pl_ps_install(struct peal_ps *ps, struct pl_ps_view *view)
         pl_ps_worker_install(ps);
     for (int r = 0; ps->server && r < ps->size; r++)
         if (takes_part(ps, old, r) && !takes_part(ps, view, r))
-            pl_ps_send_header(ps, r, PL_PS_BYE, 0, 1);
-    if (!ps->over && !takes_part(ps, view, ps->rank)) {
-        ps->over = true;
-        for (int s = 0; s < ps->servers; s++)
-            ps->farewell[pl_ps_rank_of_server(ps, s)] |= old->server[s] >= PL_PS_LEFT; /* said before */
-    }
+            pl_ps_send_header(ps, r, PL_PS_BYE, !anybody_works(view), 1);
+    if (!ps->over && !takes_part(ps, view, ps->rank))
+        end(ps, old);
     ask_again(ps);
     free(old);
 }

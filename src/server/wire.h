@@ -41,7 +41,10 @@
  *     ANSWER  all -> new manager                 header  the view
  *     BARRIER worker -> manager, and back        header (clock: its number; id: 2 verdict, back + 1)
  *     BYE     worker -> manager; and, with clock 1, from a server to who has left: nothing more will come
+ *             (id 1: to anybody)
  *     LEAVE, JOIN   server -> manager            header
+ *     COME    manager -> all                     header (clock: a server)  the port of its replacement
+ *     ARRIVED replacement -> servers             header
  *
  * In a frame with the flag DENSE the entries of a run are the keys key, key + 1, ..., and there is no list.
  * With CACHE the frame has been shortened on its link: runs and keys are those of the slot (cache.h).
@@ -75,6 +78,8 @@ enum pl_ps_kind {
     PL_PS_BYE,
     PL_PS_LEAVE,
     PL_PS_JOIN,
+    PL_PS_COME,
+    PL_PS_ARRIVED,
     PL_PS_KINDS,
 };
 

@@ -1,0 +1,285 @@
+/* Replacements: mpiexec --respawn starts a process in the place of a server that died. It is in a world of
+ * its own, so each member meets it at its door, a port whose name it has published.
+ *
+ *     manager             other members          replacement (arrive.c)
+ *        |                     |                     | MPI_Open_port, MPI_Publish_name, MPI_Comm_accept ...
+ *        | MPI_Lookup_name, until it is there        |
+ *        |==== COME, port ====>|                     |
+ *        |-- MPI_Comm_connect: view, whom to expect >|
+ *        |                     |-- MPI_Comm_connect >|   each when it next waits or calls
+ *        |<------------- ARRIVED --------------------|   all whom it expected have come
+ *        |==== VIEW n: it serves ===================>|
+ *
+ * From there on it is a spare that joins: it is given copies part by part while traffic goes on (copy.c). A
+ * link over the new communicator stands for the old one, and whatever of the old one is still under way
+ * ends with the error that its death was.
+ *
+ * Connecting waits, and a hook must not; so it is done where the program waits for the parameter server or
+ * calls it. While it waits there, hooks run, and traffic goes on. Two at a time, never all together: a
+ * collective call of all members would have a worker wait for one that waits for it (a clock). If a member
+ * dies before it has come, the manager comes again with a shorter list; if the manager dies, the next one
+ * finds the published name and comes with its own.
+ *
+ * The end: the manager takes the parameter server's name back, and then tells whoever waits at a door. A
+ * replacement publishes its door before it looks for that name, so one of the two always sees the other.
+ */
+#include "replace.h"
+
+#include "manager.h"
+#include "worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+MPI_Errhandler pl_ps_hush(void)
+{
+    MPI_Errhandler handler = MPI_ERRORS_ARE_FATAL;
+    MPI_Comm_get_errhandler(MPI_COMM_SELF, &handler);
+    MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN);
+    return handler;
+}
+
+void pl_ps_unhush(MPI_Errhandler handler)
+{
+    MPI_Comm_set_errhandler(MPI_COMM_SELF, handler);
+    MPI_Errhandler_free(&handler);
+}
+
+void pl_ps_service(char name[64], const struct peal_ps_options *options)
+{
+    snprintf(name, 64, "peal-ps-%016llx", (unsigned long long)pl_ps_digest(options));
+}
+
+void pl_ps_service_of(char name[80], const char *service, int rank)
+{
+    snprintf(name, 80, "%s/%d", service, rank);
+}
+
+static bool is_manager(const struct peal_ps *ps)
+{
+    return ps->manager && ps->view->manager == ps->my_server && !ps->manager->taking_over;
+}
+
+/* Its place is empty, and the view says so. */
+static bool vacant(const struct peal_ps *ps, int server)
+{
+    return ps->links.link[pl_ps_rank_of_server(ps, server)].dead && ps->view->server[server] == PL_PS_DEAD;
+}
+
+static bool list_changed(const struct peal_ps *ps)
+{
+    for (int r = 0; r < ps->size; r++)
+        if (ps->manager->listed[r] && !pl_ps_manager_counts(ps, r))
+            return true;
+    return false;
+}
+
+bool pl_ps_replace_hunting(const struct peal_ps *ps)
+{
+    if (!ps->options.respawn || ps->door.busy || ps->over || !is_manager(ps))
+        return false;
+    if (ps->manager->admitting >= 0)
+        return list_changed(ps);
+    for (int s = 0; s < ps->servers; s++)
+        if (vacant(ps, s))
+            return true;
+    return false;
+}
+
+bool pl_ps_replace_due(const struct peal_ps *ps)
+{
+    bool ends = ps->over || (ps->worker && ps->worker->leaving && !ps->server);
+    return ps->options.respawn && !ps->door.busy && !ends && ps->door.server >= 0 &&
+           ps->links.link[pl_ps_rank_of_server(ps, ps->door.server)].dead;
+}
+
+void pl_ps_replace_heard(struct peal_ps *ps, const struct pl_ps_frame *frame)
+{
+    const struct pl_ps_header *header = (const struct pl_ps_header *)frame->bytes;
+    if (frame->length != sizeof *header + sizeof ps->door.port || header->clock >= (uint32_t)ps->servers)
+        return;
+    ps->door.server = (int)header->clock;
+    memcpy(ps->door.port, frame->bytes + sizeof *header, sizeof ps->door.port);
+    ps->door.port[sizeof ps->door.port - 1] = 0;
+}
+
+/* Tells all to come to the door. */
+static void call_all(struct peal_ps *ps)
+{
+    struct pl_ps_frame *frame =
+        pl_ps_frame_create(&ps->pool, sizeof(struct pl_ps_header) + sizeof ps->door.port);
+    if (!frame)
+        return;
+    *pl_ps_header_of(frame) = (struct pl_ps_header){.kind = PL_PS_COME,
+                                                    .origin = PL_PS_NOBODY,
+                                                    .epoch = ps->view->epoch,
+                                                    .clock = (uint32_t)ps->door.server};
+    memcpy(frame->bytes + sizeof(struct pl_ps_header), ps->door.port, sizeof ps->door.port);
+    for (int r = 0; r < ps->size; r++)
+        if (ps->manager->listed[r] && r != ps->rank)
+            pl_ps_send(ps, r, frame);
+    pl_ps_frame_release(&ps->pool, frame);
+}
+
+/* What the manager brings: view, list, deaths. NULL: no memory. */
+static unsigned char *make_list(struct peal_ps *ps, size_t *bytes)
+{
+    size_t view = pl_ps_view_size(ps->view->parts, ps->view->workers), n = (size_t)ps->size;
+    unsigned char *list = malloc(view + 2 * n);
+    if (!list)
+        return NULL;
+    memcpy(list, ps->view, view);
+    for (int r = 0; r < ps->size; r++) {
+        bool comes = pl_ps_manager_counts(ps, r) && pl_ps_server_of(ps, r) != ps->manager->admitting;
+        ps->manager->listed[r] = comes;
+        list[view + (size_t)r] = comes;
+        list[view + n + (size_t)r] = ps->links.link[r].deaths;
+    }
+    *bytes = view + 2 * n;
+    return list;
+}
+
+/* At the door; the lock is not held. Returns the communicator, or MPI_COMM_NULL. */
+static MPI_Comm meet(const char *port, const struct pl_ps_hello *hello, const unsigned char *list,
+                     size_t bytes)
+{
+    MPI_Comm comm = MPI_COMM_NULL;
+    MPI_Errhandler handler = pl_ps_hush();
+    int welcome = 0, error = MPI_Comm_connect(port, MPI_INFO_NULL, 0, MPI_COMM_SELF, &comm);
+    pl_ps_unhush(handler);
+    if (error)
+        return MPI_COMM_NULL;
+    MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
+    error = MPI_Send(hello, (int)sizeof *hello, MPI_BYTE, 0, PL_PS_DOOR_TAG, comm);
+    if (!error && list)
+        error = MPI_Send(list, (int)bytes, MPI_BYTE, 0, PL_PS_DOOR_TAG, comm);
+    if (!error)
+        error = MPI_Recv(&welcome, 1, MPI_INT, 0, PL_PS_DOOR_TAG, comm, MPI_STATUS_IGNORE);
+    if (error || !welcome)
+        MPI_Comm_free(&comm);
+    return error || !welcome ? MPI_COMM_NULL : comm;
+}
+
+/* The door is done with: the link, or what follows if there is none. The lock is held. */
+static void met(struct peal_ps *ps, int server, MPI_Comm comm, bool as_manager)
+{
+    int rank = pl_ps_rank_of_server(ps, server);
+    if (!as_manager || comm == MPI_COMM_NULL)
+        ps->door.server = -1;
+    if (as_manager && comm == MPI_COMM_NULL && ps->manager->admitting == server)
+        ps->manager->admitting = -1;
+    if (comm == MPI_COMM_NULL)
+        return;
+    if (!ps->links.link[rank].dead) {
+        MPI_Comm_free(&comm); /* the manager's second visit */
+        return;
+    }
+    if (ps->manager)
+        pl_ps_manager_server_back(ps, server);
+    if (pl_ps_link_renew(ps, rank, comm, 0))
+        pl_ps_lost(ps, rank);
+}
+
+static void visit(struct peal_ps *ps)
+{
+    struct pl_ps_hello hello = {ps->rank, PL_PS_NEWS_MEMBER};
+    char port[MPI_MAX_PORT_NAME];
+    size_t bytes = 0;
+    pl_ps_enter(ps);
+    int server = ps->door.server;
+    bool as_manager = server >= 0 && is_manager(ps) && ps->manager->admitting == server;
+    bool known = as_manager || pl_ps_replace_due(ps);
+    unsigned char *list = known && as_manager ? make_list(ps, &bytes) : NULL;
+    memcpy(port, ps->door.port, sizeof port);
+    if (list) {
+        hello.news = PL_PS_NEWS_MANAGER;
+        call_all(ps);
+    }
+    ps->door.busy = known;
+    pl_ps_leave_lock(ps);
+    if (!known)
+        return;
+    MPI_Comm comm = as_manager && !list ? MPI_COMM_NULL : meet(port, &hello, list, bytes);
+    free(list);
+    pl_ps_enter(ps);
+    met(ps, server, comm, as_manager);
+    ps->door.busy = false;
+    pl_ps_leave_lock(ps);
+}
+
+static bool look_up(const struct peal_ps *ps, int rank, char *port)
+{
+    char name[80];
+    pl_ps_service_of(name, ps->door.service, rank);
+    MPI_Errhandler handler = pl_ps_hush();
+    int error = MPI_Lookup_name(name, MPI_INFO_NULL, port);
+    pl_ps_unhush(handler);
+    return !error;
+}
+
+/* The manager looks whether somebody has published a door. */
+static void look(struct peal_ps *ps)
+{
+    char port[MPI_MAX_PORT_NAME] = "";
+    for (int s = 0; s < ps->servers; s++) {
+        pl_ps_enter(ps);
+        bool empty = ps->manager->admitting < 0 && vacant(ps, s);
+        pl_ps_leave_lock(ps);
+        if (!empty || !look_up(ps, pl_ps_rank_of_server(ps, s), port))
+            continue;
+        pl_ps_enter(ps);
+        if (is_manager(ps) && ps->manager->admitting < 0 && vacant(ps, s)) {
+            ps->manager->admitting = ps->door.server = s;
+            memcpy(ps->door.port, port, sizeof port);
+        }
+        pl_ps_leave_lock(ps);
+        return;
+    }
+}
+
+void pl_ps_replace(struct peal_ps *ps)
+{
+    if (!ps->options.respawn)
+        return;
+    pl_ps_enter(ps);
+    bool due = pl_ps_replace_due(ps), hunting = pl_ps_replace_hunting(ps);
+    bool again = hunting && ps->manager->admitting >= 0;
+    if (hunting && !again) { /* calls may come fast; nobody starts a process in less */
+        hunting = MPI_Wtime() - ps->door.looked > 0.009;
+        ps->door.looked = hunting ? MPI_Wtime() : ps->door.looked;
+    }
+    pl_ps_leave_lock(ps);
+    if (hunting && !again)
+        look(ps);
+    if (due || hunting)
+        visit(ps);
+}
+
+int pl_ps_replace_open(struct peal_ps *ps)
+{
+    char ranks[16];
+    if (ps->rank)
+        return MPI_SUCCESS;
+    snprintf(ranks, sizeof ranks, "%d", ps->size);
+    MPI_Errhandler handler = pl_ps_hush();
+    int error = MPI_Publish_name(ps->door.service, MPI_INFO_NULL, ranks);
+    pl_ps_unhush(handler);
+    return error;
+}
+
+void pl_ps_replace_close(struct peal_ps *ps)
+{
+    const struct pl_ps_hello hello = {ps->rank, PL_PS_NEWS_OVER};
+    char port[MPI_MAX_PORT_NAME] = "";
+    bool last = ps->manager && ps->view->manager == ps->my_server;
+    if (!last && !(ps->worker && ps->worker->given_up))
+        return;
+    MPI_Errhandler handler = pl_ps_hush();
+    MPI_Unpublish_name(ps->door.service, MPI_INFO_NULL, "");
+    pl_ps_unhush(handler);
+    ps->door.busy = true;
+    for (int s = 0; s < ps->servers; s++)
+        if (ps->view->server[s] == PL_PS_DEAD && look_up(ps, pl_ps_rank_of_server(ps, s), port))
+            meet(port, &hello, NULL, 0);
+}
