@@ -140,6 +140,9 @@ size_t pl_blocks_longest(const struct pl_block *block, int n);
 
 /* In how many segments the allreduce through windows goes (allreduce.c). */
 int pl_window_segments(const struct pl_coll_args *args);
+/* In how many places of TMP they lie in turn. */
+int pl_window_slots(const struct pl_coll_args *args);
+enum { PL_WINDOW_SLOTS_MAX = 8 };
 
 /* The largest power of two that is at most n (n >= 1). */
 static inline int pl_power2(int n)

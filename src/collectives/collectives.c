@@ -41,6 +41,7 @@ enum {
 
 struct state { /* comm->collectives */
     const struct pl_machine *machine;
+    bool crowded;
     struct pl_forced forced;
     struct pl_direct direct;
     struct pl_run *kept;
@@ -97,7 +98,8 @@ static struct state *state_create(struct pl_comm *comm)
     own->warned = true;
     if (begins)
         pl_tuning_read(&own->tuning, rank->config.tuning, first);
-    state->machine = pl_tuning_machine(&own->tuning, transport_of(comm), crowded(comm));
+    state->crowded = crowded(comm);
+    state->machine = pl_tuning_machine(&own->tuning, transport_of(comm), state->crowded);
     pl_forced_read(&state->forced, rank->config.algorithm, first);
     bool differs = strcmp(comm->algorithm, rank->config.algorithm) != 0;
     pl_forced_read(&state->forced, comm->algorithm, differs && comm->rank == 0);
@@ -359,7 +361,7 @@ static int go_windowed(struct pl_coll_call *call, struct state *state, struct pl
 {
     struct pl_coll_args args = args_of(call->comm, key);
     if (!pl_window_wanted(&state->window, call->comm, state->machine, &args,
-                          state->forced.algorithm[key->collective], crowded(call->comm)))
+                          state->forced.algorithm[key->collective], state->crowded))
         return 0;
     int error = state->window.tried ? 0 : pl_window_open(&state->window, call->comm);
     if (error || !pl_window_there(&state->window))
@@ -372,8 +374,7 @@ static int go_windowed(struct pl_coll_call *call, struct state *state, struct pl
     key->reaches = 0;
     if (error)
         return error;
-    assert((*run)->schedule->tmp <= PL_WINDOW_BYTES);
-    pl_window_lend(&state->window, *run);
+    pl_window_lend(&state->window, *run, pl_window_needs(&args));
     number(*run);
     return 0;
 }

@@ -1,14 +1,17 @@
-/* See window.h. A window begins with the count of those that have left it; what follows is used in halves. */
+/* See window.h. A window begins with the count of those that have left it; calls go around in what follows.
+ */
 #include "window.h"
 
 #include "direct.h"
 #include "rank.h"
 #include "retire.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
 
-enum { HEAD = 64, BYTES = HEAD + 2 * PL_WINDOW_BYTES };
+enum { HEAD = 64, BYTES = HEAD + PL_WINDOW_BYTES };
+_Static_assert(3 * PL_WINDOW_CALL <= PL_WINDOW_BYTES, "two calls in a row lie apart");
 
 static _Atomic int *left_of(char *window)
 {
@@ -19,7 +22,7 @@ const struct pl_algorithm *pl_window_wanted(const struct pl_window *window, cons
                                             const struct pl_machine *machine, const struct pl_coll_args *args,
                                             const struct pl_algorithm *forced, bool crowded)
 {
-    if (comm->size < 2 || comm->size > PL_WINDOW_RANKS || comm->hosts > 1 || !pl_window_fits(args))
+    if (comm->size < 2 || comm->size > PL_WINDOW_RANKS || comm->hosts > 1 || !pl_window_needs(args))
         return NULL;
     const struct pl_algorithm *a = pl_algorithms(args->collective);
     while (a->name && !(a->flags & PL_WINDOW))
@@ -74,12 +77,16 @@ int pl_window_open(struct pl_window *window, struct pl_comm *comm)
     return error;
 }
 
-void pl_window_lend(struct pl_window *window, struct pl_run *run)
+void pl_window_lend(struct pl_window *window, struct pl_run *run, size_t bytes)
 {
-    size_t half = HEAD + (window->calls++ % 2) * (size_t)PL_WINDOW_BYTES;
+    assert(run->schedule->tmp <= bytes);
+    if (bytes > PL_WINDOW_BYTES - window->next)
+        window->next = 0;
+    size_t at = HEAD + window->next;
+    window->next += (bytes + 63) & ~(size_t)63;
     for (int i = 0; i < run->comm->size; i++)
-        run->peer[3 * i + 2] = window->of[i] + half;
-    run->base[PL_TMP] = window->of[run->comm->rank] + half;
+        run->peer[3 * i + 2] = window->of[i] + at;
+    run->base[PL_TMP] = window->of[run->comm->rank] + at;
 }
 
 void pl_window_close(struct pl_window *window, struct pl_comm *comm)

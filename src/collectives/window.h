@@ -1,32 +1,35 @@
 /* Windows: memory of each rank that all ranks of the host have mapped, in which the TMP of an algorithm with
- * PL_WINDOW lies. Each rank has two, used in turn by the blocking calls of a communicator: who
- * begins a call in one of them has ended the call before it, in which he heard from every rank that
- * this one had begun it, and so had ended the call that used this window last. */
+ * PL_WINDOW lies. The blocking calls of a communicator go around in it, each beginning where the one
+ * before ended, so that no two calls in a row share any of it. That is enough: who begins a call has ended
+ * the call before it, in which he heard from every rank that this one had begun that one, and so had ended
+ * the calls before. And memory that is written seldom is in no peer's cache when it is written. */
 #ifndef PL_WINDOW_H
 #define PL_WINDOW_H
 
 #include "choose.h"
 #include "run.h"
 
-/* Two slots of 256 KiB, as much for intermediate sums, and odds. */
-enum { PL_WINDOW_RANKS = 16, PL_WINDOW_BYTES = 784 << 10 };
+/* PL_WINDOW_CALL: most bytes of one call. Two neighbours do not overlap, for it is a third at most. */
+enum { PL_WINDOW_RANKS = 16, PL_WINDOW_BYTES = 4 << 20, PL_WINDOW_CALL = 1344 << 10 };
 
-/* Whether the TMP of such a call fits: two segments, and what a tree of sums of their chunks needs besides.
- */
-static inline bool pl_window_fits(const struct pl_coll_args *args)
+/* What the TMP of such a call takes at most, alike on all ranks: the segments, and what a tree of sums of
+ * their chunks needs besides. 0: it does not fit. */
+static inline size_t pl_window_needs(const struct pl_coll_args *args)
 {
     size_t segments = (size_t)pl_window_segments(args), n = (size_t)args->size;
     size_t longest = (args->count + segments - 1) / segments, chunk = (longest + n - 1) / n;
-    size_t bytes = (2 * longest + (n - 1) * chunk) * args->element + (n + 1) * 64;
-    return args->count >= n && longest < PL_WINDOW_BYTES && args->element < PL_WINDOW_BYTES &&
-           bytes <= PL_WINDOW_BYTES;
+    size_t slots = (size_t)pl_window_slots(args);
+    if (args->count < n || longest > PL_WINDOW_CALL || args->element > PL_WINDOW_CALL)
+        return 0;
+    size_t bytes = (slots * longest + (n - 1) * chunk) * args->element + (slots + n) * 64;
+    return bytes <= PL_WINDOW_CALL ? bytes : 0;
 }
 
 struct pl_window {
     bool tried; /* to open it; the same on all ranks */
     void *memory;
     char *of[PL_WINDOW_RANKS]; /* each rank's; NULL: there are none */
-    unsigned calls;
+    size_t next;               /* where the next call begins */
 };
 
 /* The algorithm for this call, or NULL: another is cheaper, or these ranks can have no windows. `crowded`:
@@ -40,8 +43,8 @@ static inline bool pl_window_there(const struct pl_window *window)
 {
     return window->of[0] != NULL;
 }
-/* Gives a run of the algorithm this call's windows. */
-void pl_window_lend(struct pl_window *window, struct pl_run *run);
+/* Gives a run of the algorithm `bytes` of the windows. */
+void pl_window_lend(struct pl_window *window, struct pl_run *run, size_t bytes);
 void pl_window_close(struct pl_window *window, struct pl_comm *comm);
 
 #endif

@@ -57,14 +57,12 @@ static void nonsense(struct pl_rank *rank, int peer, const char *what)
 static struct pl_message *message_create(struct pl_rank *rank, int peer, const struct pl_envelope *envelope,
                                          size_t length)
 {
-    struct pl_message *message = calloc(1, sizeof *message + length);
+    struct pl_message *message = malloc(sizeof *message + length);
     if (!message) {
         pl_error("no memory to keep a message of %zu bytes from rank %d", length, peer);
         return NULL;
     }
-    message->rank = rank;
-    message->peer = peer;
-    message->envelope = *envelope;
+    *message = (struct pl_message){.rank = rank, .peer = peer, .envelope = *envelope};
     return message;
 }
 

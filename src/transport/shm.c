@@ -186,6 +186,7 @@ static int shm_open_port(const struct pl_port_params *params, struct pl_port **o
     pl_list_init(&port->pending);
     pl_list_init(&port->parcels);
     pl_shm_heap_init(&port->heap);
+    pl_shm_arena_init(port, params->size);
     port->peers = calloc((size_t)slots, sizeof(struct pl_shm_peer *));
     port->known = calloc((size_t)slots, sizeof(struct pl_shm_peer *));
     port->active = calloc((size_t)slots, sizeof(struct pl_shm_peer *));
@@ -241,7 +242,7 @@ static void shm_close(struct pl_port *base)
 
 const struct pl_transport pl_shm = {
     .name = "shm",
-    .eager_limit = 8 << 10,
+    .eager_limit = 64 << 10,
     .cooperative = pl_no_cooperative,
     .open = shm_open_port,
     .close = shm_close,

@@ -18,10 +18,12 @@
 #include <unistd.h>
 
 enum {
-    BURST = 32,      /* records taken from one ring before the next one's turn */
-    HOT = 16,        /* announced rings looked at in every progress ... */
-    SLICE = 16,      /* ... and how many of the others */
-    IDLE_LOOK = 4096 /* fruitless calls of progress between two looks at the clock */
+    FAR_LEAST = 1 << 10, /* bytes of a frame that is worth a block in the arena */
+    LONG = 512,          /* ... and that ends a burst */
+    BURST = 32,          /* records taken from one ring before the next one's turn */
+    HOT = 16,            /* announced rings looked at in every progress ... */
+    SLICE = 16,          /* ... and how many of the others */
+    IDLE_LOOK = 4096     /* fruitless calls of progress between two looks at the clock */
 };
 
 /* ---- sending ---- */
@@ -119,6 +121,10 @@ static int send_slowly(struct pl_shm_port *port, struct pl_shm_peer *peer, struc
 int pl_shm_send(struct pl_endpoint *endpoint, struct pl_operation *operation)
 {
     struct pl_shm_peer *peer = pl_shm_peer_of(endpoint);
+    int error;
+    if (operation->length >= FAR_LEAST && peer->out.ring && pl_list_empty(&peer->queue) && !peer->error &&
+        pl_shm_far_send(pl_shm_port_of(endpoint->port), peer, operation, &error))
+        return error;
     if (peer->out.ring && operation->length <= PL_RECORD_MAX && pl_list_empty(&peer->queue) && !peer->error &&
         pl_ring_put(&peer->out, PL_RECORD_FRAME, &operation->header, operation->payload, operation->length))
         return pl_shm_ring_bell(peer);
@@ -179,11 +185,15 @@ static void adopt(struct pl_shm_port *port, int sender)
     peer->in.ring = ring;
     peer->in.index = pl_ring_start(sender);
     port->active[port->nactive++] = peer;
-    if (peer->view.segment)
-        return;
-    pl_segment_view_init(&peer->view, sender, ring->pid, ring->fd, ring->nonce);
-    if (pl_segment_open(&peer->view) == PL_EPEER && atomic_load(&ring->left) != PL_RING_CLOSED)
-        pl_shm_condemn(port, peer, PL_EPEER, "process %d of rank %d is gone", peer->view.pid, sender);
+    if (!peer->view.segment) {
+        pl_segment_view_init(&peer->view, sender, ring->pid, ring->fd, ring->nonce);
+        int error = pl_segment_open(&peer->view);
+        if (error == PL_EPEER && atomic_load(&ring->left) != PL_RING_CLOSED)
+            pl_shm_condemn(port, peer, PL_EPEER, "process %d of rank %d is gone", peer->view.pid, sender);
+    }
+    if (peer->view.segment && port->rank < peer->view.slots)
+        atomic_fetch_or(&pl_segment_mappers(peer->view.segment, peer->view.slots)[port->rank / 64],
+                        (uint64_t)1 << port->rank % 64);
 }
 
 static void adopt_all(struct pl_shm_port *port, uint32_t announced)
@@ -203,6 +213,10 @@ static void adopt_all(struct pl_shm_port *port, uint32_t announced)
 void pl_shm_end_stream(struct pl_shm_port *port, struct pl_shm_peer *peer, int status)
 {
     peer->streaming = false;
+    if (peer->far) {
+        peer->far = NULL;
+        port->fars--;
+    }
     port->upcalls->landed(port->context, peer->endpoint.peer, &peer->landing, peer->total, status);
 }
 
@@ -234,6 +248,8 @@ static bool take(struct pl_shm_port *port, struct pl_shm_peer *peer, const struc
     }
     if (peer->streaming) /* the sender has given the last one up */
         pl_shm_end_stream(port, peer, PL_EPEER);
+    if (view->kind == PL_RECORD_FAR)
+        return pl_shm_far_take(port, peer, cell);
     if (view->kind == PL_RECORD_FRAME) {
         const void *payload = !view->length      ? NULL
                               : view->cells == 1 ? cell->data
@@ -262,7 +278,7 @@ static int receive(struct pl_shm_port *port, struct pl_shm_peer *peer)
 {
     struct pl_record_view view;
     int n = 0;
-    while (n < BURST) {
+    while (n < BURST && !peer->far) {
         int found = pl_ring_peek(&peer->in, &view);
         if (!found)
             break;
@@ -272,16 +288,35 @@ static int receive(struct pl_shm_port *port, struct pl_shm_peer *peer)
             break;
         }
         n++;
+        bool long_one = view.kind == PL_RECORD_FAR || view.length >= LONG;
         bool told = pl_ring_pop(&peer->in, &view);
-        if (peer->streaming && peer->landed == peer->total)
+        if (peer->streaming && !peer->far && peer->landed == peer->total)
             pl_shm_end_stream(port, peer, 0);
         if (told) {
             pl_shm_order();
             if (atomic_load_explicit(&peer->in.ring->wanted, memory_order_relaxed) && peer->view.segment)
                 pl_segment_wake(&peer->view);
         }
+        if (long_one && !peer->streaming)
+            break; /* its receive may be done, and the next posted before the next frame is looked at */
     }
     return n;
+}
+
+/* Goes on with frames that were not whole in their senders' arenas. */
+static int go_on(struct pl_shm_port *port)
+{
+    int events = 0;
+    for (int i = 0; i < port->nactive; i++) {
+        struct pl_shm_peer *peer = port->active[i];
+        if (!pl_shm_far_waits(peer))
+            continue;
+        if (!pl_shm_far_go(port, peer))
+            pl_shm_condemn(port, peer, PL_EPROTOCOL, "rank %d wrote garbage into shared memory",
+                           peer->endpoint.peer);
+        events++;
+    }
+    return events;
 }
 
 /* Looks at the rings: at all while they are few. */
@@ -346,12 +381,12 @@ static int carry_out(struct pl_shm_port *port)
         if (peer->abandoned) {
             peer->abandoned = false;
             port->attention--;
-            if (peer->streaming && !pl_ring_ready(&peer->in))
+            if (peer->streaming && !pl_shm_waits(peer))
                 pl_shm_end_stream(port, peer, PL_EPEER);
         }
         if (!peer->error || peer->buried)
             continue;
-        if (peer->error != PL_EPROTOCOL && peer->in.ring && pl_ring_ready(&peer->in))
+        if (peer->error != PL_EPROTOCOL && peer->in.ring && pl_shm_waits(peer))
             continue;
         bury(port, peer);
         events++;
@@ -368,6 +403,8 @@ int pl_shm_progress(struct pl_port *base)
         adopt_all(port, announced);
     if (__builtin_expect(port->watched, 0))
         pl_shm_unwatch(port);
+    if (__builtin_expect(port->fars, 0))
+        events += go_on(port);
     events += receive_all(port);
     if (!pl_list_empty(&port->pending))
         events += push_all(port);

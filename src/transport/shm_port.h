@@ -29,8 +29,13 @@ struct pl_shm_peer {
     struct pl_list queue;   /* struct pl_parcel: accepted, not all written yet */
     struct pl_list pending; /* in port->pending while there are any */
 
+    bool has_arena; /* this rank's, mapped */
+
     struct pl_ring_reader in;
-    bool streaming; /* in the middle of a long frame */
+    bool streaming;          /* in the middle of a long frame */
+    _Atomic uint32_t *taken; /* what to set to `number` when the frame in the peer's arena has been copied */
+    uint32_t number;
+    struct pl_far_head *far; /* that lies in the peer's arena; NULL: that comes through the ring */
     struct pl_landing landing;
     uint64_t total, landed;
 
@@ -39,6 +44,21 @@ struct pl_shm_peer {
     bool left;      /* it closed its port in order */
     bool abandoned; /* it disconnected in the middle of a frame */
     char cause[128];
+};
+
+/* Memory of this rank's arena that a frame to `peer` lies in. */
+struct pl_shm_block {
+    uint32_t offset;
+    int peer;
+};
+
+enum { PL_ARENA_BLOCKS = 512 };
+
+struct pl_shm_arena {
+    size_t size, next; /* bytes of it that are used; where the last block ends */
+    uint32_t first;    /* number of the frame in the oldest block */
+    int count;         /* of blocks in use */
+    struct pl_shm_block block[PL_ARENA_BLOCKS];
 };
 
 /* What the reader of a shared copy tells its owner. */
@@ -80,6 +100,9 @@ struct pl_shm_port {
     bool reads_alone; /* its copies are not shared */
     struct pl_shm_sharing shares[PL_SHM_SHARES];
     int sharing; /* shares that wait for their owner */
+
+    struct pl_shm_arena arena;
+    int fars; /* peers in whose arenas a frame is not whole yet */
 
     struct pl_list pending; /* peers with queued operations */
     struct pl_list parcels; /* unused ones */
@@ -126,6 +149,25 @@ struct pl_shm_peer *pl_shm_meet(struct pl_shm_port *port, int number);
 /* Decides that the peer is gone; progress carries it out. Returns the error, its text set. */
 int pl_shm_condemn(struct pl_shm_port *port, struct pl_shm_peer *peer, int error, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* shm_arena.c */
+
+void pl_shm_arena_init(struct pl_shm_port *port, int ranks);
+/* Sends the frame by way of the arena; false: it cannot be now. Nothing may be queued for the peer. */
+bool pl_shm_far_send(struct pl_shm_port *port, struct pl_shm_peer *peer, const struct pl_operation *operation,
+                     int *error);
+/* Takes a FAR. false: it makes no sense. */
+bool pl_shm_far_take(struct pl_shm_port *port, struct pl_shm_peer *peer, struct pl_cell *cell);
+/* Goes on with the one that was not whole, for a moment. false: it makes no sense. */
+bool pl_shm_far_go(struct pl_shm_port *port, struct pl_shm_peer *peer);
+/* Whether more of it is there. */
+bool pl_shm_far_waits(const struct pl_shm_peer *peer);
+
+/* Whether something of the peer waits to be taken. */
+static inline bool pl_shm_waits(const struct pl_shm_peer *peer)
+{
+    return pl_ring_ready(&peer->in) || pl_shm_far_waits(peer);
+}
 
 /* shm_frames.c */
 

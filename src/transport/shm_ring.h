@@ -49,6 +49,7 @@ enum pl_record {
     PL_RECORD_FIRST,     /* the first piece of a long frame: header, total length, bytes */
     PL_RECORD_MORE,      /* the next piece */
     PL_RECORD_HELP,      /* no frame: the header is a struct pl_shm_task */
+    PL_RECORD_FAR,       /* a whole frame whose payload lies in the sender's arena; shm_arena.c */
     PL_RECORD_SKIP,      /* nothing up to the end of the array */
 };
 

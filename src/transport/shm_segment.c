@@ -39,10 +39,16 @@ static const uint32_t card_magic = 0x6c616550;            /* "Peal" */
 
 enum { LOOK_BATCH = 64, SEALS = F_SEAL_SHRINK | F_SEAL_GROW };
 
-static uint64_t rings_offset(int slots)
+/* Bytes of a bitmap of the ranks. */
+static size_t bitmap_bytes(int slots)
 {
     size_t bitmap = ((size_t)slots + 63) / 64 * 8;
-    return PL_SHM_HEADER + (bitmap + 4095) / 4096 * 4096;
+    return (bitmap + 4095) / 4096 * 4096;
+}
+
+static uint64_t rings_offset(int slots)
+{
+    return PL_SHM_HEADER + 2 * bitmap_bytes(slots) + PL_ARENA_BYTES;
 }
 
 size_t pl_segment_bytes(int slots)
@@ -58,6 +64,16 @@ struct pl_ring *pl_segment_ring(struct pl_segment *segment, int sender)
 _Atomic uint64_t *pl_segment_senders(struct pl_segment *segment)
 {
     return (_Atomic uint64_t *)((char *)segment + PL_SHM_HEADER);
+}
+
+_Atomic uint64_t *pl_segment_mappers(struct pl_segment *segment, int slots)
+{
+    return (_Atomic uint64_t *)((char *)segment + PL_SHM_HEADER + bitmap_bytes(slots));
+}
+
+void *pl_segment_arena(struct pl_segment *segment, int slots)
+{
+    return (char *)segment + PL_SHM_HEADER + 2 * bitmap_bytes(slots);
 }
 
 int pl_segment_create(int rank, int slots, struct pl_segment **segment, int *fd)

@@ -27,8 +27,14 @@ struct pl_shm_share {
     _Atomic uint32_t done, failed;     /* chunks that the owner has written; 1: not all of them arrived */
 };
 
-/* The beginning of the memfd. Offsets: 0 this; PL_SHM_HEADER the bitmap `senders`
- * (who has announced itself); rings_at the rings, one a rank, PL_RING_BYTES each. */
+enum {
+    PL_ARENA_BYTES = 1 << 20, /* where the owner lays out frames of medium length; shm_arena.c */
+    PL_FAR_MOST = 128 << 10   /* payload bytes of such a frame */
+};
+
+/* The beginning of the memfd. Offsets: 0 this; PL_SHM_HEADER the bitmaps `senders` (who has
+ * announced itself) and `mappers` (who has this segment's arena mapped), each from a page of its own on;
+ * the owner's arena; rings_at the rings, one a rank, PL_RING_BYTES each. */
 struct pl_segment {
     uint64_t magic, nonce;
     int32_t rank, slots; /* this rank; ranks that have a place here */
@@ -60,6 +66,9 @@ int pl_segment_create(int rank, int slots, struct pl_segment **segment, int *fd)
 size_t pl_segment_bytes(int slots);
 struct pl_ring *pl_segment_ring(struct pl_segment *segment, int sender);
 _Atomic uint64_t *pl_segment_senders(struct pl_segment *segment);
+/* Of the own segment or of one that is open; `slots`: how many it has. */
+_Atomic uint64_t *pl_segment_mappers(struct pl_segment *segment, int slots);
+void *pl_segment_arena(struct pl_segment *segment, int slots);
 
 void pl_shm_card_fill(struct pl_shm_card *card, const struct pl_segment *segment, int fd);
 /* 0, PL_EPROTOCOL (garbage) or PL_EUNREACHABLE (another host or container). */

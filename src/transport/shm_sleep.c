@@ -33,7 +33,7 @@ static void look_at_leaving(struct pl_shm_port *port, struct pl_shm_peer *peer)
     if (left == PL_RING_CLOSED ||
         (peer->view.segment && atomic_load(&peer->view.segment->state) & PL_SHM_CLOSED))
         peer->left = true;
-    bool cut = peer->streaming && !pl_ring_ready(&peer->in);
+    bool cut = peer->streaming && !pl_shm_waits(peer);
     if (peer->left && (cut || !pl_list_empty(&peer->queue)))
         pl_shm_condemn(port, peer, PL_EPEER, "rank %d has closed its port", peer->endpoint.peer);
     else if (cut && left == PL_RING_LEFT && !peer->abandoned) {
@@ -96,7 +96,7 @@ static bool something_to_do(struct pl_shm_port *port)
     if (port->attention || atomic_load(&port->segment->announced) != port->announced)
         return true;
     for (int i = 0; i < port->nactive; i++)
-        if (pl_ring_ready(&port->active[i]->in))
+        if (pl_shm_waits(port->active[i]))
             return true;
     if (port->sharing && pl_shm_settles(port))
         return true;

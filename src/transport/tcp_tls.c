@@ -44,7 +44,8 @@ static const char identity[] = "peal";
 #define FUNCTIONS(X)                                                                                         \
     X(TLS_method)                                                                                            \
     X(SSL_CTX_new)                                                                                           \
-    X(SSL_CTX_free) X(SSL_CTX_ctrl) X(SSL_CTX_set_ciphersuites) X(SSL_CTX_set_num_tickets)                   \
+    X(SSL_CTX_free)                                                                                          \
+    X(SSL_CTX_ctrl) X(SSL_CTX_set_ciphersuites) X(SSL_CTX_set_num_tickets)                                   \
         X(SSL_CTX_set_psk_find_session_callback) X(SSL_CTX_set_psk_use_session_callback) X(SSL_new)          \
             X(SSL_free) X(SSL_set_bio) X(SSL_set_accept_state) X(SSL_set_connect_state) X(SSL_do_handshake)  \
                 X(SSL_read) X(SSL_write) X(SSL_get_error) X(SSL_pending) X(SSL_session_reused)               \
