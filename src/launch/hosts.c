@@ -116,6 +116,13 @@ int pl_hosts_add_list(struct pl_hosts *hosts, const char *option, const char *li
     return 0;
 }
 
+/* Open MPI has several words for it. */
+static bool says_slots(const char *word)
+{
+    return !strncmp(word, "slots=", 6) || !strncmp(word, "cpus=", 5) || !strncmp(word, "cpu=", 4) ||
+           !strncmp(word, "count=", 6);
+}
+
 static int add_line(struct pl_hosts *hosts, const char *path, int number, char *line)
 {
     char *save, *name;
@@ -127,7 +134,7 @@ static int add_line(struct pl_hosts *hosts, const char *path, int number, char *
     if (!split(word, &name, &slots))
         return pl_fail(PL_EARG, "%s, line %d: '%.80s' is not a host", path, number, word);
     while ((word = strtok_r(NULL, " \t", &save)))
-        if (!strncmp(word, "slots=", 6) ? !is_slots(word + 6, &slots) : strncmp(word, "max", 3) != 0)
+        if (says_slots(word) ? !is_slots(strchr(word, '=') + 1, &slots) : strncmp(word, "max", 3) != 0)
             return pl_fail(PL_EARG,
                            "%s, line %d: '%.80s' is not understood: a line is 'host', 'host:4' or "
                            "'host slots=4'",

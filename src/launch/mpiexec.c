@@ -52,6 +52,8 @@ int main(int argc, char **argv)
     } else if (error) {
         code = fflush(stdout) || ferror(stdout) ? UNWRITABLE : 0;
     } else {
+        if (options.without_effect)
+            pl_job_say("without effect here: %s", options.without_effect);
         code = pl_job_run(&options, &layout);
     }
     pl_layout_finish(&layout);

@@ -4,13 +4,16 @@
  *
  * Peal's own knobs (base/config.h) are options too, made from their table:
  * PEAL_LOG is --peal-log, and --log where no option of mpiexec's has the name.
- * The ranks judge their values. Rejected: getopt_long, which knows neither -np
+ * The ranks judge their values. What other launchers' options mean that have a word of Peal's is done
+ * (-iface, --mca btl_tcp_if_include: PEAL_NET; --mca plm_rsh_agent: --ssh); what would change
+ * nothing here is taken and told of (foreign.c). Rejected: getopt_long, which knows neither -np
  * nor options of two words, and cannot be asked for the nearest name.
  */
 #include "options.h"
 
 #include "config.h"
 #include "errors.h"
+#include "foreign.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -113,12 +116,44 @@ static int take_respawn(struct reading *reading, const char *name, char **words)
     return 0;
 }
 
+/* Notes that an option had no effect; what is noted twice is told once. */
+static int without_effect(struct reading *reading, const char *name, const char *word)
+{
+    char text[96];
+    char **noted = &reading->options->without_effect, *longer;
+    snprintf(text, sizeof text, "%.40s%s%.40s", name, word ? " " : "", word ? word : "");
+    if (*noted && strstr(*noted, text))
+        return 0;
+    if (asprintf(&longer, "%s%s%s", *noted ? *noted : "", *noted ? ", " : "", text) < 0)
+        return pl_fail(PL_ENOMEM, "no memory for the command line");
+    free(*noted);
+    *noted = longer;
+    return 0;
+}
+
+/* A core, or a thread of one, for each rank; wider sets (a socket, NUMA) than that are left to the system.
+ * What stands behind a colon qualifies: overload-allowed is --oversubscribe. */
 static int take_bind(struct reading *reading, const char *name, char **words)
 {
-    bool core = !strcmp(words[0], "core");
-    if (!core && strcmp(words[0], "none"))
+    static const char *const kinds[] = {"core",    "hwthread", "none",    "user", "rr",
+                                        "l1cache", "l2cache",  "l3cache", "numa", "board",
+                                        "socket",  "package",  "slot"};
+    const char *word = words[0];
+    int length = (int)strcspn(word, ":"), kind = 0, kinds_known = (int)(sizeof kinds / sizeof *kinds);
+    while (kind < kinds_known &&
+           ((int)strlen(kinds[kind]) != length || strncmp(kinds[kind], word, (size_t)length)))
+        kind++;
+    if (kind == kinds_known)
         return pl_fail(PL_EARG, "%s %s: 'core' or 'none' was expected", name, words[0]);
-    reading->options->bind = core;
+    reading->options->bind = kind < 2;
+    reading->options->oversubscribe |= kind < 2 && strstr(word, ":overload-allowed");
+    return kind < 3 ? 0 : without_effect(reading, name, word);
+}
+
+static int take_bind_core(struct reading *reading, const char *name, char **words)
+{
+    (void)words;
+    reading->options->bind = !strstr(name, "none");
     return 0;
 }
 
@@ -178,6 +213,20 @@ static int take_number(const char *name, const char *word, int *number)
     return 0;
 }
 
+static int take_one_each(struct reading *reading, const char *name, char **words)
+{
+    (void)name, (void)words;
+    reading->options->per_host = 1;
+    return 0;
+}
+
+static int take_by_node(struct reading *reading, const char *name, char **words)
+{
+    (void)words;
+    reading->options->by_node = strstr(name, "node") != NULL;
+    return 0;
+}
+
 static int take_per_host(struct reading *reading, const char *name, char **words)
 {
     return take_number(name, words[0], &reading->options->per_host);
@@ -206,8 +255,61 @@ static int take_map(struct reading *reading, const char *name, char **words)
     }
     for (size_t i = 0; i < sizeof fill / sizeof *fill; i++)
         if ((int)strlen(fill[i]) == length && !strncmp(word, fill[i], (size_t)length))
-            return 0;
+            return word[length] ? without_effect(reading, name, word) : 0;
+    if (!strncmp(word, "ppr:", 4))
+        return without_effect(reading, name, word);
     return pl_fail(PL_EARG, "%s %.80s: 'slot', 'node' or 'ppr:N:node' was expected", name, word);
+}
+
+/* Interfaces to use, or with `exclude` not to: PEAL_NET. */
+static int take_interfaces(struct reading *reading, const char *list, bool exclude)
+{
+    char net[256] = "";
+    size_t fill = 0;
+    for (const char *at = list; *at; at += strcspn(at, ","), at += *at == ',') {
+        int length = (int)strcspn(at, ",");
+        fill += (size_t)snprintf(net + fill, sizeof net - fill, "%s%s%.*s", fill ? "," : "",
+                                 exclude ? "^" : "", length, at);
+        if (fill >= sizeof net)
+            return pl_fail(PL_EARG, "the list of network interfaces is too long: %.80s...", list);
+    }
+    return pl_settings_add(&reading->options->settings, "PEAL_NET", net);
+}
+
+static int take_iface(struct reading *reading, const char *name, char **words)
+{
+    (void)name;
+    return take_interfaces(reading, words[0], false);
+}
+
+/* --launcher ssh is what is done anyway; with another one the hosts are reached by ssh all the same. */
+static int take_launcher(struct reading *reading, const char *name, char **words)
+{
+    return strcmp(words[0], "ssh") ? without_effect(reading, name, words[0]) : 0;
+}
+
+/* --output of Open MPI 5: "tag", or what is done to the output otherwise. */
+static int take_output(struct reading *reading, const char *name, char **words)
+{
+    reading->options->tag |= !strncmp(words[0], "tag", 3);
+    return strcmp(words[0], "tag") ? without_effect(reading, name, words[0]) : 0;
+}
+
+/* --mca KEY VALUE: the parameters of Open MPI that have a word of Peal's; the others tune what is not here.
+ */
+static int take_mca(struct reading *reading, const char *name, char **words)
+{
+    const char *key = words[0], *value = words[1];
+    if (!strcmp(key, "btl_tcp_if_include") && value[0])
+        return take_interfaces(reading, value, false);
+    if (!strcmp(key, "btl_tcp_if_exclude") && value[0])
+        return take_interfaces(reading, value, true);
+    if ((!strcmp(key, "plm_rsh_agent") || !strcmp(key, "plm_ssh_agent")) && value[0] &&
+        !reading->options->ssh) {
+        reading->options->ssh = value;
+        return 0;
+    }
+    return without_effect(reading, name, key);
 }
 
 static take_fn take_help, take_version;
@@ -228,7 +330,7 @@ static const struct option {
      take_tag,
      "-l, --tag-output",
      "begin each line of output with its rank"},
-    {{"wdir", "wd"}, 1, take_wdir, "-wdir DIR", "start the program in DIR"},
+    {{"wdir", "wd", "cwd"}, 1, take_wdir, "-wdir DIR", "start the program in DIR"},
     {{"env"}, 2, take_env, "-env NAME VALUE", "set a variable for the program that follows"},
     {{"genv"}, 2, take_genv, "-genv NAME VALUE", "set a variable for all programs"},
     {{"x"}, 1, take_export, "-x NAME[=VALUE]", "the same, as Open MPI writes it"},
@@ -258,12 +360,23 @@ static const struct option {
      "-ppn N",
      "ranks on a host before the next has its turn; its slots if not said"},
     {{"map-by"}, 1, take_map, "--map-by slot|node", "fill hosts in order, or one rank on each in turn"},
-    {{"ssh", "launcher-exec"}, 1, take_ssh, "--ssh COMMAND", "how another host is reached; ssh if not said"},
+    {{"ssh", "launcher-exec", "bootstrap-exec"},
+     1,
+     take_ssh,
+     "--ssh COMMAND",
+     "how another host is reached; ssh if not said"},
     {{"fan-out"}, 1, take_fan_out, "--fan-out N", "hosts that each host reaches itself; 32 if not said"},
     {{"help", "h", "?"}, 0, take_help, "-h, --help", "this page"},
     {{"version", "V"}, 0, take_version, "-V, --version", "which Peal this is"},
     {{"allow-run-as-root"}, 0, take_nothing, NULL, NULL},
     {{"envall", "genvall"}, 0, take_nothing, NULL, NULL},
+    {{"iface"}, 1, take_iface, NULL, NULL},
+    {{"launcher", "bootstrap"}, 1, take_launcher, NULL, NULL},
+    {{"mca", "gmca", "omca"}, 2, take_mca, NULL, NULL},
+    {{"output"}, 1, take_output, NULL, NULL},
+    {{"pernode"}, 0, take_one_each, NULL, NULL},
+    {{"bynode", "byslot"}, 0, take_by_node, NULL, NULL},
+    {{"bind-to-core", "bind-to-none"}, 0, take_bind_core, NULL, NULL},
 };
 
 enum { OPTIONS = sizeof table / sizeof *table };
@@ -365,9 +478,10 @@ static int take_option(struct reading *reading, char **argv, int *at)
         *strchr(name, '=') = '\0';
     const struct option *option = find(name);
     const struct pl_knob *knob = option ? NULL : find_knob(name);
-    if (!option && !knob)
+    int foreign = option || knob ? -1 : pl_foreign_words(name);
+    if (!option && !knob && foreign < 0)
         return unknown(word, name);
-    int words = option ? option->words : 1, given = 0;
+    int words = option ? option->words : knob ? 1 : foreign, given = 0;
     if (attached && words != 1)
         return pl_fail(PL_EARG, "%s: this option takes %s", word, words ? "two words" : "no value");
     while (!attached && given < words && argv[*at + 1 + given])
@@ -376,6 +490,8 @@ static int take_option(struct reading *reading, char **argv, int *at)
         return pl_fail(PL_EARG, "%s: a value is missing behind it", word);
     char **values = attached ? &attached : argv + *at + 1;
     *at += 1 + given;
+    if (foreign >= 0)
+        return without_effect(reading, word, words && !attached ? values[0] : NULL);
     return option ? option->take(reading, word, values)
                   : pl_settings_add(&reading->options->settings, knob->name, values[0]);
 }
@@ -464,6 +580,7 @@ void pl_options_finish(struct pl_options *options)
     for (int i = 0; i < options->napps; i++)
         free_settings(&options->apps[i].settings);
     free_settings(&options->settings);
+    free(options->without_effect);
     free(options->apps);
 }
 

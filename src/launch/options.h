@@ -37,6 +37,7 @@ struct pl_options {
     bool by_node;                 /* one by one */
     const char *ssh;              /* the command that reaches a host; NULL: ssh */
     int fan_out;                  /* hosts that mpiexec, or an agent, reaches itself */
+    char *without_effect;         /* options of other launchers that change nothing; NULL: none */
     double patience;              /* seconds until a silent host is given up: PEAL_TIMEOUT */
 };
 

@@ -70,6 +70,7 @@ static void look(struct pl_rank *rank)
 {
     if (rank->look)
         rank->look(rank);
+    pl_knock(rank);
 }
 
 static int nap(struct pl_rank *rank, unsigned idle)
@@ -119,7 +120,7 @@ int pl_idle(struct pl_rank *rank, unsigned idle)
         sched_yield();
         return 0;
     }
-    int error = sleep_in_port(rank, rank->look ? LOOK_NS : -1);
+    int error = sleep_in_port(rank, rank->look || rank->hosts > 1 ? LOOK_NS : -1);
     look(rank);
     return error;
 }

@@ -92,4 +92,8 @@ void pl_typed_get(struct pl_request *request, const struct pl_rts *rts, size_t l
 /* The upcalls that p2p hands to every port. */
 extern const struct pl_upcalls pl_p2p_upcalls;
 
+/* Now and then from whoever waits: an empty frame to ranks of other hosts that something is expected of and
+ * nothing was heard of, for it may be that only this rank can dial. (knock.c) */
+void pl_knock(struct pl_rank *rank);
+
 #endif

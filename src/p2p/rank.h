@@ -29,6 +29,7 @@ struct pl_peer {
     char *cause;
     struct pl_endpoint *endpoint; /* NULL until first used */
     struct pl_identity identity;
+    bool knocked;           /* knock.c */
     bool given_up;          /* lost because of what it sent: nothing from it is looked at */
     bool summed, sum_waits; /* a checksum has come; its payload is going to land */
     uint32_t sum_header, sum_payload;
@@ -65,6 +66,7 @@ struct pl_rank {
     struct pl_list posted_any;                  /* receives from any source */
     struct pl_list unexpected_all;              /* in order of arrival */
     struct pl_counters counters;
+    int64_t knock_at;          /* when it is looked at next whom to knock at (ns); 0: nobody waited yet */
     uint64_t posts;            /* receives posted so far */
     uint64_t guards;           /* given out so far */
     struct pl_cookies cookies; /* requests that frames name */

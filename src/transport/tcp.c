@@ -17,6 +17,7 @@
  * wildcard listeners (PEAL_NET and local jobs say where to listen).
  */
 #include "tcp.h"
+#include "tcp_lanes.h"
 
 #include "clock.h"
 #include "config.h"
@@ -119,7 +120,11 @@ static int tick(struct pl_tcp_port *port)
     int count = 0;
     for (int rank = 0; rank < port->peers; rank++) {
         struct pl_tcp_peer *peer = port->peer[rank];
-        if (peer && peer->stream && pl_tcp_stream_silent(peer->stream, now, port->timeout))
+        if (peer && peer->held_until)
+            pl_tcp_peer_attend(peer);
+        if (peer && peer->lanes)
+            count += pl_tcp_lanes_tick(peer->lanes, now);
+        else if (peer && peer->stream && pl_tcp_stream_silent(peer->stream, now, port->timeout))
             count +=
                 pl_tcp_peer_lose(peer, PL_EPEER, "has not acknowledged anything for %.1f s (PEAL_TIMEOUT)",
                                  (double)port->timeout / 1e9);
@@ -262,6 +267,7 @@ static int listen_all(struct pl_tcp_port *port)
         }
         port->card.prefix[port->card.count] = found.prefix[i];
         port->card.inner[port->card.count] = found.inner[i];
+        port->card.interface[port->card.count] = found.interface[i];
         port->card.address[port->card.count++] = found.address[i];
     }
     char text[512];
@@ -382,6 +388,13 @@ static void tcp_disconnect(struct pl_endpoint *endpoint)
         peer->state = PL_TCP_IDLE;
         pl_tcp_dial_stop(peer);
     }
+    if (peer->lanes && !pl_list_empty(&peer->lanes->frames)) {
+        for (int i = 0; i < PL_TCP_LANES; i++)
+            if (peer->lanes->lane[i].stream)
+                break_stream(peer->lanes->lane[i].stream, ECANCELED);
+        peer->lanes->marker = 1; /* what is under way is not whole */
+        pl_tcp_lanes_end_sends(peer->lanes, PL_ECANCELLED, "the endpoint was disconnected");
+    }
     if (stream && first && pl_container(first, struct pl_tcp_item, link)->operation->progress)
         break_stream(stream, ECANCELED);
     pl_tcp_peer_fail_queue(peer, PL_ECANCELLED, "the endpoint was disconnected");
@@ -395,7 +408,11 @@ static int tcp_send(struct pl_endpoint *endpoint, struct pl_operation *operation
         return pl_fail(PL_EARG, "tcp: the endpoint to rank %d was disconnected", endpoint->peer);
     switch (peer->state) {
     case PL_TCP_UP:
-        if (pl_list_empty(&peer->queue) && !pl_tcp_stream_try(peer->stream, operation))
+        if (peer->lanes && peer->lanes->switched && pl_list_empty(&peer->queue))
+            return pl_tcp_lanes_send(peer->lanes, operation);
+        if (operation->length >= PL_TCP_LANES_FROM && !peer->lanes_tried)
+            pl_tcp_lanes_open(peer);
+        if (!peer->held_until && pl_list_empty(&peer->queue) && !pl_tcp_stream_try(peer->stream, operation))
             return 0;
         break;
     case PL_TCP_IDLE:

@@ -5,6 +5,7 @@
  *   tcp_greeting.c  dialing, accepting, the handshake, which of two dials stays
  *   tcp_stream.c    frames on one authenticated socket
  *   tcp_close.c     the orderly end
+ *   tcp_lanes.c     further connections over further networks (tcp_lanes_send.c, tcp_lanes_receive.c)
  *   tcp_auth.c      the messages of the handshake      tcp_address.c  interfaces, card
  */
 #ifndef PL_TCP_H
@@ -30,6 +31,18 @@
 #define PL_TCP_LONGEST ((uint64_t)1 << 46)
 /* Up to this many streams are read directly instead of being asked for by epoll. */
 #define PL_TCP_DIRECT 4
+/* The first payload that is so long makes further networks be looked for (tcp_lanes.c). */
+#define PL_TCP_LANES_FROM ((size_t)256 * 1024)
+
+/* What begins with the 8 bytes of kind and length. */
+enum {
+    PL_TCP_KIND_FRAME = 0xF1,
+    PL_TCP_KIND_GOODBYE = 0xB7,
+    PL_TCP_KIND_SWITCH = 0xD4,    /* parts follow instead of frames (tcp_lanes.h) */
+    PL_TCP_KIND_PART = 0xD5,      /* a part ... */
+    PL_TCP_KIND_DEAD = 0xD6,      /* ... the news that a lane is dead ... */
+    PL_TCP_KIND_PART_SEEN = 0xD7, /* ... and a part from who has seen our switch */
+};
 
 /* Whatever has a descriptor; what epoll's answer points to. */
 enum pl_tcp_kind { PL_TCP_DEAD, PL_TCP_LISTENER, PL_TCP_TIMER, PL_TCP_GREETING, PL_TCP_STREAM };
@@ -50,10 +63,11 @@ struct pl_tcp_item {
     unsigned char head[PL_TCP_HEAD];
 };
 
-/* One authenticated socket to a peer. A peer has one; nothing here but `peer` knows that. */
+/* One authenticated socket to a peer. A peer has one, or several lanes. */
 struct pl_tcp_stream {
     struct pl_tcp_source source;
     struct pl_tcp_peer *peer;
+    int lane;                     /* its number among the peer's; 0: the first, or the only one */
     union pl_tcp_address address; /* the other end, for texts */
     bool stalled;                 /* the kernel took no more; go on when it is writable */
     int write_error;              /* errno of a failed write; what has arrived is still read */
@@ -79,14 +93,19 @@ struct pl_tcp_peer {
     struct pl_endpoint base;
     bool connected; /* connect() was called: `card` is valid and `base` is the caller's */
     enum pl_tcp_state state;
-    struct pl_list attention; /* in port->attention: progress has to look at it */
-    struct pl_list queue;     /* of pl_tcp_item, in order */
-    struct pl_tcp_stream *stream;
+    struct pl_list attention;     /* in port->attention: progress has to look at it */
+    struct pl_list queue;         /* of pl_tcp_item, in order */
+    struct pl_tcp_stream *stream; /* with lanes: one of them */
+    struct pl_tcp_lanes *lanes;   /* NULL: there is one connection */
+    bool lanes_tried;             /* further networks were looked for */
+    int64_t held_until;           /* a long payload waits for lanes so long (ns); 0: nothing does */
     /* Dialing. */
     struct pl_tcp_card card;
     struct pl_tcp_greeting *dial;   /* the attempt under way */
     struct pl_tcp_greeting *parked; /* a proven connection from it that waits for our own dial's end */
     int next_address, refusals;
+    int64_t dial_since;   /* when the first round began */
+    bool answered;        /* in this round something refused us, instead of not answering */
     int64_t retry_at;     /* when the next round begins; 0: none is waited for */
     bool dial_failed;     /* every address was tried */
     int dial_error;       /* enum pl_error */
@@ -177,6 +196,12 @@ void pl_tcp_peer_destroy(struct pl_tcp_peer *peer);
 /* tcp_greeting.c */
 /* Begins to dial; never blocks; failure is told through pl_tcp_peer_attend. */
 void pl_tcp_dial(struct pl_tcp_peer *peer);
+/* Dials for a further lane; its failing is told to nobody. */
+void pl_tcp_dial_lane(struct pl_tcp_peer *peer, int lane, const struct pl_tcp_way *way);
+/* Whether such a dial is under way. */
+bool pl_tcp_dials_lane(const struct pl_tcp_peer *peer);
+/* Gives up the dials for lanes. */
+void pl_tcp_dial_lanes_stop(struct pl_tcp_peer *peer);
 /* Gives up the dial under way and the parked connection, if any. */
 void pl_tcp_dial_stop(struct pl_tcp_peer *peer);
 void pl_tcp_accept(struct pl_tcp_port *port, struct pl_tcp_source *listener);

@@ -193,6 +193,7 @@ static int collect_kind(const struct ifaddrs *all, bool local, bool inner, const
         }
         card->prefix[card->count] = prefix_of(at);
         card->inner[card->count] = inner;
+        card->interface[card->count] = if_nametoindex(at->ifa_name);
         card->address[card->count++] = address;
     }
     return 0;
@@ -322,6 +323,52 @@ void pl_tcp_card_prefer(struct pl_tcp_card *card, const struct pl_tcp_card *own,
         }
     }
     *card = sorted;
+}
+
+/* The peer's address in the subnet of our own number `own_index`, or NULL. */
+static const union pl_tcp_address *across(const struct pl_tcp_card *own, int own_index,
+                                          const struct pl_tcp_card *peer)
+{
+    int own_bits, bits;
+    const unsigned char *mine = address_bits(&own->address[own_index], &own_bits);
+    for (int i = 0; i < peer->count && own->prefix[own_index] && !own->inner[own_index]; i++) {
+        const unsigned char *number = address_bits(&peer->address[i], &bits);
+        if (bits == own_bits && same_prefix(mine, number, own->prefix[own_index]) &&
+            !same_prefix(mine, number, bits))
+            return &peer->address[i];
+    }
+    return NULL;
+}
+
+int pl_tcp_card_ways(const struct pl_tcp_card *own, const struct pl_tcp_card *peer,
+                     const union pl_tcp_address *here, struct pl_tcp_way *ways, int most)
+{
+    unsigned taken[PL_TCP_ADDRESSES];
+    int ntaken = 0, count = 0, here_bits;
+    const unsigned char *used = address_bits(here, &here_bits);
+    for (int i = 0; i < own->count; i++) {
+        int bits;
+        const unsigned char *mine = address_bits(&own->address[i], &bits);
+        if (bits == here_bits && same_prefix(mine, used, bits) && across(own, i, peer))
+            taken[ntaken++] = own->interface[i];
+    }
+    for (int i = 0; i < own->count && ntaken && count < most; i++) {
+        const union pl_tcp_address *to = across(own, i, peer);
+        bool again = false;
+        for (int j = 0; j < ntaken; j++)
+            again |= taken[j] == own->interface[i];
+        if (!to || again)
+            continue;
+        ways[count] = (struct pl_tcp_way){own->address[i], *to};
+        if (to->any.sa_family == AF_INET)
+            ways[count].from.v4.sin_port = 0;
+        else
+            ways[count].from.v6.sin6_port = 0;
+        count++;
+        if (ntaken < PL_TCP_ADDRESSES)
+            taken[ntaken++] = own->interface[i];
+    }
+    return count;
 }
 
 const char *pl_tcp_card_text(const struct pl_tcp_card *card, char *text, size_t size)

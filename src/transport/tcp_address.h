@@ -28,6 +28,7 @@ struct pl_tcp_card {
     /* Of this host's own card only, and not packed: */
     unsigned char prefix[PL_TCP_ADDRESSES]; /* bits of the subnet */
     bool inner[PL_TCP_ADDRESSES];           /* of a bridge to containers or virtual machines of this host */
+    unsigned interface[PL_TCP_ADDRESSES];   /* the kernel's number of it */
 };
 
 /* Finds this host's addresses that `filter` lets through, port numbers 0:
@@ -50,6 +51,15 @@ void pl_tcp_card_prefer(struct pl_tcp_card *card, const struct pl_tcp_card *own,
 
 /* Whether every item of a filter can be understood. 0, or PL_EARG with the text. */
 int pl_tcp_filter_check(const char *filter);
+
+/* From one of this host's addresses (port 0) to one of a peer's, in a subnet that both are in. */
+struct pl_tcp_way {
+    union pl_tcp_address from, to;
+};
+/* The ways to a peer, one for each interface of this host, but the one with the address `here`. None where
+ * `here` is in no subnet of the peer's. Returns how many, at most `most`. */
+int pl_tcp_card_ways(const struct pl_tcp_card *own, const struct pl_tcp_card *peer,
+                     const union pl_tcp_address *here, struct pl_tcp_way *ways, int most);
 
 /* "10.0.0.1, fd00::1" of a card, without ports; returns `text`. */
 const char *pl_tcp_card_text(const struct pl_tcp_card *card, char *text, size_t size);

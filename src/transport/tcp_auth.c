@@ -18,8 +18,9 @@
  * strangers out, it does not stop one who sits on the wire.
  *
  * Rejected: sending the key itself (readable by whoever listens in our port's
- * place), and TLS always (a library and a copy for what most jobs do not need). A job whose
- * addresses are rewritten on the way (NAT) fails: there a relay cannot be told from it.
+ * place), and TLS always (a library and a copy for what most jobs do not need). Also rejected: the
+ * dialer's address as part of the channel, which told a relay at the dialed address itself from the dialer,
+ * and kept out every rank behind NAT with it.
  */
 #include "tcp_auth.h"
 
@@ -66,7 +67,6 @@ int pl_tcp_binding(int fd, bool dials, unsigned char binding[PL_TCP_KEY])
         return pl_fail_errno("tcp: the two ends of a connection are not known");
     crypto_generichash_state state;
     crypto_generichash_init(&state, NULL, 0, PL_TCP_KEY);
-    add_address(&state, dials ? &here : &there);
     add_address(&state, dials ? &there : &here);
     crypto_generichash_final(&state, binding, PL_TCP_KEY);
     return 0;

@@ -34,8 +34,9 @@ struct pl_tcp_verdict {
 /* Makes the library of ciphers ready; PL_EUNSUPPORTED when it cannot be. */
 int pl_tcp_auth_init(void);
 
-/* A value of this connection, the same at both ends and on no other: its two addresses, as each end sees
- * them. A relay between the ends makes two connections of it, and the values differ. 0 or PL_ESYSTEM. */
+/* A value of this connection, the same at both ends: the address that was dialed, as each end sees it. A
+ * relay between the ends is dialed at an address of its own, and the values differ. The dialer's address is
+ * left out, for a router may rewrite it (NAT). 0 or PL_ESYSTEM. */
 int pl_tcp_binding(int fd, bool dials, unsigned char binding[PL_TCP_KEY]);
 
 void pl_tcp_nonce(void *bytes, size_t size);

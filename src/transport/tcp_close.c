@@ -16,6 +16,7 @@
  * buffers would wait for each other.
  */
 #include "tcp.h"
+#include "tcp_lanes.h"
 
 #include "clock.h"
 #include "errors.h"
@@ -36,8 +37,15 @@ static void cancel_landings(struct pl_tcp_port *port)
 {
     for (int rank = 0; rank < port->peers; rank++) {
         struct pl_tcp_stream *stream = port->peer[rank] ? port->peer[rank]->stream : NULL;
+        struct pl_tcp_lanes *lanes = stream ? port->peer[rank]->lanes : NULL;
         if (!stream)
             continue;
+        if (lanes && lanes->landing_on) {
+            lanes->landing_on = false;
+            port->upcalls->landed(port->context, rank, &lanes->landing, lanes->length, PL_ECANCELLED);
+        }
+        if (lanes)
+            stream = lanes->lane[0].stream;
         struct pl_landing landing = stream->landing;
         size_t length = stream->length;
         stream->length = stream->left = stream->begin = stream->end = 0;
@@ -49,7 +57,8 @@ static void cancel_landings(struct pl_tcp_port *port)
 static bool queued(const struct pl_tcp_port *port)
 {
     for (int rank = 0; rank < port->peers; rank++)
-        if (port->peer[rank] && !pl_list_empty(&port->peer[rank]->queue))
+        if (port->peer[rank] && (!pl_list_empty(&port->peer[rank]->queue) ||
+                                 (port->peer[rank]->lanes && pl_tcp_lanes_unsent(port->peer[rank]->lanes))))
             return true;
     return false;
 }
@@ -70,9 +79,14 @@ static void fail_rest(struct pl_tcp_port *port)
 {
     for (int rank = 0; rank < port->peers; rank++) {
         struct pl_tcp_peer *peer = port->peer[rank];
+        char text[128];
+        if (peer && peer->lanes && peer->lanes->switched) {
+            snprintf(text, sizeof text, "rank %d did not take what was sent to it before this rank ended",
+                     rank);
+            pl_tcp_lanes_end_sends(peer->lanes, PL_ETIMEOUT, text);
+        }
         if (!peer || pl_list_empty(&peer->queue))
             continue;
-        char text[128];
         if (peer->stream)
             peer->stream->write_error = ETIMEDOUT;
         snprintf(text, sizeof text, "rank %d did not take what was sent to it before this rank ended", rank);
@@ -88,7 +102,10 @@ static bool said_goodbye(struct pl_tcp_stream *stream)
     if (stream->write_error)
         return true;
     if (stream->goodbye < sizeof bytes) {
-        pl_tcp_goodbye(bytes);
+        if (stream->peer->lanes)
+            pl_tcp_lanes_goodbye(stream->peer->lanes, stream, bytes);
+        else
+            pl_tcp_goodbye(bytes);
         struct iovec rest = {bytes + stream->goodbye, sizeof bytes - stream->goodbye};
         ssize_t took = pl_tcp_wire_write(stream->source.fd, stream->source.tls, &rest, 1);
         if (took < 0)
@@ -129,8 +146,11 @@ void pl_tcp_close(struct pl_port *base)
     while (!all_said(port) && go_on(port, deadline, NAP))
         ;
     for (int rank = 0; rank < port->peers; rank++)
-        if (port->peer[rank])
+        if (port->peer[rank]) {
             pl_tcp_dial_stop(port->peer[rank]);
+            pl_tcp_dial_lanes_stop(port->peer[rank]);
+            pl_tcp_lanes_drop(port->peer[rank], PL_ECANCELLED, "the port was closed");
+        }
     bury_all(port, &port->strangers);
     bury_all(port, &port->streams);
     struct pl_list *node;

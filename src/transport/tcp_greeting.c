@@ -24,6 +24,7 @@
  * makes the others wait. Nobody is told anything a wrong key could use.
  */
 #include "tcp.h"
+#include "tcp_lanes.h"
 
 #include "clock.h"
 #include "errors.h"
@@ -45,6 +46,7 @@
 #define STRANGER_WORDS 16           /* warnings about strangers; then only at debug */
 #define REFUSALS       5            /* rounds of dialing that may end in a hung up handshake */
 #define ACCEPTS        16           /* a round */
+#define LANE_BITS      24           /* in a hello, above the dialer's rank: the number of the lane */
 
 /* SEALING and UNSEALING: TLS is being set up, by the dialer and by the listener. */
 enum step { CONNECTING, SEALING, WAIT_ANSWER, WAIT_VERDICT, UNSEALING, WAIT_HELLO, WAIT_PROOF, PARKED };
@@ -54,6 +56,7 @@ struct pl_tcp_greeting {
     struct pl_tcp_source source; /* in port->dials or port->strangers; parked: in none */
     enum step step;
     struct pl_tcp_peer *peer; /* dials and parked ones */
+    int lane;                 /* of a dial for a further lane; 0: it is for the first connection */
     union pl_tcp_address address;
     int64_t since, deadline; /* ns; deadline 0: none */
     unsigned char binding[PL_TCP_KEY];
@@ -122,7 +125,8 @@ static int take_over(struct pl_tcp_port *port, struct pl_tcp_peer *peer, struct 
     pl_tcp_watch(port, &greeting->source, 0);
     greeting->source.fd = -1;
     greeting->source.tls = NULL;
-    int error = pl_tcp_peer_up(peer, fd, tls, &greeting->address);
+    int error = greeting->lane ? pl_tcp_lanes_add(peer, greeting->lane, fd, tls, &greeting->address)
+                               : pl_tcp_peer_up(peer, fd, tls, &greeting->address);
     if (error) {
         greeting->source.fd = fd;
         greeting->source.tls = tls;
@@ -172,6 +176,7 @@ static void dial_failed(struct pl_tcp_peer *peer, bool again, const char *why)
 {
     char where[PL_TCP_TEXT];
     struct pl_tcp_greeting *dial = peer->dial;
+    peer->answered |= again || !strcmp(why, strerror(ECONNREFUSED));
     dial_cause(peer, PL_EUNREACHABLE, "%s: %s", pl_tcp_address_text(&dial->address, where), why);
     pl_debug("tcp: dialing rank %d: %s", peer->base.peer, peer->dial_cause);
     peer->dial = NULL;
@@ -198,6 +203,16 @@ static void dial_exhausted(struct pl_tcp_peer *peer)
     }
     if (peer->retry_at) {
         peer->refusals++;
+        pl_tcp_timer_set(port);
+        return;
+    }
+    /* It may be that only the other one can dial: it is given the time to. */
+    int64_t patience = peer->answered ? port->timeout / 5 : port->timeout, now = pl_now();
+    if (now - peer->dial_since < patience && peer->dial_error == PL_EUNREACHABLE && !port->closing) {
+        if (!peer->answered)
+            pl_info("tcp: rank %d cannot be dialed from here (%s); it may dial this rank", peer->base.peer,
+                    peer->dial_cause);
+        peer->retry_at = now + SECOND / 4;
         pl_tcp_timer_set(port);
         return;
     }
@@ -256,8 +271,11 @@ static void dial_next(struct pl_tcp_peer *peer)
 
 void pl_tcp_dial(struct pl_tcp_peer *peer)
 {
+    if (peer->state != PL_TCP_DIALING)
+        peer->dial_since = pl_now();
     peer->state = PL_TCP_DIALING;
     peer->next_address = 0;
+    peer->answered = false;
     peer->retry_at = 0;
     dial_next(peer);
 }
@@ -274,13 +292,74 @@ void pl_tcp_dial_stop(struct pl_tcp_peer *peer)
         pl_tcp_bury(port, &parked->source);
 }
 
+/* A dial failed: the one for the first connection, or one for a lane. */
+static void failed(struct pl_tcp_greeting *dial, bool again, const char *why)
+{
+    if (!dial->lane) {
+        dial_failed(dial->peer, again, why);
+        return;
+    }
+    char where[PL_TCP_TEXT];
+    pl_info("tcp: no further connection with rank %d at %s: %s", dial->peer->base.peer,
+            pl_tcp_address_text(&dial->address, where), why);
+    pl_tcp_bury(pl_tcp_port_of(dial->peer), &dial->source);
+    pl_tcp_peer_attend(dial->peer);
+}
+
+void pl_tcp_dial_lane(struct pl_tcp_peer *peer, int lane, const struct pl_tcp_way *way)
+{
+    struct pl_tcp_port *port = pl_tcp_port_of(peer);
+    int fd = socket(way->to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    socklen_t size = pl_tcp_address_size(&way->to);
+    bool begun =
+        !bind(fd, &way->from.any, size) && (!connect(fd, &way->to.any, size) || errno == EINPROGRESS);
+    struct pl_tcp_greeting *dial = begun ? greeting_create(fd, CONNECTING, &way->to) : NULL;
+    if (!dial) {
+        close(fd);
+        return;
+    }
+    dial->peer = peer;
+    dial->lane = lane;
+    dial->deadline = dial->since + port->timeout;
+    pl_list_append(&port->dials, &dial->source.link);
+    if (pl_tcp_watch(port, &dial->source, EPOLLIN | EPOLLOUT))
+        failed(dial, false, pl_fail_text());
+    pl_tcp_timer_set(port);
+}
+
+/* The first dial for a lane to the peer; NULL: there is none. */
+static struct pl_tcp_greeting *lane_dial(struct pl_tcp_port *port, const struct pl_tcp_peer *peer)
+{
+    pl_list_each(node, &port->dials)
+    {
+        struct pl_tcp_greeting *dial = pl_container(node, struct pl_tcp_greeting, source.link);
+        if (dial->lane && dial->peer == peer)
+            return dial;
+    }
+    return NULL;
+}
+
+bool pl_tcp_dials_lane(const struct pl_tcp_peer *peer)
+{
+    return lane_dial(pl_tcp_port_of(peer), peer) != NULL;
+}
+
+void pl_tcp_dial_lanes_stop(struct pl_tcp_peer *peer)
+{
+    struct pl_tcp_greeting *dial;
+    while ((dial = lane_dial(pl_tcp_port_of(peer), peer)))
+        pl_tcp_bury(pl_tcp_port_of(peer), &dial->source);
+}
+
 static void dial_hello(struct pl_tcp_port *port, struct pl_tcp_greeting *dial)
 {
     struct pl_tcp_peer *peer = dial->peer;
-    pl_tcp_hello_make(&dial->hello, port->rank, peer->base.peer, peer->card.nonce);
+    pl_tcp_hello_make(&dial->hello, port->rank | dial->lane << LANE_BITS, peer->base.peer, peer->card.nonce);
     dial->step = WAIT_ANSWER;
     if (!say(dial, &dial->hello, sizeof dial->hello))
-        dial_failed(peer, true, "hung up before the handshake");
+        failed(dial, true, "hung up before the handshake");
     else
         pl_tcp_watch(port, &dial->source, EPOLLIN);
 }
@@ -289,8 +368,8 @@ static void dial_sealing(struct pl_tcp_port *port, struct pl_tcp_greeting *dial)
 {
     int sealed = seal_on(port, dial);
     if (sealed < 0)
-        dial_failed(dial->peer, true,
-                    "does not speak TLS with this job's key (PEAL_SECURE must be the same on all ranks)");
+        failed(dial, true,
+               "does not speak TLS with this job's key (PEAL_SECURE must be the same on all ranks)");
     else if (sealed)
         dial_hello(port, dial);
 }
@@ -310,16 +389,17 @@ static void dial_connected(struct pl_tcp_port *port, struct pl_tcp_greeting *dia
         error = errno;
     }
     if (error) {
-        dial_failed(peer, false, strerror(error));
+        failed(dial, false, strerror(error));
         return;
     }
     unsigned limit = port->timeout / 1000000 < UINT32_MAX / 2 ? (unsigned)(port->timeout / 1000000) : 0;
     pl_tcp_socket_setup(dial->source.fd, port->timeout);
     setsockopt(dial->source.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof limit);
-    dial->deadline = peer->next_address < peer->card.count ? pl_now() + port->timeout : 0;
+    bool last = dial->lane || peer->next_address >= peer->card.count;
+    dial->deadline = last ? 0 : pl_now() + port->timeout;
     int sealed = seal(port, dial, true);
     if (sealed < 0)
-        dial_failed(peer, false, "out of memory");
+        failed(dial, false, "out of memory");
     else if (sealed)
         dial_hello(port, dial);
     else
@@ -334,25 +414,27 @@ static void dial_answered(struct pl_tcp_port *port, struct pl_tcp_greeting *dial
         char where[PL_TCP_TEXT];
         pl_warn("tcp: what answers at %s does not have this job's key, so it is not rank %d",
                 pl_tcp_address_text(&dial->address, where), dial->peer->base.peer);
-        dial_failed(dial->peer, false, "what answers there does not have this job's key");
+        failed(dial, false, "what answers there does not have this job's key");
         return;
     }
     pl_tcp_proof_make(&proof, port->key, dial->binding, &dial->hello, &dial->answer);
     dial->step = WAIT_VERDICT;
     dial->deadline = 0;
     if (!say(dial, &proof, sizeof proof))
-        dial_failed(dial->peer, true, "hung up in the handshake");
+        failed(dial, true, "hung up in the handshake");
 }
 
 static void dial_accepted(struct pl_tcp_port *port, struct pl_tcp_greeting *dial)
 {
     struct pl_tcp_peer *peer = dial->peer;
     if (!pl_tcp_verdict_holds(&dial->in.verdict)) {
-        dial_failed(peer, false, "made no sense in the handshake");
+        failed(dial, false, "made no sense in the handshake");
         return;
     }
     if (take_over(port, peer, dial))
-        dial_failed(peer, false, "out of memory");
+        failed(dial, false, "out of memory");
+    else if (dial->lane)
+        pl_tcp_bury(port, &dial->source);
 }
 
 static void dial_event(struct pl_tcp_port *port, struct pl_tcp_greeting *dial)
@@ -367,7 +449,7 @@ static void dial_event(struct pl_tcp_port *port, struct pl_tcp_greeting *dial)
     }
     int got = hear(dial, dial->step == WAIT_ANSWER ? sizeof dial->in.answer : sizeof dial->in.verdict);
     if (got < 0)
-        dial_failed(dial->peer, true, errno ? strerror(errno) : "hung up in the handshake");
+        failed(dial, true, errno ? strerror(errno) : "hung up in the handshake");
     else if (got && dial->step == WAIT_ANSWER)
         dial_answered(port, dial);
     else if (got)
@@ -465,16 +547,42 @@ static void stranger_hello(struct pl_tcp_port *port, struct pl_tcp_greeting *str
         stranger_drop(port, stranger, PL_LOG_DEBUG, "gone in the handshake");
 }
 
+/* A further lane. When both dial for lanes, the lower rank's dials stay. */
+static void lane_proven(struct pl_tcp_port *port, struct pl_tcp_peer *peer, struct pl_tcp_greeting *stranger)
+{
+    struct pl_tcp_verdict verdict;
+    pl_tcp_verdict_make(&verdict);
+    bool ours = port->rank < peer->base.peer && lane_dial(port, peer);
+    if (ours || !pl_tcp_lanes_want(peer, stranger->lane)) {
+        stranger_drop(port, stranger, PL_LOG_DEBUG, "that further connection is there, or will be");
+        return;
+    }
+    if (!say(stranger, &verdict, sizeof verdict) || take_over(port, peer, stranger)) {
+        stranger_drop(port, stranger, PL_LOG_DEBUG, "gone in the handshake");
+        return;
+    }
+    peer->lanes_tried = true;
+    pl_tcp_dial_lanes_stop(peer);
+    port->stranger_count--;
+    pl_tcp_bury(port, &stranger->source);
+}
+
 /* It is a rank of this job. Take it, park it, or find that there is a stream already. */
 static void stranger_proven(struct pl_tcp_port *port, struct pl_tcp_greeting *stranger)
 {
-    int rank = (int)le32toh(stranger->hello.dialer);
+    uint32_t dialer = le32toh(stranger->hello.dialer);
+    int rank = (int)(dialer & ((1u << LANE_BITS) - 1));
     struct pl_tcp_peer *peer = pl_tcp_peer_get(port, rank);
     if (!peer) {
         stranger_drop(port, stranger, PL_LOG_WARN, pl_fail_text());
         return;
     }
-    if (peer->state == PL_TCP_DIALING && !peer->dial_failed && port->rank < rank && !peer->parked) {
+    stranger->lane = (int)(dialer >> LANE_BITS);
+    if (stranger->lane) {
+        lane_proven(port, peer, stranger);
+        return;
+    }
+    if (peer->state == PL_TCP_DIALING && peer->dial && port->rank < rank && !peer->parked) {
         stranger->step = PARKED;
         stranger->peer = peer;
         peer->parked = stranger;
@@ -575,7 +683,7 @@ void pl_tcp_greeting_tick(struct pl_tcp_port *port, int64_t now)
     {
         struct pl_tcp_greeting *dial = pl_container(node, struct pl_tcp_greeting, source.link);
         if (dial->deadline && now > dial->deadline)
-            dial_failed(dial->peer, false, "no answer in time");
+            failed(dial, false, "no answer in time");
     }
     for (int rank = 0; rank < port->peers; rank++) {
         struct pl_tcp_peer *peer = port->peer[rank];

@@ -16,6 +16,7 @@
  * goodbye is a death: `lost`.
  */
 #include "tcp.h"
+#include "tcp_lanes.h"
 
 #include "errors.h"
 #include "log.h"
@@ -114,8 +115,19 @@ static int drop_stream(struct pl_tcp_peer *peer, int error, const char *text)
 {
     struct pl_tcp_port *port = pl_tcp_port_of(peer);
     struct pl_tcp_stream *stream = peer->stream;
+    pl_tcp_dial_lanes_stop(peer);
     if (!stream)
         return 0;
+    if (peer->lanes && !peer->lanes->seen && stream->lane == 0 && stream->length) {
+        struct pl_landing half = stream->landing; /* begun before the lanes were there */
+        size_t whole = stream->length;
+        stream->length = stream->left = 0;
+        pl_fail(error, "%s", text);
+        port->upcalls->landed(port->context, peer->base.peer, &half, whole, error);
+        return 1 + pl_tcp_lanes_drop(peer, error, text);
+    }
+    if (peer->lanes)
+        return pl_tcp_lanes_drop(peer, error, text);
     struct pl_landing landing = stream->landing;
     size_t length = stream->length;
     peer->stream = NULL;
@@ -172,7 +184,8 @@ int pl_tcp_peer_left(struct pl_tcp_peer *peer)
 int pl_tcp_peer_look(struct pl_tcp_peer *peer)
 {
     pl_list_remove(&peer->attention);
-    if (peer->state == PL_TCP_UP && pl_tcp_port_of(peer)->watch_all && !peer->stream->source.watched)
+    if (peer->state == PL_TCP_UP && pl_tcp_port_of(peer)->watch_all && !peer->stream->source.watched &&
+        !peer->lanes)
         return pl_tcp_peer_lose(peer, PL_ESYSTEM, "has a connection that epoll does not take");
     if (peer->state == PL_TCP_UP)
         return pl_tcp_stream_write(peer->stream);

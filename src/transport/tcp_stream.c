@@ -23,7 +23,9 @@
  * host still acknowledges; keepalive sees to connections with nothing on the way.
  */
 #include "tcp.h"
+#include "tcp_lanes.h"
 
+#include "clock.h"
 #include "errors.h"
 
 #include <endian.h>
@@ -35,9 +37,6 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
-
-#define KIND_FRAME   0xF1u
-#define KIND_GOODBYE 0xB7u
 
 /* Frames and bytes one sendmsg gathers at most. */
 #define GATHER_FRAMES 32
@@ -89,12 +88,12 @@ static void put_head(unsigned char out[PL_TCP_HEAD], unsigned kind, const struct
 
 void pl_tcp_head(unsigned char bytes[PL_TCP_HEAD], const struct pl_header *header, size_t length)
 {
-    put_head(bytes, KIND_FRAME, header, length);
+    put_head(bytes, PL_TCP_KIND_FRAME, header, length);
 }
 
 void pl_tcp_goodbye(unsigned char bytes[PL_TCP_HEAD])
 {
-    put_head(bytes, KIND_GOODBYE, &(struct pl_header){{0}}, 0);
+    put_head(bytes, PL_TCP_KIND_GOODBYE, &(struct pl_header){{0}}, 0);
 }
 
 /* Adds what is not yet written of one operation. Returns the number of vectors used. */
@@ -173,6 +172,18 @@ static void advance(struct pl_list *queue, size_t took, struct pl_list *finished
 int pl_tcp_stream_write(struct pl_tcp_stream *stream)
 {
     struct pl_list *queue = &stream->peer->queue, finished;
+    struct pl_tcp_lanes *lanes = stream->peer->lanes;
+    if (lanes && !lanes->switched)
+        pl_tcp_lanes_switch(lanes);
+    if (lanes && (lanes->switched || stream->lane)) {
+        pl_tcp_lanes_write(lanes);
+        return 0;
+    }
+    if (stream->peer->held_until) {
+        if (!lanes && pl_now() < stream->peer->held_until && pl_tcp_dials_lane(stream->peer))
+            return 0;
+        stream->peer->held_until = 0;
+    }
     pl_list_init(&finished);
     while (!pl_list_empty(queue) && !stream->write_error) {
         struct iovec v[2 * GATHER_FRAMES];
@@ -180,7 +191,7 @@ int pl_tcp_stream_write(struct pl_tcp_stream *stream)
         size_t bytes = 0;
         pl_list_each(node, queue)
         {
-            if (frames == GATHER_FRAMES || bytes >= GATHER_BYTES)
+            if (frames == (lanes ? 1 : GATHER_FRAMES) || bytes >= GATHER_BYTES)
                 break;
             struct pl_tcp_item *item = pl_container(node, struct pl_tcp_item, link);
             n += gather(v + n, item->head, item->operation);
@@ -190,9 +201,11 @@ int pl_tcp_stream_write(struct pl_tcp_stream *stream)
         ssize_t took = send_vector(stream, v, n);
         if (took > 0)
             advance(queue, (size_t)took, &finished);
-        if (took < (ssize_t)bytes)
+        if (took < (ssize_t)bytes || lanes)
             break;
     }
+    if (lanes)
+        pl_tcp_peer_attend(stream->peer);
     bool stalled = !pl_list_empty(queue) && !stream->write_error;
     if (stalled != stream->stalled)
         stall(stream, stalled);
@@ -307,13 +320,22 @@ static int parse(struct pl_tcp_stream *stream)
         word = le64toh(word);
         unsigned kind = (unsigned)(word >> 56);
         uint64_t length = word & (((uint64_t)1 << 56) - 1);
-        if ((kind != KIND_FRAME && kind != KIND_GOODBYE) || length > PL_TCP_LONGEST)
+        if (kind == PL_TCP_KIND_SWITCH && !length) {
+            struct pl_tcp_lanes *lanes = pl_tcp_lanes_get(stream->peer);
+            if (!lanes)
+                return count + pl_tcp_peer_lose(stream->peer, PL_ENOMEM, "needs memory that is not there");
+            stream->begin += 8;
+            lanes->seen = lanes->due = true;
+            pl_tcp_peer_attend(stream->peer);
+            return count + 1;
+        }
+        if ((kind != PL_TCP_KIND_FRAME && kind != PL_TCP_KIND_GOODBYE) || length > PL_TCP_LONGEST)
             return count + pl_tcp_peer_lose(stream->peer, PL_EPROTOCOL,
                                             "sent what is no frame (kind 0x%02x, length %llu)", kind,
                                             (unsigned long long)length);
         if (stream->end - stream->begin < PL_TCP_HEAD)
             break;
-        if (kind == KIND_GOODBYE)
+        if (kind == PL_TCP_KIND_GOODBYE)
             return count + pl_tcp_peer_left(stream->peer);
         if (!deliver(stream, (size_t)length))
             break;
@@ -334,10 +356,19 @@ static const char *broken(int number)
     return number == EBADMSG ? "what came was changed on the way (PEAL_SECURE)" : strerror(number);
 }
 
+/* Whether parts come on it, not frames. */
+static bool in_parts(const struct pl_tcp_stream *stream)
+{
+    const struct pl_tcp_lanes *lanes = stream->peer->lanes;
+    return lanes && (stream->lane || lanes->seen) && !pl_tcp_port_of(stream->peer)->closing;
+}
+
 int pl_tcp_stream_read(struct pl_tcp_stream *stream)
 {
     int count = 0;
     bool full = true;
+    if (in_parts(stream))
+        return pl_tcp_lanes_read(stream);
     for (int reads = 0; (full && reads < 4) || pl_tcp_wire_pending(stream->source.tls); reads++) {
         full = false;
         ssize_t got = read_once(stream, &full);
@@ -356,6 +387,8 @@ int pl_tcp_stream_read(struct pl_tcp_stream *stream)
             count += parse(stream);
         if (stream->source.kind == PL_TCP_DEAD)
             return count;
+        if (in_parts(stream))
+            return count + pl_tcp_lanes_read(stream);
     }
     return count;
 }

@@ -5,7 +5,9 @@
  *   die RANK SIGNAL     that rank dies so, the others wait for it
  *   lines N             N lines of 1,000 letters
  *   copy                rank 0 copies its standard input to its standard output
- *   names NAME...       the values of these variables
+ *   large MIB N         rank 0 sends the last rank N messages of so many MiB, and a small one behind each,
+ * and gets a sum of each back; how long it took answer              the last rank sends first; then rank 0
+ * answers names NAME...       the values of these variables
  */
 #include <mpi.h>
 
@@ -94,6 +96,56 @@ static void copy(void)
         fwrite(bytes, 1, n, stdout);
 }
 
+static unsigned sum_of(const unsigned *words, int count)
+{
+    unsigned sum = 0;
+    for (int i = 0; i < count; i++)
+        sum = sum * 31 + words[i];
+    return sum;
+}
+
+static int large(int mib, int n)
+{
+    int count = mib << 18, last = size - 1, wrong = 0;
+    unsigned *words = malloc((size_t)count * sizeof *words), small, sum;
+    for (int i = 0; i < count; i++)
+        words[i] = rank ? 0 : (unsigned)i * 2654435761u;
+    MPI_Barrier(MPI_COMM_WORLD);
+    double start = MPI_Wtime();
+    for (int i = 0; i < n && (!rank || rank == last); i++) {
+        if (!rank) {
+            words[i] ^= (unsigned)i + 1;
+            MPI_Send(words, count, MPI_UNSIGNED, last, 1, MPI_COMM_WORLD);
+            MPI_Send(&i, 1, MPI_INT, last, 1, MPI_COMM_WORLD);
+            MPI_Recv(&sum, 1, MPI_UNSIGNED, last, 2, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+            wrong += sum != sum_of(words, count);
+        } else {
+            MPI_Recv(words, count, MPI_UNSIGNED, 0, 1, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+            MPI_Recv(&small, 1, MPI_UNSIGNED, 0, 1, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+            wrong += small != (unsigned)i;
+            sum = sum_of(words, count);
+            MPI_Send(&sum, 1, MPI_UNSIGNED, 0, 2, MPI_COMM_WORLD);
+        }
+    }
+    free(words);
+    if (!rank)
+        printf("%d messages of %d MiB in %.3f s: %s\n", n, mib, MPI_Wtime() - start,
+               wrong ? "WRONG" : "right");
+    return wrong != 0;
+}
+
+/* The last rank sends before it gets anything: only the other one may be able to dial. */
+static void answer(void)
+{
+    int word = rank, last = size - 1;
+    if (rank == last)
+        MPI_Send(&word, 1, MPI_INT, 0, 0, MPI_COMM_WORLD);
+    if (!rank)
+        MPI_Recv(&word, 1, MPI_INT, last, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    if (!rank)
+        printf("rank 0 got %d\n", word);
+}
+
 static void lines(int count)
 {
     char line[1001];
@@ -114,6 +166,10 @@ int main(int argc, char **argv)
         wait_for_ever();
     else if (!strcmp(what, "die"))
         die(atoi(argv[2]), atoi(argv[3]));
+    else if (!strcmp(what, "large"))
+        code = large(atoi(argv[2]), atoi(argv[3]));
+    else if (!strcmp(what, "answer"))
+        answer();
     else if (!strcmp(what, "lines"))
         lines(atoi(argv[2]));
     else if (!strcmp(what, "copy"))

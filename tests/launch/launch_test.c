@@ -60,6 +60,39 @@ Test(launch, wrong_command_lines)
     }
 }
 
+/* Lines of scripts written for Hydra, Intel MPI and Open MPI: all are run, and one line says what had no
+ * effect. */
+Test(launch, command_lines_of_others)
+{
+    static const struct {
+        const char *arguments, *says;
+    } cases[] = {
+        {"-bootstrap ssh -launcher ssh -n 2 true", ""},
+        {"--allow-run-as-root --oversubscribe -np 2 --bind-to none --map-by core true", ""},
+        {"-genvall -envall --bynode -pernode --bind-to-none -wd / -n 1 true", ""},
+        {"-bootstrap slurm -n 2 true", "mpiexec: without effect here: -bootstrap slurm\n"},
+        {"--mca btl self,tcp --mca pml ob1 -mca btl ^openib -np 2 true",
+         "mpiexec: without effect here: --mca btl, --mca pml\n"},
+        {"--mca btl_tcp_if_include eth0 --mca plm_rsh_agent 'ssh -x' -np 1 true", ""},
+        {"--report-bindings --rank-by core --bind-to socket -np 2 true : -np 1 --display-map true",
+         "mpiexec: without effect here: --report-bindings, --rank-by core, --bind-to socket, "
+         "--display-map\n"},
+        {"-rmk pbs -print-rank-map --map-by ppr:2:socket -n 1 true",
+         "mpiexec: without effect here: -rmk pbs, -print-rank-map, --map-by ppr:2:socket\n"},
+        {"--prtemca plm_ssh_no_tree_spawn 1 --output tag --display=map -n 1 true",
+         "mpiexec: without effect here: --prtemca plm_ssh_no_tree_spawn, --display=map\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        run(&r, "$MPIEXEC %s", cases[i].arguments);
+        cr_expect_eq(r.code, 0, "%s: code %d", cases[i].arguments, r.code);
+        cr_expect_str_eq(r.err, cases[i].says);
+    }
+    run(&r, "$MPIEXEC -iface eth3 sh -c 'echo $PEAL_NET' : --mca btl_tcp_if_exclude lo,docker0 true");
+    cr_expect_str_eq(r.out, "^lo,^docker0\n");
+    run(&r, "$MPIEXEC --mca btl");
+    cr_expect(r.code == 2 && strstr(r.err, "--mca: a value is missing behind it"), "%s", r.err);
+}
+
 Test(launch, help_and_version)
 {
     run(&r, "$MPIEXEC --help && $MPIEXEC -version | grep -c '[0-9]\\.[0-9]'");

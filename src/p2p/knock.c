@@ -1,0 +1,55 @@
+/* Knocking: who waits for a message from a rank of another host, and has for a while, sends it an empty
+ * frame.
+ *
+ *     rank 0                        firewall, NAT         rank 1
+ *       sends: dials rank 1  ---------->|                   waits for rank 0
+ *       (cannot; is patient)            |<--------------- knocks: dials rank 0
+ *       its message goes  ---------------------------------> here
+ *
+ * Connections are made by whoever sends first. Where only one side of a pair can dial, and the other has
+ * something to say, nobody would ever come; so the one that waits dials as well. Where both can,
+ * the connection is there already, or would be made a moment later: a knock costs a frame of no bytes, once a
+ * peer. A receive from any source knocks at all ranks of other hosts, in a world of at most 64.
+ *
+ * Rejected: to ask the other side through the launcher, which not every launcher can pass on; to dial from
+ * both sides at once and always, which doubles what a large job has to greet at its start.
+ */
+#include "protocol.h"
+
+#include "clock.h"
+
+enum { KNOCK_AFTER_NS = 300 * 1000 * 1000, ANY_MOST = 64 };
+
+/* Whom a posted receive waits for; -1: that is not known. */
+static int awaited(const struct pl_request *request)
+{
+    const struct pl_group *from = request->comm->target;
+    return request->source >= 0 && request->source < from->size ? from->peers[request->source] : -1;
+}
+
+static void knock(struct pl_rank *rank, int number)
+{
+    if (number < 0 || number >= rank->size || number == rank->rank ||
+        rank->host_of(rank, number) == rank->host)
+        return;
+    struct pl_peer *peer = pl_peer_get(rank, number);
+    if (!peer || peer->knocked || peer->lost)
+        return;
+    peer->knocked = true;
+    pl_peer_wake(rank, number);
+}
+
+void pl_knock(struct pl_rank *rank)
+{
+    if (rank->hosts < 2 || rank->cooperative || rank->fabric || !rank->nports)
+        return;
+    int64_t now = pl_now();
+    bool due = rank->knock_at && now >= rank->knock_at;
+    if (!rank->knock_at || due)
+        rank->knock_at = now + KNOCK_AFTER_NS;
+    for (int i = 0; i < PL_MATCH_BUCKETS && due; i++)
+        pl_list_each(node, &rank->buckets[i].posted)
+            knock(rank, awaited(pl_container(node, struct pl_request, link)));
+    for (int i = 0; due && !pl_list_empty(&rank->posted_any) && rank->size <= ANY_MOST && i < rank->size; i++)
+        knock(rank, i);
+}
