@@ -133,8 +133,10 @@ int pl_config_distance(const char *a, const char *b)
 }
 
 /* No knobs: where a rank stands in its world, for launchers that have no words of their own for it
- * (src/world/launcher_find.c), and which terminal mpiexec writes to. */
-static const char *const places[] = {"PEAL_RANK", "PEAL_SIZE", "PEAL_ROOT", "PEAL_TERMINAL", NULL};
+ * (src/world/launcher_find.c), which terminal mpiexec writes to, and the compilers behind mpicc and mpicxx.
+ */
+static const char *const places[] = {"PEAL_RANK", "PEAL_SIZE", "PEAL_ROOT", "PEAL_TERMINAL",
+                                     "PEAL_CC",   "PEAL_CXX",  NULL};
 
 static bool is_place(const char *name)
 {

@@ -92,14 +92,19 @@ static int take_export(struct reading *reading, const char *name, char **words)
     return add_checked(&reading->options->settings, name, variable, equals + 1);
 }
 
-static int take_timeout(struct reading *reading, const char *name, char **words)
+static int read_timeout(struct pl_options *options, const char *name, const char *text)
 {
     char *end;
-    double seconds = strtod(words[0], &end);
-    if (end == words[0] || *end || !(seconds > 0 && seconds < 1e9))
-        return pl_fail(PL_EARG, "%s %s: seconds were expected, more than 0", name, words[0]);
-    reading->options->timeout = seconds;
+    double seconds = strtod(text, &end);
+    if (end == text || *end || !(seconds > 0 && seconds < 1e9))
+        return pl_fail(PL_EARG, "%s %s: seconds were expected, more than 0", name, text);
+    options->timeout = seconds;
     return 0;
+}
+
+static int take_timeout(struct reading *reading, const char *name, char **words)
+{
+    return read_timeout(reading->options, name, words[0]);
 }
 
 static int take_continue(struct reading *reading, const char *name, char **words)
@@ -531,8 +536,8 @@ static int read_app(struct reading *reading, char **argv, int *at)
 }
 
 /* What is not said is looked for in the environment: hosts where Kubernetes' mpi-operator tells them to other
- * launchers; PEAL_TIMEOUT. */
-static void complete(struct pl_options *options)
+ * launchers; PEAL_TIMEOUT; MPIEXEC_TIMEOUT, which other launchers have for --timeout. */
+static int complete(struct pl_options *options)
 {
     static const char *const files[] = {"HYDRA_HOST_FILE", "OMPI_MCA_orte_default_hostfile",
                                         "I_MPI_HYDRA_HOST_FILE"};
@@ -548,6 +553,8 @@ static void complete(struct pl_options *options)
     char *end;
     double seconds = timeout ? strtod(timeout, &end) : 0;
     options->patience = timeout && !*end && seconds > 0 && seconds < 1e9 ? seconds : PATIENCE_SECONDS;
+    const char *limit = options->timeout > 0 ? NULL : getenv("MPIEXEC_TIMEOUT");
+    return limit && *limit ? read_timeout(options, "MPIEXEC_TIMEOUT", limit) : 0;
 }
 
 int pl_options_read(struct pl_options *options, int argc, char **argv)
@@ -564,8 +571,7 @@ int pl_options_read(struct pl_options *options, int argc, char **argv)
             break;
         argv[at++] = NULL;
     }
-    complete(options);
-    return 0;
+    return complete(options);
 }
 
 static void free_settings(struct pl_settings *settings)

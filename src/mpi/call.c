@@ -118,8 +118,11 @@ static int finish(struct pl_mpi *mpi, struct pl_errhandler *errhandler, uintptr_
 
 int pl_return_error(struct pl_mpi *mpi, struct pl_comm *comm, int error)
 {
-    if (!comm)
+    if (!comm) {
         comm = mpi->rank->self;
+        if (comm && !comm->errhandler && mpi->rank->world->errhandler)
+            comm = mpi->rank->world;
+    }
     if (!comm) /* MPI is not up */
         return finish(mpi, NULL, 0, "no communicator", error);
     return finish(mpi, comm->errhandler, comm->handle, comm->name[0] ? comm->name : "an unnamed communicator",

@@ -97,8 +97,9 @@ struct pl_mpi {
 struct pl_mpi *pl_call(const char *name);
 /* Begins a call that may come at any time, also before MPI is up and after its end. */
 struct pl_mpi *pl_call_any(const char *name);
-/* Ends a call that failed: the error class, after the error handler of `comm` (NULL: of MPI_COMM_SELF) was
- * called. */
+/* Ends a call that failed: the error class, after the error handler of `comm` was called. NULL: of
+ * MPI_COMM_SELF, or of MPI_COMM_WORLD while the program has set one there alone, as programs written for MPI
+ * 3 do. */
 int pl_return_error(struct pl_mpi *mpi, struct pl_comm *comm, int error);
 
 /* Ends a call: 0, or the same. */

@@ -101,6 +101,8 @@ int PMPI_Cart_create(MPI_Comm comm_old, int ndims, const int dims[], const int p
     }
     if (!error)
         *comm_cart = made ? (MPI_Comm)made->handle : MPI_COMM_NULL;
+    else if (comm_cart)
+        *comm_cart = MPI_COMM_NULL;
     return pl_return(mpi, c, error);
 }
 PL_WEAK(Cart_create)

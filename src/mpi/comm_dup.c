@@ -96,6 +96,8 @@ static int duplicate(const char *name, MPI_Comm comm, MPI_Info info, MPI_Comm *n
         error = make(mpi, c, &contexts, hints, &made);
     if (!error)
         *newcomm = (MPI_Comm)made->handle;
+    else if (newcomm)
+        *newcomm = MPI_COMM_NULL;
     return pl_return(mpi, c, error);
 }
 
@@ -258,6 +260,8 @@ static int nonblocking(const char *name, MPI_Comm comm, MPI_Info info, MPI_Comm 
         error = pl_check_pointer(request, "request");
     if (!error)
         error = idup_start(mpi, c, hints, newcomm, request);
+    if (error && newcomm)
+        *newcomm = MPI_COMM_NULL;
     return pl_return(mpi, c, error);
 }
 

@@ -212,6 +212,8 @@ int PMPI_Type_dup(MPI_Datatype oldtype, MPI_Datatype *newtype)
             pl_attributes_copy(mpi, PL_ATTRIBUTE_TYPE, old->handle, pl_datatype_attributes(mpi, old), copied);
     if (error && copied)
         pl_attributes_delete(mpi, PL_ATTRIBUTE_TYPE, 0, copied);
+    if (error)
+        *newtype = MPI_DATATYPE_NULL;
     return pl_datatype_finish(mpi, error, made, recipe, newtype);
 }
 PL_WEAK(Type_dup)

@@ -1,13 +1,15 @@
 /* MPI_Dims_create (MPI 5.0, section 8.5.2): a grid as near to a cube as the number of nodes allows.
  *
- * Of all ways to write n as a product of k factors the one with the smallest sum is taken:
- * with the product fixed, that is the one whose factors are closest to each other. The search
- * goes through the divisors, largest factor first, and drops what can no longer win; numbers of
- * nodes have few divisors. A greedy walk over prime factors was rejected: it makes 6 x 6 x 2 of 72,
- * where 6 x 4 x 3 is to be had.
+ * Of all ways to write n as a product of k factors the one is taken whose largest and smallest factor
+ * are closest to each other; of several such, the one whose smallest factor is largest, then
+ * the one with the smallest sum. The search writes the largest factor first, goes through the divisors from
+ * below, and drops what can no longer win; numbers of nodes have few divisors. Rejected: a greedy walk over
+ * prime factors, which makes 6 x 6 x 2 of 72, where 6 x 4 x 3 is to be had; and the sum alone, which makes 19
+ * x 12 x 12 x 7 of 19152, where 19 x 14 x 9 x 8 is to be had.
  */
 #include "call.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +18,7 @@ enum { FACTORS_MAX = 64 };
 struct search {
     int divisors[2048], count;
     int taken[FACTORS_MAX], best[FACTORS_MAX], k;
+    int best_spread; /* largest less smallest factor */
     double best_sum;
 };
 
@@ -47,15 +50,26 @@ static int whole_root(int n, int k)
     return k == 1 ? n : reaches(root + 1, k, n) && !reaches(root + 1, k, n + 1LL) ? root + 1 : root;
 }
 
+/* Whether s->taken, complete, with this sum is to be preferred to the best so far. */
+static bool wins(const struct search *s, double sum)
+{
+    int spread = s->taken[0] - s->taken[s->k - 1];
+    if (spread != s->best_spread)
+        return spread < s->best_spread;
+    return s->taken[0] != s->best[0] ? s->taken[0] > s->best[0] : sum <= s->best_sum;
+}
+
 /* Writes n as k factors, none above `most`; the factors before are in taken[], their sum is `sum`. */
 static void search(struct search *s, int n, int k, int most, double sum)
 {
-    if (sum + (double)k * whole_root(n, k) >= s->best_sum)
+    /* The smallest factor will not be above the root. */
+    if (k < s->k && s->taken[0] - whole_root(n, k) > s->best_spread)
         return;
     if (k == 1) {
-        if (n > most || sum + n >= s->best_sum)
-            return;
         s->taken[s->k - 1] = n;
+        if (n > most || !wins(s, sum + n))
+            return;
+        s->best_spread = s->taken[0] - n;
         s->best_sum = sum + n;
         memcpy(s->best, s->taken, sizeof s->best);
         return;
@@ -109,7 +123,7 @@ int PMPI_Dims_create(int nnodes, int ndims, int dims[])
         error = pl_fail(PL_ENOMEM, "no memory to find dimensions");
     if (!error && s) {
         s->k = k;
-        s->best_sum = 1e18;
+        s->best_spread = INT_MAX;
         collect_divisors(s, rest);
         qsort(s->divisors, (size_t)s->count, sizeof s->divisors[0], ascending);
         search(s, rest, k, rest, 0);

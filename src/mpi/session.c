@@ -171,8 +171,11 @@ int PMPI_Session_get_info(MPI_Session session, MPI_Info *info_used)
     if (!error)
         error = pl_info_create(&info);
     for (int i = 0; i < 4 && !error; i++)
-        if (levels[i].level == s->thread_level)
+        if (levels[i].level == s->thread_level) {
             error = pl_info_put(info, "mpi_thread_support_level", levels[i].name);
+            if (!error) /* as programs written before MPI 4.0 was out have it */
+                error = pl_info_put(info, "thread_level", levels[i].name);
+        }
     if (error)
         pl_info_destroy(info);
     else

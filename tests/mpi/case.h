@@ -40,6 +40,7 @@ extern const struct test_case board_cases[];
 extern const struct test_case collective_cases[];
 extern const struct test_case comm_cases[];
 extern const struct test_case create_cases[];
+extern const struct test_case custom_cases[];
 extern const struct test_case datatype_cases[];
 extern const struct test_case dynamic_cases[];
 extern const struct test_case environment_cases[];

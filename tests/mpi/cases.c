@@ -18,6 +18,7 @@ const struct test_chapter test_chapters[] = {
     {"group", group_cases},
     {"attributes", attribute_cases},
     {"create", create_cases},
+    {"customs", custom_cases},
     {"dynamic", dynamic_cases},
     {"environment", environment_cases},
     {"errors", error_cases},

@@ -27,7 +27,7 @@ static const struct {
     {"MPI_FLOAT", MPI_FLOAT, "aol"},
     {"MPI_DOUBLE", MPI_DOUBLE, "aol"},
     {"MPI_LONG_DOUBLE", MPI_LONG_DOUBLE, "aol"},
-    {"MPI_C_FLOAT_COMPLEX", MPI_C_FLOAT_COMPLEX, "a"},
+    {"MPI_C_COMPLEX", MPI_C_FLOAT_COMPLEX, "a"},
     {"MPI_C_DOUBLE_COMPLEX", MPI_C_DOUBLE_COMPLEX, "a"},
     {"MPI_C_BOOL", MPI_C_BOOL, "l"},
     {"MPI_BYTE", MPI_BYTE, "b"},

@@ -64,6 +64,18 @@ Test(fatal, errors_are)
     }
 }
 
+/* The handler of MPI_COMM_WORLD serves calls without a communicator until MPI_COMM_SELF has been given one.
+ * Nothing is said of the variables that mpicc reads. */
+Test(fatal, where_only_the_world_has_a_handler)
+{
+    start("PEAL_CC=gcc PEAL_CXX=g++", 1, "world-only");
+    expect_end("world-only", 3, "in MPI_COMM_SELF, errors are fatal");
+    cr_expect(strstr(outcome.out, "MPI_Type_get_extent: the datatype is MPI_DATATYPE_NULL") &&
+                  !strstr(outcome.out, "it went on"),
+              "%s", outcome.out);
+    cr_expect(!strstr(outcome.err, "unknown variable"), "%s", outcome.err);
+}
+
 Test(fatal, mismatch_over_tcp)
 {
     start("PEAL_TRANSPORT=tcp", 2, "fatal-mismatch");

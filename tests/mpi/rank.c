@@ -60,6 +60,23 @@ static void told(void)
     fflush(stdout);
 }
 
+/* An error of a call without a communicator, where only MPI_COMM_WORLD has an error handler from the program.
+ */
+static void world_only(void)
+{
+    int length;
+    char text[MPI_MAX_ERROR_STRING];
+    MPI_Aint lb, extent;
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    int code = MPI_Type_get_extent(MPI_DATATYPE_NULL, &lb, &extent);
+    MPI_Error_string(code, text, &length);
+    printf("rank %d: %s\n", rank, text);
+    fflush(stdout);
+    MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_ARE_FATAL);
+    MPI_Type_get_extent(MPI_DATATYPE_NULL, &lb, &extent);
+    printf("it went on\n");
+}
+
 static void fatal(const char *what)
 {
     int value = 0, out[2] = {0};
@@ -141,6 +158,8 @@ int main(int argc, char **argv)
         killed(what + 7);
     else if (!strcmp(what, "told"))
         told();
+    else if (!strcmp(what, "world-only"))
+        world_only();
     else if (!strncmp(what, "fatal-", 6))
         fatal(what + 6);
     else if (!strcmp(what, "abort") && rank == size - 1)

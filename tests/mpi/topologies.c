@@ -23,6 +23,11 @@ static void dims_create(void)
     check_dims(72, 3, NULL, (int[]){6, 4, 3});
     check_dims(36, 2, NULL, (int[]){6, 6});
     check_dims(1, 4, NULL, (int[]){1, 1, 1, 1});
+    check_dims(5040, 3, NULL, (int[]){21, 16, 15});
+    check_dims(19152, 3, NULL, (int[]){38, 24, 21});
+    check_dims(19152, 4, NULL, (int[]){19, 14, 9, 8});
+    check_dims(590520, 4, NULL, (int[]){38, 37, 21, 20});
+    check_dims(98784, 5, NULL, (int[]){14, 14, 9, 8, 7});
     check_dims(64, 3, NULL, (int[]){4, 4, 4});
     check_dims(1024, 4, NULL, (int[]){8, 8, 4, 4});
     check_dims(12, 2, (int[]){0, 4}, (int[]){3, 4});
