@@ -346,13 +346,22 @@ static void mixed(void)
     CHECK(in == (me + n - 1) % n && sum == n * (n - 1) / 2, "in %d, sum %d", in, sum);
     check_empty(&statuses[1]);
     check_empty(&statuses[3]);
-    /* Freed while under way, it completes all the same. */
-    sum = -1;
-    OK(MPI_Iallreduce(&out, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD, &requests[0]));
-    OK(MPI_Request_free(&requests[0]));
+}
+
+/*
+ * Freed while under way, it completes all the same, and what follows on the communicator is not disturbed.
+ * Nothing tells when it is done, no barrier either, so its buffers live as long as the rank does.
+ */
+static void free_collective(void)
+{
+    static _Thread_local int one = 1, sum;
+    MPI_Request request;
+    OK(MPI_Iallreduce(&one, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD, &request));
+    OK(MPI_Request_free(&request));
+    CHECK(request == MPI_REQUEST_NULL, "the handle is left");
     OK(MPI_Barrier(MPI_COMM_WORLD));
-    OK(MPI_Ibarrier(MPI_COMM_WORLD, &requests[0]));
-    OK(MPI_Wait(&requests[0], MPI_STATUS_IGNORE));
+    OK(MPI_Ibarrier(MPI_COMM_WORLD, &request));
+    OK(MPI_Wait(&request, MPI_STATUS_IGNORE));
 }
 
 const struct test_case request_cases[] = {
@@ -368,5 +377,6 @@ const struct test_case request_cases[] = {
     {"free_receive", free_receive, 1, 0},
     {"stale", stale, 1, 0},
     {"mixed", mixed, 1, 0},
+    {"free_collective", free_collective, 1, 0},
     {0},
 };
