@@ -17,6 +17,7 @@
 #include "rank.h"
 #include "tool.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +149,7 @@ static int examine(bool json)
 {
     struct pl_doctor doctor;
     struct pl_facts facts;
+    signal(SIGXFSZ, SIG_IGN); /* a limit that is too low shall be told of */
     if (pl_doctor_meet(&doctor)) {
         fprintf(stderr, "PROBLEM  launcher  the ranks do not come together: %s\n", pl_fail_text());
         pl_doctor_part(&doctor);

@@ -318,9 +318,12 @@ Test(checks, cpus)
     expect(pl_check_cpus, &facts, PL_LEVEL_OK, "cpuset", "");
 }
 
-static enum pl_level knobs(char *const *environment, char *text, char *mend)
+static enum pl_level knobs(const char *one, const char *two, char *text, char *mend)
 {
+    char first[64], second[64], *environment[] = {first, second, NULL};
     struct pl_findings findings = {0};
+    snprintf(first, sizeof first, "%s", one);
+    snprintf(second, sizeof second, "%s", two);
     pl_check_knobs(environment, &findings);
     return gravest(&findings, text, mend);
 }
@@ -328,12 +331,12 @@ static enum pl_level knobs(char *const *environment, char *text, char *mend)
 Test(checks, knobs)
 {
     char text[PL_FINDING_TEXT], mend[PL_FINDING_MEND];
-    cr_expect_eq(knobs((char *[]){"PEAL_LOG=info", "PEAL_RANK=0", "HOME=/", NULL}, text, mend), PL_LEVEL_OK);
+    cr_expect_eq(knobs("PEAL_LOG=info", "PEAL_RANK=0", text, mend), PL_LEVEL_OK);
     cr_expect(strstr(text, "1 variable set"), "%s", text);
-    cr_expect_eq(knobs((char *[]){"PEAL_TIMEOT=3", NULL}, text, mend), PL_LEVEL_NOTE);
+    cr_expect_eq(knobs("PEAL_TIMEOT=3", "HOME=/", text, mend), PL_LEVEL_NOTE);
     cr_expect(strstr(text, "did you mean PEAL_TIMEOUT?"), "%s", text);
     cr_expect_str_eq(mend, "unset PEAL_TIMEOT; export PEAL_TIMEOUT=3");
-    cr_expect_eq(knobs((char *[]){"PEAL_TIMEOUT=soon", NULL}, text, mend), PL_LEVEL_NOTE);
+    cr_expect_eq(knobs("HOME=/", "PEAL_TIMEOUT=soon", text, mend), PL_LEVEL_NOTE);
     cr_expect_str_eq(mend, "unset PEAL_TIMEOUT");
 }
 
