@@ -4,51 +4,14 @@
 slurm_test.py MPIEXEC PROGRAM HELLO TRAINER [-- TEST...]
 """
 import os
-import shutil
-import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import hosts  # noqa: E402
+import slurm  # noqa: E402
 
 MPIEXEC, PROGRAM, HELLO, TRAINER = hosts.programs()
 NET = None
-PLUGINS = "/usr/lib/x86_64-linux-gnu/slurm-wlm"
-
-CONFIG = """
-ClusterName=emulated
-SlurmctldHost=n1
-SlurmUser=root
-SlurmdUser=root
-AuthType=auth/none
-CredType=cred/none
-MpiDefault=none
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-SelectType=select/cons_tres
-SelectTypeParameters=CR_Core
-SlurmdParameters=config_overrides
-SwitchType=switch/none
-JobAcctGatherType=jobacct_gather/none
-AccountingStorageType=accounting_storage/none
-ReturnToService=2
-StateSaveLocation={private}/state
-SlurmdSpoolDir={private}/spool
-SlurmctldPidFile={private}/slurmctld.pid
-SlurmdPidFile={private}/slurmd.pid
-SlurmctldLogFile={work}/slurmctld.log
-SlurmdLogFile={work}/slurmd-%n.log
-TmpFS={private}/tmp
-InactiveLimit=0
-KillWait=2
-MessageTimeout=30
-NodeName=n1 CPUs=16 State=UNKNOWN
-NodeName=n2 CPUs=16 State=UNKNOWN
-PartitionName=all Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
-"""
-
-
 def srun(arguments, **options):
     options.setdefault("timeout", 60)
     return NET["n1"].run("srun " + arguments, **options)
@@ -78,7 +41,7 @@ def test_pmi2():
 
 
 def test_pmix():
-    if not os.path.exists(PLUGINS + "/mpi_pmix.so"):
+    if not slurm.has_pmix():
         print("        this Slurm has no plugin for PMIx")
         return
     every_program("pmix")
@@ -94,7 +57,7 @@ def test_plain():
 
 def test_recipes():
     for command in hosts.commands("slurm", MPIEXEC, PROGRAM):
-        if "pmix" not in command or os.path.exists(PLUGINS + "/mpi_pmix.so"):
+        if "pmix" not in command or slurm.has_pmix():
             result = NET["n1"].run(command)
             right(result, 4, 2)
 
@@ -121,36 +84,16 @@ def test_a_rank_dies():
     hosts.check(not left, left, "ranks are left")
 
 
-def start_slurm():
-    config = NET.work + "/slurm.conf"
-    open(config, "w").write(CONFIG.format(work=NET.work, private=NET["n1"].private))
-    os.environ["SLURM_CONF"] = config
-    for name in ("n1", "n2"):
-        NET[name].do("mkdir -p {0}/state {0}/spool {0}/tmp".format(NET[name].private))
-    log = open(NET.work + "/daemons.log", "w")
-    for name, command in (("n1", "slurmctld -D"), ("n1", "slurmd -D -N n1"), ("n2", "slurmd -D -N n2")):
-        NET[name].popen("exec " + command, stdout=log, stderr=log)
-    deadline = time.monotonic() + 60
-    while True:
-        states = NET["n1"].run("sinfo -h -N -o '%N %t'").out.split("\n")
-        if states[:2] == ["n1 idle", "n2 idle"]:
-            return
-        if time.monotonic() > deadline:
-            raise RuntimeError("the nodes do not come up: %s %s" % (states, open(NET.work + "/daemons.log").read()[-2000:]))
-        time.sleep(0.2)
-
-
 def main():
     global NET
-    for program in ("slurmctld", "slurmd", "srun"):
-        if not shutil.which(program):
-            hosts.skip("there is no %s here (Debian: slurm-wlm)" % program)
+    if slurm.missing():
+        hosts.skip("there is no %s here (Debian: slurm-wlm)" % slurm.missing())
     hosts.enter()
     NET = hosts.Net(["n1", "n2"], ssh=False)
     for number, name in enumerate(NET.hosts, 1):
         NET[name].wire(0, "10.9.0.%d/24" % number)
         NET.name(name, "10.9.0.%d" % number)
-    start_slurm()
+    slurm.start(NET)
     hosts.main([value for name, value in globals().items() if name.startswith("test_")])
 
 
