@@ -175,7 +175,7 @@ static bool step_and_publish(struct peal_ps *ps, bool joined)
         return false;
     }
     appoint(ps, view);
-    view->epoch++;
+    pl_ps_view_advance(view, ps->my_server);
     publish(ps, view);
     return true;
 }
@@ -228,7 +228,7 @@ static bool take_over(struct peal_ps *ps)
     manager->changed = true; /* the first view only takes the dead out; the next ones mend the chains */
     view->manager = (uint16_t)ps->my_server;
     bring_up_to_date(ps, view);
-    view->epoch++;
+    pl_ps_view_advance(view, ps->my_server);
     publish(ps, view);
     return true;
 }

@@ -112,12 +112,22 @@ static void install_from(struct peal_ps *ps, const struct pl_ps_frame *frame)
     pl_ps_install(ps, copy);
 }
 
-/* What members do for the operations of workers: only among those who have the same view. */
+/* Whether a newer view can still come: not when its maker has died before it sent it here. */
+static bool will_come(const struct peal_ps *ps, uint64_t epoch)
+{
+    int maker = pl_ps_epoch_maker(epoch);
+    return maker < ps->servers && !ps->links.link[pl_ps_rank_of_server(ps, maker)].dead;
+}
+
+/* What members do for the operations of workers: only among those who have the same view. A frame of a newer
+ * one waits for it; if that cannot come, the next manager's will be newer still, and all is sent again. So it
+ * must not wait: what comes after it, the death of its sender or an answer to the next manager, would not be
+ * seen. */
 static int in_view(struct peal_ps *ps, int rank, struct pl_ps_frame *frame)
 {
     uint64_t epoch = pl_ps_header_of(frame)->epoch;
     if (epoch > ps->view->epoch)
-        return PL_PS_STALL;
+        return will_come(ps, epoch) ? PL_PS_STALL : 0;
     if (epoch == ps->view->epoch && ps->server)
         pl_ps_server_frame(ps, rank, frame);
     return 0;

@@ -31,7 +31,7 @@ struct pl_ps_view *pl_ps_view_create(int servers, int spares, int workers, int p
         return NULL;
     bool serving[PL_PS_SERVERS_MAX];
     uint8_t chains[PL_PS_PARTS_MAX][PL_PS_REPLICAS_MAX];
-    view->epoch = 1;
+    pl_ps_view_advance(view, 0);
     view->servers = (uint16_t)servers;
     view->workers = (uint16_t)workers;
     view->parts = (uint16_t)parts;

@@ -19,7 +19,7 @@ struct pl_ps_chain {
 
 /* One piece of memory, sent as it is. */
 struct pl_ps_view {
-    uint64_t epoch;
+    uint64_t epoch;   /* a count, and in the last 8 bits the server that made the view */
     uint16_t manager; /* a server's number */
     uint16_t servers, workers, parts, replicas, zero;
     uint32_t more;
@@ -33,9 +33,20 @@ static inline uint8_t *pl_ps_view_workers(const struct pl_ps_view *view)
     return (uint8_t *)(uintptr_t)(view->chains + view->parts);
 }
 
+static inline int pl_ps_epoch_maker(uint64_t epoch)
+{
+    return (int)(epoch & 0xff);
+}
+
+/* Gives the view the next epoch. */
+static inline void pl_ps_view_advance(struct pl_ps_view *view, int maker)
+{
+    view->epoch = ((view->epoch >> 8) + 1) << 8 | (uint64_t)maker;
+}
+
 size_t pl_ps_view_size(int parts, int workers);
 
-/* The first view: epoch 1, the last `spares` servers spare, all workers there. NULL: no memory. */
+/* The first view: the count is 1, the last `spares` servers spare, all workers there. NULL: no memory. */
 struct pl_ps_view *pl_ps_view_create(int servers, int spares, int workers, int parts, int replicas);
 struct pl_ps_view *pl_ps_view_copy(const struct pl_ps_view *view);
 /* Whether `bytes` bytes are a view of such a set. */
