@@ -349,17 +349,16 @@ static void mixed(void)
 }
 
 /*
- * Freed while under way, it completes all the same. No barrier says so: that the result has come does,
- * and once every rank has it nobody reads or writes the buffers any more.
+ * Freed while under way, it completes all the same, and what follows on the communicator is not disturbed.
+ * Nothing tells when it is done, no barrier either, so its buffers live as long as the rank does.
  */
 static void free_collective(void)
 {
-    int n = world_size(), one = 1, flag = 0, sum = -1;
+    static _Thread_local int one = 1, sum;
     MPI_Request request;
     OK(MPI_Iallreduce(&one, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD, &request));
     OK(MPI_Request_free(&request));
-    while (sum != n)
-        OK(MPI_Iprobe(MPI_ANY_SOURCE, 41, MPI_COMM_WORLD, &flag, MPI_STATUS_IGNORE));
+    CHECK(request == MPI_REQUEST_NULL, "the handle is left");
     OK(MPI_Barrier(MPI_COMM_WORLD));
     OK(MPI_Ibarrier(MPI_COMM_WORLD, &request));
     OK(MPI_Wait(&request, MPI_STATUS_IGNORE));
