@@ -207,27 +207,38 @@ static void *give(struct moves *m, const void *buffer, struct span span)
     return moved->device - span.low;
 }
 
-static void refresh(struct moved *moved)
+/* Whether anything has changed. */
+static bool refresh(struct moved *moved)
 {
     char *after = malloc(moved->bytes);
+    bool changed = false;
     need(cuMemcpy((uintptr_t)after, (uintptr_t)moved->device, moved->bytes), "copying back");
     for (size_t b = 0; b < moved->bytes; b++)
-        if (after[b] != moved->before[b])
+        if (after[b] != moved->before[b]) {
             moved->host[b] = after[b];
+            changed = true;
+        }
     free(after);
+    return changed;
 }
 
 /* Requests that were freed under way: nobody says when they are done. What has changed after the next call is
- * brought back, and no more, for the program's buffer may go. */
+ * brought back, and no more, for the program's buffer may go. With `patient`, for a program that looks again
+ * and again, one that has changed nothing yet is kept. */
 static struct moves *freed;
 
-static void refresh_freed(void)
+static void refresh_freed(bool patient)
 {
     pthread_mutex_lock(&lock);
-    for (struct moves *m; (m = freed);) {
-        freed = m->next;
+    for (struct moves **link = &freed, *m; (m = *link);) {
+        bool changed = false;
         for (int i = 0; i < m->n; i++)
-            refresh(&m->side[i]);
+            changed = refresh(&m->side[i]) || changed;
+        if (patient && !changed) {
+            link = &m->next;
+            continue;
+        }
+        *link = m->next;
         free(m);
     }
     pthread_mutex_unlock(&lock);
@@ -246,7 +257,7 @@ static void take(struct moves *m)
         free(moved->before);
     }
     m->n = 0;
-    refresh_freed();
+    refresh_freed(false);
 }
 
 /* A call has begun: what it moved is taken when its request is complete. */
@@ -416,6 +427,14 @@ int MPI_Test(MPI_Request *request, int *flag, MPI_Status *status)
     return code;
 }
 
+int MPI_Iprobe(int source, int tag, MPI_Comm comm, int *flag, MPI_Status *status)
+{
+    int code = PMPI_Iprobe(source, tag, comm, flag, status);
+    begin();
+    refresh_freed(true);
+    return code;
+}
+
 int MPI_Request_free(MPI_Request *request)
 {
     MPI_Request before = request ? *request : MPI_REQUEST_NULL;
@@ -435,7 +454,7 @@ int MPI_Barrier(MPI_Comm comm)
 {
     int code = PMPI_Barrier(comm);
     begin();
-    refresh_freed();
+    refresh_freed(false);
     return code;
 }
 
