@@ -129,7 +129,8 @@ int PMPI_Comm_disconnect(MPI_Comm *comm)
     if (!error) {
         *comm = MPI_COMM_NULL;
         c = NULL;
-        pl_bridges_close_unused(mpi->rank, peer_used, mpi);
+        if (!mpi->meetings) /* else a later one closes them */
+            pl_bridges_close_unused(mpi->rank, peer_used, mpi);
     }
     return pl_return(mpi, c, error);
 }

@@ -367,6 +367,7 @@ static int join(struct meeting *m, bool accepting, int root_error, struct pl_com
     unsigned char key[KEY];
     bool needed = false;
     snprintf(text, sizeof text, "%s", error ? pl_fail_text() : "the root could not connect");
+    m->mpi->meetings++;
     int failed = pl_exchange_bcast(m->comm, &error, sizeof error, m->root);
     if (!failed && error)
         failed = error < 0 ? pl_fail(error, "%s", text) : pl_bad(error, "%s", text);
@@ -379,6 +380,7 @@ static int join(struct meeting *m, bool accepting, int root_error, struct pl_com
     if (!failed)
         failed = pl_comm_make_between(m->mpi, m->comm, m->root, m->pair, m->other, 0, made);
     free(m->members);
+    m->mpi->meetings--;
     return failed;
 }
 

@@ -2,6 +2,7 @@
  * process's whole life. spawn MODE; prints `all right` on rank 0 of the first world. spawn.sh runs it. */
 #include <mpi.h>
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,7 +125,7 @@ static void meet(const char *path, int serves)
     char port[MPI_MAX_PORT_NAME] = "", temporary[4096];
     MPI_Comm inter;
     int root = rank_in(MPI_COMM_WORLD) == 0;
-    for (int round = 0; round < 2; round++) {
+    for (int round = 0; round < 4; round++) {
         snprintf(temporary, sizeof temporary, "%s.%d", path, round);
         if (serves && root) {
             char partial[4200];
@@ -202,6 +203,43 @@ static int sessions(void)
     return rank;
 }
 
+/* Spawned by a thread: says so, is answered, goes. */
+static void brief(void)
+{
+    int number = -1;
+    MPI_Comm parent;
+    CHECK(!MPI_Comm_get_parent(&parent) && parent != MPI_COMM_NULL);
+    MPI_Send(&(int){7}, 1, MPI_INT, 0, 1, parent);
+    MPI_Recv(&number, 1, MPI_INT, 0, 1, parent, MPI_STATUS_IGNORE);
+    CHECK(number == 8 && !MPI_Comm_disconnect(&parent));
+}
+
+static void *spawner(void *program)
+{
+    char mode[] = "brief", *argv[] = {mode, NULL};
+    MPI_Comm self, child;
+    for (int round = 0; round < 4; round++) {
+        int number = -1;
+        CHECK(!MPI_Comm_dup(MPI_COMM_SELF, &self));
+        CHECK(!MPI_Comm_spawn(program, argv, 1, MPI_INFO_NULL, 0, self, &child, MPI_ERRCODES_IGNORE));
+        MPI_Recv(&number, 1, MPI_INT, 0, 1, child, MPI_STATUS_IGNORE);
+        MPI_Send(&(int){number + 1}, 1, MPI_INT, 0, 1, child);
+        CHECK(number == 7 && !MPI_Comm_disconnect(&child) && !MPI_Comm_free(&self));
+    }
+    return NULL;
+}
+
+/* Threads that spawn at the same time: one that disconnects leaves the others' ways alone. */
+static void threads(char *program)
+{
+    enum { THREADS = 4 };
+    pthread_t thread[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        CHECK(!pthread_create(&thread[i], NULL, spawner, program));
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(thread[i], NULL);
+}
+
 static int order[4], deleted;
 
 static int note(MPI_Comm comm, int keyval, void *value, void *extra)
@@ -255,9 +293,14 @@ int main(int argc, char **argv)
             puts("all right");
         return 0;
     }
-    MPI_Init(&argc, &argv);
+    int level = -1;
+    MPI_Init_thread(&argc, &argv, strcmp(mode, "threads") ? MPI_THREAD_SINGLE : MPI_THREAD_MULTIPLE, &level);
     int rank = rank_in(MPI_COMM_WORLD);
-    if (!strcmp(mode, "child"))
+    if (!strcmp(mode, "threads"))
+        threads(argv[0]);
+    else if (!strcmp(mode, "brief"))
+        brief();
+    else if (!strcmp(mode, "child"))
         child(argc, argv);
     else if (!strcmp(mode, "serve") || !strcmp(mode, "visit"))
         meet(argv[2], !strcmp(mode, "serve"));
@@ -265,7 +308,7 @@ int main(int argc, char **argv)
         join(argv[2]);
     else
         parent(argv[0], mode);
-    if (!rank && strcmp(mode, "child"))
+    if (!rank && strcmp(mode, "child") && strcmp(mode, "brief"))
         puts("all right");
     MPI_Finalize();
     return 0;

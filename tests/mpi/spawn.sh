@@ -26,6 +26,7 @@ done
 expect 'sessions without mpiexec' "$program" sessions
 expect "MPI's life without mpiexec" "$program" life
 expect 'spawn two programs' "$mpiexec" -n 2 "$program" several
+expect 'spawn by threads' "$mpiexec" -n 1 "$program" threads
 expect 'spawn nothing' "$mpiexec" -n 2 "$program" nobody
 expect 'join' "$mpiexec" -n 3 "$program" join "$place/socket"
 for servers in 1 2; do
