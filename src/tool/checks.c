@@ -133,7 +133,8 @@ void pl_check_shm_limits(const struct pl_facts *facts, struct pl_findings *findi
 void pl_check_shm(const struct pl_facts *facts, struct pl_findings *findings)
 {
     char size[32];
-    check_shm_memory(facts, findings);
+    if (facts->rank_segment)
+        check_shm_memory(facts, findings);
     if (facts->shm_size)
         pl_find(findings, PL_LEVEL_OK, "shm", NULL,
                 "/dev/shm has %s; a world of any size needs none of it (its memory is memfd's)",

@@ -19,7 +19,7 @@ enum { PIECE = 440, KEY = 64 };
 
 static void piece_key(char *key, const struct pl_doctor *doctor, int rank, int piece)
 {
-    snprintf(key, KEY, "peal-doctor-%d-%d-%d", doctor->rounds, rank, piece);
+    snprintf(key, KEY, "peal-doctor-%d-%d-%d", doctor->rounds, piece, rank);
 }
 
 static int put_all(const struct pl_doctor *doctor, const char *text)

@@ -72,6 +72,23 @@ static bool is_pattern(const unsigned char *bytes, size_t length, int rank)
     return true;
 }
 
+/* Keeps a transport's reason, without the peer's number: other pairs may have the same. */
+static void keep(char *to, const char *why, int peer)
+{
+    char name[24];
+    size_t length = (size_t)snprintf(name, sizeof name, "rank %d", peer), at = 0;
+    while (*why && at + 1 < PL_FINDING_TEXT) {
+        bool here = !strncmp(why, name, length) && (why[length] < '0' || why[length] > '9');
+        if (!here) {
+            to[at++] = *why++;
+            continue;
+        }
+        at += (size_t)snprintf(to + at, PL_FINDING_TEXT - at, "the peer");
+        why += length;
+    }
+    to[at < PL_FINDING_TEXT ? at : PL_FINDING_TEXT - 1] = '\0';
+}
+
 /* ---- upcalls ---- */
 
 static struct partner *partner_of(void *context, int peer)
@@ -123,7 +140,7 @@ static void lost(void *context, int number, int error, const char *cause)
     if (!p)
         return;
     p->lost = true;
-    snprintf(p->trial->way->peers[number].why, sizeof p->trial->way->peers[number].why, "%s", cause);
+    keep(p->trial->way->peers[number].why, cause, number);
 }
 
 static void describe(void *context, char *text, size_t size)
@@ -136,7 +153,7 @@ static void sent_hello(struct pl_operation *operation, int status)
     struct partner *p = pl_container(operation, struct partner, hello);
     p->hello_out = false;
     if (status && !p->trial->way->peers[p->number].why[0])
-        snprintf(p->trial->way->peers[p->number].why, PL_FINDING_TEXT, "%s", pl_fail_text());
+        keep(p->trial->way->peers[p->number].why, pl_fail_text(), p->number);
 }
 
 static void sent_heard(struct pl_operation *operation, int status)
@@ -149,8 +166,9 @@ static void judge_reach(struct partner *p, int status)
     struct pl_way_peer *peer = &p->trial->way->peers[p->number];
     peer->reached = !status && is_pattern(p->reached, PATTERN, p->number);
     if (!peer->reached)
-        snprintf(peer->why_not_reached, sizeof peer->why_not_reached, "%s",
-                 status ? pl_fail_text() : "its memory was read, but other bytes than its pattern came");
+        keep(peer->why_not_reached,
+             status ? pl_fail_text() : "its memory was read, but other bytes than its pattern came",
+             p->number);
 }
 
 static void reached(struct pl_operation *operation, int status)
@@ -192,7 +210,7 @@ static void reach(struct partner *p)
         return;
     pl_fail(PL_EUNSUPPORTED, "this transport reads no memory of peers");
     if (!t->transport->reaches(p->endpoint)) {
-        snprintf(peer->why_not_reached, sizeof peer->why_not_reached, "%s", pl_fail_text());
+        keep(peer->why_not_reached, pl_fail_text(), p->number);
         return;
     }
     p->reached = calloc(1, PATTERN);
@@ -328,7 +346,7 @@ static void connect_one(struct trial *t, int number, const char *word)
         return;
     peer->connected = !t->transport->connect(t->port, number, card, length, &t->partners[number].endpoint);
     if (!peer->connected)
-        snprintf(peer->why, sizeof peer->why, "%s", pl_fail_text());
+        keep(peer->why, pl_fail_text(), number);
 }
 
 /* The second round: a letter for each rank. */

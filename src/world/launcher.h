@@ -10,7 +10,8 @@ struct pl_pmi1;
 struct pl_config;
 
 struct pl_launcher_calls {
-    /* Leaves `value` (printable, no blanks) under `key` for all ranks, who see it after the next barrier. */
+    /* Leaves `value` (printable, no blanks) under `key` for all ranks, who see it after the next barrier. A
+     * key ends in "-RANK" of who puts it; one without a number is rank 0's. */
     int (*put)(struct pl_launcher *launcher, const char *key, const char *value);
     /* PL_EUNREACHABLE: nobody has put it; PL_ETRUNCATE: it does not fit. */
     int (*get)(struct pl_launcher *launcher, const char *key, char *value, size_t size);

@@ -178,6 +178,36 @@ def test_ipv6_only():
     hosts.check(result.code == 0 and result.out.count("right") == 4, result, "hosts named by their addresses")
 
 
+def examine(names, ranks, code, *patterns, **variables):
+    """peal doctor on these hosts: its exit code, and a line for each pattern."""
+    peal = os.path.join(os.path.dirname(MPIEXEC), "..", "tool", "peal")
+    result = NET[names.split(",")[0]].run("%s -hosts %s -n %d %s doctor" % (MPIEXEC, names, ranks, peal),
+                                          env=dict(os.environ, **variables))
+    hosts.check(result.code == code, result, "the exit code of the doctor")
+    for pattern in patterns:
+        hosts.check(re.search(pattern, result.out, re.M), result, "no line is like " + pattern)
+
+
+def test_doctor():
+    examine("c,d", 4, 0, r"^OK +tcp +\d->\d.*: used at 10\.[79]\.0\.[34]; a pattern went both ways$",
+            r"^OK +names +host c: d is 10\.9\.0\.4$", r"^note +net +.*: 2 networks \(10\.",
+            r"mend it by: .*export PEAL_NET=10\.[79]\.0\.0/24$")
+    examine("c,d", 2, 0, r"^OK +net +host c: .*10\.7\.0\.3, as chosen by PEAL_NET=eth1", PEAL_NET="eth1")
+    examine("c,d", 2, 1, r"^PROBLEM +net +all hosts: tcp: no usable network address.*PEAL_NET=10\.99",
+            r"^PROBLEM +reach +0<->1: no transport leads there: .*tcp:", r"mend it by: .*PEAL_NET",
+            PEAL_NET="10.99.0.0/16")
+
+
+def test_doctor_and_a_cut_wire():
+    """The network that PEAL_NET chooses leads nowhere; that of ssh does."""
+    NET["d"].cut(1)
+    try:
+        examine("c,d", 2, 1, r"^PROBLEM +tcp +.*0<?->1.*: tcp is the way to this rank, and does not work: ",
+                r"mend it by: let the firewalls of both hosts pass TCP", PEAL_TIMEOUT="3", PEAL_NET="eth1")
+    finally:
+        NET["d"].mend(1)
+
+
 def main():
     global NET
     hosts.enter()
