@@ -75,6 +75,8 @@ struct peal_ps_table {
     int width;      /* floats of a vector: 1 (default) to 4096 */
     uint64_t range; /* 0: any 64-bit key. n: the keys are 0..n-1, kept in blocks of neighbours */
     enum peal_ps_updater updater;
+    const char *updater_name;    /* instead: "sum", "assign", "sgd", "momentum", "adagrad", "adam", "ftrl", or
+                                  * a name in the options' `functions` */
     float rate;                  /* default 0.01 */
     float momentum;              /* default 0.9 */
     float beta1, beta2, epsilon; /* defaults 0.9, 0.999, 1e-8 */
@@ -87,6 +89,14 @@ struct peal_ps_table {
     uint64_t seed;
     int filters;     /* of enum peal_ps_filter */
     float threshold; /* PEAL_PS_SKIP's */
+};
+
+/* A program's updater, known by a name that all ranks must agree on (functions themselves may lie elsewhere
+ * in each process). */
+struct peal_ps_named {
+    const char *name;
+    peal_ps_function *function;
+    int states; /* 0..6 */
 };
 
 enum peal_ps_mode {
@@ -105,6 +115,9 @@ struct peal_ps_options {
     int staleness; /* PEAL_PS_BOUNDED's */
     const struct peal_ps_table *tables;
     int table_count; /* 1 to 64 */
+    const struct peal_ps_named
+        *functions; /* that `updater_name` may mean; needed during peal_ps_create only */
+    int function_count;
 };
 
 enum peal_ps_role { PEAL_PS_WORKER = 1, PEAL_PS_SERVER = 2 }; /* bits */

@@ -48,7 +48,7 @@ int peal_ps_check(const struct peal_ps_options *o, int ranks, char *text, size_t
     if (!o->tables || o->table_count < 1 || o->table_count > PL_PS_TABLES_MAX)
         return refuse(text, bytes, "%d tables; there can be 1 to %d", o->table_count, PL_PS_TABLES_MAX);
     for (int t = 0; t < o->table_count; t++) {
-        const char *wrong = pl_ps_table_init(&table, &o->tables[t], t);
+        const char *wrong = pl_ps_table_init(&table, o, t);
         if (wrong)
             return refuse(text, bytes, "table %d (%s): %s", t,
                           o->tables[t].name ? o->tables[t].name : "no name", wrong);
@@ -90,6 +90,8 @@ uint64_t pl_ps_digest(const struct peal_ps_options *o)
                                   t->filters,
                                   (double)t->threshold};
         hash = pl_ps_mix(pl_ps_mix(hash ^ t->range) ^ t->seed);
+        for (const char *c = t->updater_name ? t->updater_name : ""; *c; c++)
+            hash = stir(hash, *c);
         for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
             hash = stir(hash, numbers[k]);
     }
@@ -164,7 +166,7 @@ int pl_ps_build(struct peal_ps *ps)
         ps->part_shift--;
     ps->table_count = o->table_count;
     for (int t = 0; t < o->table_count; t++)
-        pl_ps_table_init(&ps->tables[t], &o->tables[t], t);
+        pl_ps_table_init(&ps->tables[t], o, t);
     if (!ps->view)
         ps->view = pl_ps_view_create(ps->servers, o->spares, ps->workers, parts, replicas_of(o));
     ps->farewell = calloc((size_t)ps->size, sizeof *ps->farewell);
@@ -173,6 +175,7 @@ int pl_ps_build(struct peal_ps *ps)
     if (!ps->alone)
         pl_ps_service(ps->door.service, o);
     ps->options.tables = NULL;
+    ps->options.functions = NULL;
     if (ps->my_server >= 0)
         error = pl_ps_server_create(ps);
     if (!error && ps->my_server >= 0)

@@ -159,8 +159,8 @@ static void end(struct peal_ps *ps, const struct pl_ps_view *last)
 }
 
 /* Server `rank` will send nothing more, as its view is without this member (`whole`: without anybody). The
- * manager may have died before it sent that view here, and then the farewell is all that tells of it; a server
- * passes it on as it would have done with the view. */
+ * manager may have died before it sent that view here, and then the farewell is all that tells of it; a
+ * server passes it on as it would have done with the view. */
 static void bid_farewell(struct peal_ps *ps, int rank, uint64_t whole)
 {
     ps->farewell[rank] = true;

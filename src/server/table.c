@@ -11,6 +11,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 enum { BLOCKS = 256 };
 
@@ -40,17 +41,43 @@ static const char *check(const struct peal_ps_table *t)
     return NULL;
 }
 
-const char *pl_ps_table_init(struct pl_ps_table *table, const struct peal_ps_table *description, int number)
+/* The updater that the description names, into it: one of the built-in ones or of the program's. */
+static const char *resolve(struct peal_ps_table *t, const struct peal_ps_options *options)
+{
+    static const char *const names[] = {
+        [PEAL_PS_SUM] = "sum",           [PEAL_PS_ASSIGN] = "assign",   [PEAL_PS_SGD] = "sgd",
+        [PEAL_PS_MOMENTUM] = "momentum", [PEAL_PS_ADAGRAD] = "adagrad", [PEAL_PS_ADAM] = "adam",
+        [PEAL_PS_FTRL] = "ftrl"};
+    for (size_t i = 0; t->updater_name && i < sizeof names / sizeof *names; i++)
+        if (!strcmp(t->updater_name, names[i])) {
+            t->updater = (enum peal_ps_updater)i;
+            return NULL;
+        }
+    for (int i = 0; t->updater_name && options->functions && i < options->function_count; i++) {
+        const struct peal_ps_named *named = &options->functions[i];
+        if (!named->name || strcmp(t->updater_name, named->name))
+            continue;
+        t->updater = PEAL_PS_USER;
+        t->function = named->function;
+        t->states = named->states;
+        return NULL;
+    }
+    return t->updater_name ? "its updater_name is no updater's, nor in `functions`" : NULL;
+}
+
+const char *pl_ps_table_init(struct pl_ps_table *table, const struct peal_ps_options *options, int number)
 {
     static const int states[] = {
         [PEAL_PS_SUM] = 0,     [PEAL_PS_ASSIGN] = 0, [PEAL_PS_SGD] = 0, [PEAL_PS_MOMENTUM] = 1,
         [PEAL_PS_ADAGRAD] = 1, [PEAL_PS_ADAM] = 3,   [PEAL_PS_FTRL] = 2};
-    const char *wrong = check(description);
+    struct peal_ps_table *t = &table->is;
+    *t = options->tables[number];
+    const char *wrong = resolve(t, options);
+    if (!wrong)
+        wrong = check(t);
     if (wrong)
         return wrong;
-    struct peal_ps_table *t = &table->is;
-    *t = *description;
-    t->name = NULL;
+    t->name = t->updater_name = NULL;
     t->rate = or_default(t->rate, 0.01f);
     t->momentum = or_default(t->momentum, 0.9f);
     t->beta1 = or_default(t->beta1, 0.9f);

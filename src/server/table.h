@@ -20,8 +20,8 @@ struct pl_ps_table {
                    float *const *states, const float *updates);
 };
 
-/* Fills in *table. NULL, or what is wrong with the description. */
-const char *pl_ps_table_init(struct pl_ps_table *table, const struct peal_ps_table *description, int number);
+/* Fills in *table, the options' table `number`. NULL, or what is wrong with its description. */
+const char *pl_ps_table_init(struct pl_ps_table *table, const struct peal_ps_options *options, int number);
 
 static inline uint64_t pl_ps_block(const struct pl_ps_table *table, uint64_t key)
 {

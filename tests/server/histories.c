@@ -2,6 +2,7 @@
  * in deterministic worlds; whatever dies, nothing that was acknowledged is lost and nothing is applied twice.
  *
  *     histories [-n SEEDS] [-f FIRST] [-s SEED] [SCENARIO]
+ *     histories -x N SCENARIO             must fail within N seeds (planted bugs)
  *
  * Ranks are threads that run one at a time, so what all of them did is kept in plain memory, and each value
  * pulled is compared with it:
@@ -251,7 +252,7 @@ int main(int argc, char **argv)
 {
     long seeds = 20;
     uint64_t first = 1;
-    bool one = false;
+    bool one = false, must_fail = false;
     int failed = 0, ran = 0;
     const char *name = NULL;
     for (int i = 1; i < argc; i++) {
@@ -261,8 +262,10 @@ int main(int argc, char **argv)
         }
         long number = atol(argv[i + 1]);
         one = argv[i][1] == 's';
-        seeds = argv[i][1] == 'n' ? number : one ? 1 : seeds;
-        first = argv[i][1] == 'n' ? first : (uint64_t)number;
+        must_fail = must_fail || argv[i][1] == 'x';
+        bool count = argv[i][1] == 'n' || argv[i][1] == 'x';
+        seeds = count ? number : one ? 1 : seeds;
+        first = count ? first : (uint64_t)number;
         i++;
     }
     for (const struct scenario *s = scenarios; s->name && !failed; s++)
@@ -270,5 +273,7 @@ int main(int argc, char **argv)
             failed = run_scenario(s, first, seeds, one);
             ran++;
         }
-    return failed || !ran;
+    if (must_fail && ran && !failed)
+        fprintf(stderr, "the planted bug was not found within %ld seeds\n", seeds);
+    return must_fail ? !failed : failed || !ran;
 }

@@ -17,6 +17,8 @@ struct ps_case {
     int staleness;
     const struct peal_ps_table *tables;
     int table_count;
+    const struct peal_ps_named *functions;
+    int function_count;
 };
 
 extern const struct ps_case ps_basic_cases[]; /* each ended by one without a name */

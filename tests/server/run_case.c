@@ -46,7 +46,9 @@ void ps_run_case(const struct ps_case *test)
                                       .mode = test->mode,
                                       .staleness = test->staleness,
                                       .tables = test->tables,
-                                      .table_count = test->table_count};
+                                      .table_count = test->table_count,
+                                      .functions = test->functions,
+                                      .function_count = test->function_count};
     if (!CHECK(peal_ps_create(MPI_COMM_WORLD, &options, &ps) == MPI_SUCCESS, "%s", test->name))
         return;
     if (peal_ps_role(ps) & PEAL_PS_WORKER)

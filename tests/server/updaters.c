@@ -3,6 +3,7 @@
 #include "ps.h"
 
 #include <math.h>
+#include <string.h>
 #include <stdlib.h>
 
 enum { N = 50, STEPS = 5 };
@@ -137,7 +138,34 @@ static void one_update_a_clock(peal_ps *ps)
     CHECK(got == 2.0f * (float)workers * (1 + 2 + 3), "%g", (double)got);
 }
 
+static const struct peal_ps_named functions[] = {{"twice", twice, 1}};
+static const struct peal_ps_table named[] = {{.range = N, .updater_name = "twice", .context = &factor},
+                                             {.updater_name = "sgd", .rate = 0.5f},
+                                             {.updater_name = "assign"}};
+
+/* Updaters by their names, the program's too; one that nobody knows is refused, and told. */
+static void by_name(peal_ps *ps)
+{
+    const uint64_t key = 7;
+    const float u = 1, right[] = {2 * 1 + 2 * 2, -1, 1};
+    char text[200];
+    for (int t = 0; t < 3; t++) {
+        float got = -5;
+        OK(ps, peal_ps_push(ps, t, 1, &key, &u, NULL));
+        OK(ps, peal_ps_push(ps, t, 1, &key, &u, NULL));
+        OK(ps, peal_ps_pull(ps, t, 1, &key, &got, NULL));
+        CHECK(got == right[t], "table %d: %g", t, (double)got);
+    }
+    const struct peal_ps_table unknown = {.updater_name = "thrice"};
+    const struct peal_ps_options options = {
+        .servers = 1, .tables = &unknown, .table_count = 1, .functions = functions, .function_count = 1};
+    CHECK(peal_ps_check(&options, 2, text, sizeof text) == MPI_ERR_ARG, "an unknown updater");
+    CHECK(strstr(text, "updater_name"), "%s", text);
+}
+
 const struct ps_case ps_updater_cases[] = {
+    {"updaters by name", by_name, .workers = 1, .servers = 2, .mode = PEAL_PS_ASYNC, .tables = named,
+     .table_count = 3, .functions = functions, .function_count = 1},
     {"updaters, asynchronous", all_kinds, .workers = 1, .servers = 3, .mode = PEAL_PS_ASYNC, .tables = kinds,
      .table_count = KINDS},
     {"updaters, synchronous", all_kinds, .workers = 1, .servers = 2, .mode = PEAL_PS_SYNC, .tables = kinds,
