@@ -110,13 +110,28 @@ int pl_config_distance(const char *a, const char *b)
     return row[columns];
 }
 
+/* No knobs: where a rank stands in its world, for launchers that have no words of their own for it
+ * (src/world/launcher_find.c). */
+static const char *const places[] = {"PEAL_RANK", "PEAL_SIZE", "PEAL_ROOT", NULL};
+
+static bool is_place(const char *name)
+{
+    for (const char *const *place = places; *place; place++)
+        if (!strcmp(name, *place))
+            return true;
+    return false;
+}
+
 static void warn_unknown(const char *name)
 {
-    const struct pl_knob *nearest = knobs;
+    const char *nearest = knobs->name;
     for (const struct pl_knob *k = knobs; k->name; k++)
-        if (pl_config_distance(name, k->name) < pl_config_distance(name, nearest->name))
-            nearest = k;
-    pl_warn("unknown variable %s: did you mean %s?", name, nearest->name);
+        if (pl_config_distance(name, k->name) < pl_config_distance(name, nearest))
+            nearest = k->name;
+    for (const char *const *place = places; *place; place++)
+        if (pl_config_distance(name, *place) < pl_config_distance(name, nearest))
+            nearest = *place;
+    pl_warn("unknown variable %s: did you mean %s?", name, nearest);
 }
 
 static void read_one(struct pl_config *config, const char *entry)
@@ -135,7 +150,8 @@ static void read_one(struct pl_config *config, const char *entry)
                         knobs[i].meaning);
             return;
         }
-    warn_unknown(name);
+    if (!is_place(name))
+        warn_unknown(name);
 }
 
 void pl_config_read(struct pl_config *config, char *const *environment)

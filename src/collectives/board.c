@@ -3,16 +3,18 @@
  * Every rank has a row of DEPTH cells in shared memory. Call number k uses cell
  * k mod DEPTH of each row: its owner writes data, then the number k + 1.
  *
- *              call:   0    1    2    3  ...
- *      rank 0        [ 7 ][ 3 ][   ][   ]        allreduce: write one's own cell, wait for the
- *      rank 1        [ 5 ][ 1 ][   ][   ]        others', reduce all of them in rank order
- *      rank 2        [ 2 ][   ][   ][   ]        bcast: the root writes, the others read
- *                      ^ complete                reduce: all write, the root reads
+ *              call:   0    1    2    3  ...   done
+ *      rank 0        [ 7 ][ 3 ][   ][   ]      [ 0 ]    allreduce: write one's own cell, wait for the
+ *      rank 1        [ 5 ][ 1 ][   ][   ]      [ 0 ]    others', reduce all of them in rank order
+ *      rank 2        [ 2 ][   ][   ][   ]      [ 0 ]    bcast: the root writes, the others read
+ *                      ^ complete                       reduce: the others write, the root reads
  *
  * So a tiny allreduce costs one cache line from each rank instead of log2(n) messages, and
  * with more ranks than cores each rank needs its core once a call. A cell may be
- * written anew when all ranks have begun a call after the one it was for: an
- * allreduce shows that by itself, after a bcast or reduce the numbers are looked at.
+ * written anew when all ranks have completed the call that it was for. An allreduce
+ * shows that by itself; for a bcast or reduce every rank tells, once in TELL calls, how many it
+ * has completed, and who would run DEPTH calls ahead waits for that. So a stream of them
+ * moves one line a call, and in one direction.
  * Every rank sums along the canonical tree, so the result is the same on all and
  * reproducible.
  *
@@ -30,23 +32,29 @@
 
 #include "clock.h"
 
+#include <stdalign.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    DEPTH = 8,
+    DEPTH = 16,
+    TELL = DEPTH / 4,
+    SHORT = 56, /* bytes of data that share a line with the number */
     LOOKS = 16, /* looks at a cell between two rounds of progress, each rank having a core */
+    HASTY = 8,  /* such rounds before one begins to spare the other hardware thread */
 };
 
 struct cell {
-    _Atomic uint32_t number; /* of the call it is for, plus 1 */
+    alignas(64) _Atomic uint32_t number; /* of the call it is for, plus 1 */
     uint32_t signature;
-    unsigned char data[PL_BOARD_BYTES];
+    unsigned char data[SHORT];
 };
 
 struct row {
+    alignas(64) _Atomic uint32_t done; /* calls that the owner has completed, as told last */
     struct cell cells[DEPTH];
+    unsigned char longer[DEPTH][256]; /* data that does not fit into a cell */
 };
 
 struct head {
@@ -61,7 +69,7 @@ struct pl_board {
     struct row *rows;              /* [size] */
     _Atomic unsigned char *asleep; /* [size] */
     uint32_t next;                 /* number of the next call */
-    uint32_t begun;                /* every rank is known to have begun the calls before this one */
+    uint32_t done;                 /* every rank is known to have completed the calls before this one */
     unsigned char *scratch;        /* [size * PL_BOARD_BYTES] operands of a reduction */
 };
 
@@ -101,43 +109,52 @@ static struct cell *cell_of(const struct pl_board *board, int rank, uint32_t cal
     return &board->rows[rank].cells[call % DEPTH];
 }
 
-/* Numbers only grow, and never by 2^31 between two looks. */
-static bool reached(const struct cell *cell, uint32_t number)
+/* Where this call's data of a rank lies. */
+static unsigned char *data_of(const struct pl_board *board, int rank, size_t length)
 {
-    return (int32_t)(atomic_load_explicit(&cell->number, memory_order_acquire) - number) >= 0;
+    struct row *row = &board->rows[rank];
+    uint32_t at = board->next % DEPTH;
+    return length <= SHORT ? row->cells[at].data : row->longer[at];
 }
 
-static int sleep_until(struct pl_board *board, const struct cell *cell, uint32_t number, unsigned idle)
+/* Numbers only grow, and never by 2^31 between two looks. */
+static bool reached(_Atomic uint32_t *word, uint32_t number)
+{
+    return (int32_t)(atomic_load_explicit(word, memory_order_acquire) - number) >= 0;
+}
+
+static int sleep_until(struct pl_board *board, _Atomic uint32_t *word, uint32_t number, unsigned idle)
 {
     int me = board->comm->rank, error = 0;
     atomic_store(&board->asleep[me], 1);
     atomic_fetch_add(&board->head->sleepers, 1);
-    if (!reached(cell, number))
+    if (!reached(word, number))
         error = pl_idle(board->comm->owner, idle);
     atomic_store(&board->asleep[me], 0);
     atomic_fetch_sub(&board->head->sleepers, 1);
     return error;
 }
 
-/* Waits until the rank's cell has the number. */
-static int await(struct pl_board *board, int rank, const struct cell *cell, uint32_t number)
+/* Waits until a word of the rank has the number. */
+static int await(struct pl_board *board, int rank, _Atomic uint32_t *word, uint32_t number)
 {
     struct pl_rank *self = board->comm->owner;
     unsigned looks = self->spin ? LOOKS : 1;
     for (unsigned idle = 0;; idle++) {
         for (unsigned look = 0; look < looks; look++) {
-            if (reached(cell, number))
+            if (reached(word, number))
                 return 0;
-            pl_relax();
+            if (idle >= HASTY)
+                pl_relax();
         }
         int events = pl_progress(self);
         if (events < 0)
             return events;
-        if (board->comm->broken && !reached(cell, number))
+        if (board->comm->broken && !reached(word, number))
             return pl_comm_check(board->comm, ~0u);
         if (events)
             idle = 0;
-        int error = pl_idle_sleeps(self, idle) ? sleep_until(board, cell, number, idle) : pl_idle(self, idle);
+        int error = pl_idle_sleeps(self, idle) ? sleep_until(board, word, number, idle) : pl_idle(self, idle);
         if (error)
             return error;
     }
@@ -146,16 +163,20 @@ static int await(struct pl_board *board, int rank, const struct cell *cell, uint
 /* Waits until this call's cell of the own row may be written. */
 static int make_room(struct pl_board *board)
 {
-    uint32_t call = board->next;
-    if (call - board->begun < DEPTH - 1)
+    if (board->next - board->done < DEPTH)
         return 0;
-    uint32_t oldest = call - (DEPTH - 1);
+    uint32_t needed = board->next - DEPTH + 1, least = board->next;
     for (int rank = 0; rank < board->comm->size; rank++) {
-        int error = await(board, rank, cell_of(board, rank, oldest), oldest + 1);
+        _Atomic uint32_t *done = &board->rows[rank].done;
+        int error = rank == board->comm->rank ? 0 : await(board, rank, done, needed);
         if (error)
             return error;
+        uint32_t theirs =
+            rank == board->comm->rank ? least : atomic_load_explicit(done, memory_order_acquire);
+        if ((int32_t)(theirs - least) < 0)
+            least = theirs;
     }
-    board->begun = oldest + 1;
+    board->done = least;
     return 0;
 }
 
@@ -167,17 +188,38 @@ static void wake_sleepers(struct pl_board *board)
             pl_peer_wake(comm->owner, comm->group->peers[rank]);
 }
 
-/* Writes this call's cell of the own row and tells who sleeps. */
-static void publish(struct pl_board *board, const void *data, size_t length, uint32_t signature)
+/* What was just written is seen by whoever sleeps for it. */
+static void rouse(struct pl_board *board)
 {
-    struct cell *cell = cell_of(board, board->comm->rank, board->next);
+    atomic_thread_fence(memory_order_seq_cst);
+    if (__builtin_expect(atomic_load_explicit(&board->head->sleepers, memory_order_relaxed), 0))
+        wake_sleepers(board);
+}
+
+/* Writes this call's cell of the own row. */
+static int publish(struct pl_board *board, const void *data, size_t length, uint32_t signature)
+{
+    int error = make_room(board);
+    if (error)
+        return error;
+    int me = board->comm->rank;
+    struct cell *cell = cell_of(board, me, board->next);
     if (length)
-        memcpy(cell->data, data, length);
+        memcpy(data_of(board, me, length), data, length);
     cell->signature = signature;
     atomic_store_explicit(&cell->number, board->next + 1, memory_order_release);
-    atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&board->head->sleepers, memory_order_relaxed))
-        wake_sleepers(board);
+    rouse(board);
+    return 0;
+}
+
+/* This call is over. */
+static void complete(struct pl_board *board)
+{
+    board->next++;
+    if (board->next % TELL)
+        return;
+    atomic_store_explicit(&board->rows[board->comm->rank].done, board->next, memory_order_release);
+    rouse(board);
 }
 
 static int mismatch(struct pl_board *board, int rank, uint32_t mine, uint32_t theirs)
@@ -189,13 +231,21 @@ static int mismatch(struct pl_board *board, int rank, uint32_t mine, uint32_t th
 }
 
 /* Waits for this call's cell of a rank. */
-static int receive(struct pl_board *board, int rank, uint32_t signature, const struct cell **cell)
+static int receive(struct pl_board *board, int rank, uint32_t signature)
 {
-    struct cell *found = cell_of(board, rank, board->next);
-    int error = await(board, rank, found, board->next + 1);
-    if (!error && found->signature != signature)
-        error = mismatch(board, rank, signature, found->signature);
-    *cell = found;
+    struct cell *cell = cell_of(board, rank, board->next);
+    int error = await(board, rank, &cell->number, board->next + 1);
+    if (!error && cell->signature != signature)
+        error = mismatch(board, rank, signature, cell->signature);
+    return error;
+}
+
+/* Waits for those of all ranks. */
+static int receive_all(struct pl_board *board, uint32_t signature)
+{
+    int error = 0;
+    for (int rank = 0; rank < board->comm->size && !error; rank++)
+        error = receive(board, rank, signature);
     return error;
 }
 
@@ -214,74 +264,66 @@ static int tree_reduce(const struct pl_coll_call *call, unsigned char *operand, 
     return error;
 }
 
-static int reduce_all(struct pl_board *board, const struct pl_coll_call *call, size_t length,
-                      uint32_t signature)
+static int reduce(struct pl_board *board, const struct pl_coll_call *call, size_t length)
 {
     int size = board->comm->size;
-    for (int rank = 0; rank < size; rank++) {
-        const struct cell *cell;
-        int error = receive(board, rank, signature, &cell);
-        if (error)
-            return error;
-        memcpy(board->scratch + (size_t)rank * PL_BOARD_BYTES, cell->data, length);
-    }
-    int error = length ? tree_reduce(call, board->scratch, size) : 0;
-    if (!error && length)
+    if (!length)
+        return 0;
+    if (size == 2)
+        return pl_op_apply(call->op, call->type, data_of(board, 0, length), data_of(board, 1, length),
+                           call->out, call->count);
+    for (int rank = 0; rank < size; rank++)
+        memcpy(board->scratch + (size_t)rank * PL_BOARD_BYTES, data_of(board, rank, length), length);
+    int error = tree_reduce(call, board->scratch, size);
+    if (!error)
         memcpy(call->out, board->scratch, length);
     return error;
 }
 
-static int barrier(struct pl_board *board, uint32_t signature)
+/* Barrier and allreduce: all write, all read. */
+static int all_to_all(struct pl_board *board, const struct pl_coll_call *call, const void *in, size_t length,
+                      uint32_t signature)
 {
-    publish(board, NULL, 0, signature);
-    for (int rank = 0; rank < board->comm->size; rank++) {
-        const struct cell *cell;
-        int error = receive(board, rank, signature, &cell);
-        if (error)
-            return error;
-    }
-    board->begun = board->next + 1;
-    return 0;
+    int error = publish(board, in, length, signature);
+    if (!error)
+        error = receive_all(board, signature);
+    if (error)
+        return error;
+    board->done = board->next; /* all are in this call */
+    return reduce(board, call, length);
 }
 
 static int bcast(struct pl_board *board, const struct pl_coll_call *call, size_t length, uint32_t signature)
 {
-    bool at_root = board->comm->rank == call->root;
-    const struct cell *cell;
-    int error = at_root ? 0 : receive(board, call->root, signature, &cell);
-    if (!error && !at_root && length)
-        memcpy(call->out, cell->data, length);
-    /* also after a mismatch: others wait for this rank's number before they use a cell anew */
-    publish(board, call->out, at_root ? length : 0, signature);
+    if (board->comm->rank == call->root)
+        return publish(board, call->out, length, signature);
+    int error = receive(board, call->root, signature);
+    if (!error && length)
+        memcpy(call->out, data_of(board, call->root, length), length);
     return error;
+}
+
+static int reduce_to_root(struct pl_board *board, const struct pl_coll_call *call, const void *in,
+                          size_t length, uint32_t signature)
+{
+    int error = publish(board, in, length, signature);
+    if (error || board->comm->rank != call->root)
+        return error;
+    error = receive_all(board, signature);
+    return error ? error : reduce(board, call, length);
 }
 
 int pl_board_call(struct pl_board *board, const struct pl_coll_call *call, uint32_t signature)
 {
     size_t length = call->type ? call->count * call->type->size : 0;
     const void *in = call->in_place ? call->out : call->in;
-    int error = make_room(board);
-    if (error)
-        return error;
-    switch (call->collective) {
-    case PL_BARRIER:
-        error = barrier(board, signature);
-        break;
-    case PL_BCAST:
+    int error;
+    if (call->collective == PL_BCAST)
         error = bcast(board, call, length, signature);
-        break;
-    case PL_REDUCE:
-        publish(board, in, length, signature);
-        if (board->comm->rank == call->root)
-            error = reduce_all(board, call, length, signature);
-        break;
-    default:
-        publish(board, in, length, signature);
-        error = reduce_all(board, call, length, signature);
-        if (!error)
-            board->begun = board->next + 1;
-        break;
-    }
-    board->next++;
+    else if (call->collective == PL_REDUCE)
+        error = reduce_to_root(board, call, in, length, signature);
+    else
+        error = all_to_all(board, call, in, length, signature);
+    complete(board); /* also after a mismatch: others wait for this rank before they use a cell anew */
     return error;
 }

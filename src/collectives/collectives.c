@@ -13,6 +13,7 @@
  */
 #include "collectives.h"
 
+#include "board.h"
 #include "cache.h"
 #include "choose.h"
 #include "contract.h"
@@ -329,6 +330,18 @@ int pl_coll_blocking(const struct pl_coll_call *call)
     struct pl_key key;
     error = key_of(call, &key);
     return error ? error : pl_board_call(state->tiny.board, call, signature_of(call, &key));
+}
+
+bool pl_coll_short(const struct pl_coll_call *call, int *error)
+{
+    struct pl_comm *comm = call->comm;
+    struct state *state = comm->collectives;
+    size_t bytes = call->type ? call->count * call->type->size : 0;
+    if (!state || !state->tiny.board || comm->broken || state->forced.algorithm[call->collective] ||
+        bytes > PL_BOARD_BYTES)
+        return false;
+    *error = pl_board_call(state->tiny.board, call, pl_contract(call, bytes));
+    return true;
 }
 
 void pl_collectives_finish(struct pl_rank *rank)

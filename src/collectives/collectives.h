@@ -36,6 +36,11 @@ struct pl_coll_call {
 /* Makes the call and waits for it. 0 or an error, whose text is then pl_fail_text(). */
 int pl_coll_blocking(const struct pl_coll_call *call);
 
+/* The same for a call of at most PL_COLL_SHORT elements of a predefined type without gaps, if the communicator
+ * serves it without a schedule: then true, and *error is the outcome. false: nothing was done. */
+enum { PL_COLL_SHORT = 248 };
+bool pl_coll_short(const struct pl_coll_call *call, int *error);
+
 /* Starts the call. 0: *run is there, perhaps complete already; `completed` (may be NULL) is called once, when
  * it completes, perhaps before this returns. Finish it with pl_run_finish when complete. Type, operator and
  * communicator must live until then; this holds the communicator itself. */

@@ -216,11 +216,20 @@ static void errors_ready(struct pl_watch *watch, uint32_t events)
     hear_errors((struct pl_branch *)((char *)watch - offsetof(struct pl_branch, errors)));
 }
 
-/* The words of ssh's command line. Ours ask for no terminal, no windows and no password, which nobody could
- * type for many hosts at once. `text` keeps what they lead into. */
-static int ssh_words(const struct pl_branch *branch, char *text, size_t size, const char *command,
-                     char **words)
+/* A path as the shell there takes it. One that needs no quotes gets none, for srun has no shell. */
+static char *quoted(const char *path)
 {
+    char *text;
+    bool plain = !path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-")];
+    return asprintf(&text, plain ? "%s" : "'%s'", path) < 0 ? NULL : text;
+}
+
+/* The words of ssh's command line: what leads to the host, the host, what to run there. Ours ask for no
+ * terminal, no windows and no password, which nobody could type for many hosts at once. `text` keeps what
+ * they lead into. */
+static void ssh_words(const struct pl_branch *branch, char *text, size_t size, char *program, char **words)
+{
+    static const char agent[] = "--agent";
     const struct pl_branches *all = branch->all;
     int seconds = all->patience < 1 ? 1 : (int)all->patience, count = 0;
     if (all->ssh)
@@ -232,20 +241,22 @@ static int ssh_words(const struct pl_branch *branch, char *text, size_t size, co
          word = strtok_r(NULL, " \t", &save))
         words[count++] = word;
     words[count++] = (char *)(uintptr_t)branch->host;
-    words[count++] = (char *)(uintptr_t)command;
+    words[count++] = program;
+    words[count++] = (char *)(uintptr_t)agent;
     words[count] = NULL;
-    return count;
 }
 
 static int run_ssh(struct pl_branch *branch, const int ends[3])
 {
     struct pl_branches *all = branch->all;
-    char text[1024], *command, *words[WORDS_MAX + 3];
-    if (asprintf(&command, "exec '%s' --agent", all->program) < 0)
-        return pl_fail(PL_ENOMEM, "no memory to reach %s", branch->host);
-    ssh_words(branch, text, sizeof text, command, words);
-    char *path = pl_spawn_find(words[0]);
-    int error = path ? 0 : pl_fail_errno("cannot run '%.100s', by which other hosts are reached", words[0]);
+    char text[1024], *words[WORDS_MAX + 4], *program = quoted(all->program), *path = NULL;
+    int error = program ? 0 : pl_fail(PL_ENOMEM, "no memory to reach %s", branch->host);
+    if (!error) {
+        ssh_words(branch, text, sizeof text, program, words);
+        path = pl_spawn_find(words[0]);
+        if (!path)
+            error = pl_fail_errno("cannot run '%.100s', by which other hosts are reached", words[0]);
+    }
     const char *step;
     struct pl_spawn spawn = {.path = path,
                              .argv = words,
@@ -259,7 +270,7 @@ static int run_ssh(struct pl_branch *branch, const int ends[3])
     if (!error)
         error = pl_spawn(&spawn, &branch->pid, &step);
     free(path);
-    free(command);
+    free(program);
     return error;
 }
 

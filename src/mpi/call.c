@@ -116,16 +116,10 @@ static int finish(struct pl_mpi *mpi, struct pl_errhandler *errhandler, uintptr_
     return class;
 }
 
-int pl_return(struct pl_mpi *mpi, struct pl_comm *comm, int error)
+int pl_return_error(struct pl_mpi *mpi, struct pl_comm *comm, int error)
 {
-    struct pl_rank *rank = mpi->rank;
-    if (__builtin_expect(!error, 1)) {
-        rank->call = NULL;
-        pl_leave(rank);
-        return MPI_SUCCESS;
-    }
     if (!comm)
-        comm = rank->self;
+        comm = mpi->rank->self;
     if (!comm) /* MPI is not up */
         return finish(mpi, NULL, 0, "no communicator", error);
     return finish(mpi, comm->errhandler, comm->handle, comm->name[0] ? comm->name : "an unnamed communicator",

@@ -97,9 +97,19 @@ struct pl_mpi {
 struct pl_mpi *pl_call(const char *name);
 /* Begins a call that may come at any time, also before MPI is up and after its end. */
 struct pl_mpi *pl_call_any(const char *name);
-/* Ends a call: 0, or the error class after the error handler of `comm` (NULL: of MPI_COMM_SELF) was called.
- */
-int pl_return(struct pl_mpi *mpi, struct pl_comm *comm, int error);
+/* Ends a call that failed: the error class, after the error handler of `comm` (NULL: of MPI_COMM_SELF) was
+ * called. */
+int pl_return_error(struct pl_mpi *mpi, struct pl_comm *comm, int error);
+
+/* Ends a call: 0, or the same. */
+static inline int pl_return(struct pl_mpi *mpi, struct pl_comm *comm, int error)
+{
+    if (__builtin_expect(error != 0, 0))
+        return pl_return_error(mpi, comm, error);
+    mpi->rank->call = NULL;
+    pl_leave(mpi->rank);
+    return MPI_SUCCESS;
+}
 
 /* The same where the call holds `comm` (or NULL), which is released. */
 int pl_return_release(struct pl_mpi *mpi, struct pl_comm *comm, int error);

@@ -327,6 +327,9 @@ int pl_exchange_barrier(struct pl_comm *comm)
 
 int PMPI_Barrier(MPI_Comm comm)
 {
+    int result;
+    if (pl_collective_short("MPI_Barrier", PL_BARRIER, &(struct pl_short_args){.root = 0}, comm, &result))
+        return result;
     struct pl_arguments a = {.comm = comm};
     return blocking("MPI_Barrier", PL_BARRIER, pl_prepare_barrier, &a);
 }
@@ -341,6 +344,10 @@ PL_WEAK(Ibarrier)
 
 int PMPI_Bcast_c(void *buffer, MPI_Count count, MPI_Datatype datatype, int root, MPI_Comm comm)
 {
+    struct pl_short_args s = {.out = buffer, .count = count, .type = datatype, .root = root};
+    int result;
+    if (pl_collective_short("MPI_Bcast", PL_BCAST, &s, comm, &result))
+        return result;
     struct pl_arguments a = {
         .out = buffer, .out_count = count, .out_type = datatype, .root = root, .comm = comm};
     return blocking("MPI_Bcast", PL_BCAST, pl_prepare_bcast, &a);
@@ -543,6 +550,10 @@ PL_WEAK(Ialltoall)
 int PMPI_Reduce_c(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Datatype datatype, MPI_Op op,
                   int root, MPI_Comm comm)
 {
+    struct pl_short_args s = {sendbuf, recvbuf, count, datatype, op, root};
+    int result;
+    if (pl_collective_short("MPI_Reduce", PL_REDUCE, &s, comm, &result))
+        return result;
     struct pl_arguments a = {.in = sendbuf,
                              .out = recvbuf,
                              .out_count = count,
@@ -585,6 +596,10 @@ PL_WEAK(Ireduce)
 int PMPI_Allreduce_c(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Datatype datatype, MPI_Op op,
                      MPI_Comm comm)
 {
+    struct pl_short_args s = {.in = sendbuf, .out = recvbuf, .count = count, .type = datatype, .op = op};
+    int result;
+    if (pl_collective_short("MPI_Allreduce", PL_ALLREDUCE, &s, comm, &result))
+        return result;
     struct pl_arguments a = {
         .in = sendbuf, .out = recvbuf, .out_count = count, .out_type = datatype, .op = op, .comm = comm};
     return blocking("MPI_Allreduce", PL_ALLREDUCE, pl_prepare_allreduce, &a);

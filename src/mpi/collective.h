@@ -81,4 +81,20 @@ int pl_side_own(struct pl_mpi *mpi, const struct pl_side *side, bool out, struct
 /* Error when a rank's block to itself is not as long as the one from itself. */
 int pl_side_self(size_t sent, size_t received);
 
+/* collective_short.c: what a barrier, bcast, reduce or allreduce says; NULL and 0 where it has no such
+ * argument. */
+struct pl_short_args {
+    const void *in;
+    void *out;
+    MPI_Count count;
+    MPI_Datatype type;
+    MPI_Op op;
+    int root;
+};
+
+/* Makes the blocking call the short way, if it can go that way: then true, and *result is what the function
+ * returns. false: nothing was done. */
+bool pl_collective_short(const char *name, enum pl_collective collective, const struct pl_short_args *a,
+                         MPI_Comm comm, int *result);
+
 #endif

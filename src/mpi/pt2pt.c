@@ -7,7 +7,7 @@
 
 #include <limits.h>
 
-enum { TAG_UB = INT_MAX };
+enum { TAG_UB = INT_MAX, USUAL_COUNT = INT_MAX };
 
 static int check_tag(int tag, bool any)
 {
@@ -79,17 +79,36 @@ int pl_message_check(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_D
     return error ? error : set_data(&args->data, buf, count, type);
 }
 
+/* The same where all is as usual: a predefined type, a named peer, a tag, a buffer. Else false, and
+ * pl_message_check finds out what it is. */
+static inline bool usual(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datatype datatype, int peer,
+                         int tag, MPI_Comm comm, struct pl_message_args *args)
+{
+    const struct pl_datatype *type = pl_datatype_predefined((uintptr_t)datatype);
+    struct pl_comm *c = comm == MPI_COMM_WORLD ? mpi->rank->world
+                                               : pl_handle_find(&mpi->handles[PL_CLASS_COMM], PL_CLASS_COMM,
+                                                                (uintptr_t)comm);
+    if (!type || !c || !type->contiguous || (unsigned)peer >= (unsigned)c->target->size || tag < 0 || !buf ||
+        buf == MPI_IN_PLACE || (uint64_t)count > USUAL_COUNT)
+        return false;
+    *args = (struct pl_message_args){
+        c, {(void *)(uintptr_t)buf, (size_t)count * type->size, NULL}, peer, tag};
+    return true;
+}
+
 static int send(const char *name, enum pl_mode mode, const void *buf, MPI_Count count, MPI_Datatype datatype,
                 int dest, int tag, MPI_Comm comm)
 {
     struct pl_mpi *mpi = pl_call(name);
     struct pl_message_args args;
-    int error = pl_message_check(mpi, buf, count, datatype, dest, tag, comm, false, &args);
+    int error = usual(mpi, buf, count, datatype, dest, tag, comm, &args)
+                    ? 0
+                    : pl_message_check(mpi, buf, count, datatype, dest, tag, comm, false, &args);
     if (!error) {
         struct pl_request request;
         request.completed = NULL;
         pl_data_send(&request, &args, PL_CHANNEL_USER, mode);
-        error = pl_request_wait(&request);
+        error = request.complete && !request.error ? 0 : pl_request_wait(&request);
         pl_request_finish(&request);
     }
     return pl_return(mpi, args.comm, error);
@@ -136,7 +155,9 @@ static int receive(const char *name, void *buf, MPI_Count count, MPI_Datatype da
 {
     struct pl_mpi *mpi = pl_call(name);
     struct pl_message_args args;
-    int error = pl_message_check(mpi, buf, count, datatype, source, tag, comm, true, &args);
+    int error = usual(mpi, buf, count, datatype, source, tag, comm, &args)
+                    ? 0
+                    : pl_message_check(mpi, buf, count, datatype, source, tag, comm, true, &args);
     if (!error) {
         struct pl_request request;
         request.completed = NULL;

@@ -78,10 +78,35 @@ static void land(struct pl_request *request, size_t length, struct pl_landing *l
     *landing = (struct pl_landing){buffer, length, request};
 }
 
+/* An eager message of plain bytes that lies in memory, as it was expected: the same as what follows in
+ * arrived_eager, without its detours. */
+static inline bool deliver(struct pl_request *request, int peer, const struct pl_envelope *envelope,
+                           size_t length, const void *payload)
+{
+    if (!payload || length > request->capacity || request->type || envelope->signature != request->signature ||
+        envelope->kind != PL_KIND_EAGER)
+        return false;
+    request->matched = true;
+    request->peer = peer;
+    request->source = envelope->source;
+    request->tag = envelope->tag;
+    request->length = length;
+    if (length == 8) /* the shortest and commonest: one move instead of a call */
+        memcpy(request->buffer, payload, 8);
+    else
+        memcpy(request->buffer, payload, length);
+    request->complete = true;
+    if (request->completed)
+        request->completed(request);
+    return true;
+}
+
 static void arrived_eager(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, size_t length,
                           const void *payload, struct pl_landing *landing)
 {
     struct pl_request *request = pl_match_arrival(rank, envelope);
+    if (request && __builtin_expect(deliver(request, peer, envelope, length, payload), 1))
+        return;
     if (request) {
         pl_recv_accept(request, envelope, peer);
         if (payload || !length) {

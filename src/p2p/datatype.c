@@ -77,7 +77,7 @@ static const struct pl_program short_and_int = {
     6, 2, 1, 0, {{.count = 1, .length = 2}, {.offset = 4, .count = 1, .length = 4, .before = 2}}};
 
 /* clang-format off */
-static const struct pl_datatype types[256] = {
+const struct pl_datatype pl_datatypes[256] = {
     TYPE(0x201, "MPI_AINT", intptr_t, INT64, MULTI_LANGUAGE),
     TYPE(0x202, "MPI_COUNT", int64_t, INT64, MULTI_LANGUAGE),
     TYPE(0x203, "MPI_OFFSET", int64_t, INT64, MULTI_LANGUAGE),
@@ -197,14 +197,6 @@ static const char *const basic_names[PL_BASIC_COUNT] = {
     [PL_BASIC_DOUBLE_DOUBLE] = "two doubles",
 };
 /* clang-format on */
-
-const struct pl_datatype *pl_datatype_predefined(uintptr_t handle)
-{
-    if (handle < 0x200 || handle > 0x2ff)
-        return NULL;
-    const struct pl_datatype *type = &types[handle & 0xff];
-    return type->name ? type : NULL;
-}
 
 const char *pl_basic_name(enum pl_basic basic)
 {

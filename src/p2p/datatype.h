@@ -100,8 +100,15 @@ struct pl_datatype {
 /* MPI_BYTE and MPI_BAND, for the library's own calls. */
 enum { PL_HANDLE_BYTE = 0x247, PL_HANDLE_BAND = 0x028 };
 
+/* The predefined types, by the lowest byte of their handle; no name: no such type. */
+extern const struct pl_datatype pl_datatypes[256];
+
 /* The predefined type with this handle value (mpi-abi's 0x200..0x2ff), or NULL: no such type here. */
-const struct pl_datatype *pl_datatype_predefined(uintptr_t handle);
+static inline const struct pl_datatype *pl_datatype_predefined(uintptr_t handle)
+{
+    const struct pl_datatype *type = &pl_datatypes[handle & 0xff];
+    return handle >> 8 == 2 && type->name ? type : NULL;
+}
 
 /* A part of a derived type: `count` elements of `type`, the first `offset` bytes from the address of the
  * whole, each `stride` bytes after the one before. */

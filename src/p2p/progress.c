@@ -21,6 +21,7 @@
 
 enum {
     SPINS = 1000,       /* looks before the first yield, each rank having a core */
+    HASTY = 64,         /* the first of them without a pause for the other hardware thread */
     SPINS_CROWDED = 8,  /* the same with more ranks than cores */
     YIELDS = 200,       /* yields before the first sleep */
     TEST_PATIENCE = 16, /* tests in a row that find nothing before one yields, crowded */
@@ -106,7 +107,8 @@ int pl_idle(struct pl_rank *rank, unsigned idle)
     if (!rank->nports)
         return alone(rank);
     if (idle < spins) {
-        pl_relax();
+        if (idle >= HASTY)
+            pl_relax();
         return 0;
     }
     if (idle % LOOKS == LOOKS - 1)
@@ -265,10 +267,4 @@ void pl_request_orphan(struct pl_request *request, void *memory)
     request->owner = memory;
     pl_request_cancel(request);
     pl_list_append(&request->rank->orphans, &request->link);
-}
-
-void pl_request_finish(struct pl_request *request)
-{
-    free(request->text);
-    request->text = NULL;
 }

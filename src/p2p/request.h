@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 struct pl_comm;
 struct pl_datatype;
@@ -124,7 +125,13 @@ void pl_request_abandon(struct pl_request *request, int error);
 void pl_request_orphan(struct pl_request *request, void *memory);
 
 /* Frees what a complete request holds (its error text). The memory itself is the caller's. */
-void pl_request_finish(struct pl_request *request);
+static inline void pl_request_finish(struct pl_request *request)
+{
+    if (__builtin_expect(request->text != NULL, 0)) {
+        free(request->text);
+        request->text = NULL;
+    }
+}
 
 /* One round of progress of all ports of the rank. Returns events, or a negative error. */
 int pl_progress(struct pl_rank *rank);

@@ -165,6 +165,26 @@ static void send_rendezvous(struct pl_request *request, struct pl_endpoint *endp
         pl_send_part_done(request, result);
 }
 
+/* What both ways of starting have in common. */
+static inline void fill(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel,
+                        const void *buffer, size_t length, int tag, uint32_t signature)
+{
+    request->rank = comm->owner;
+    request->complete = request->cancelled = false;
+    request->is_send = true;
+    request->matched = request->registered = false;
+    request->error = 0;
+    request->text = NULL;
+    request->source = PL_PROC_NULL;
+    request->tag = tag;
+    request->length = length;
+    request->comm = comm;
+    request->buffer = (void *)(uintptr_t)buffer;
+    request->context = pl_context_of(comm, channel);
+    request->signature = signature;
+    request->cookie = 0;
+}
+
 /* Whether the communicator is broken for a send on that channel: then the request is complete with the error.
  */
 static bool broken(struct pl_request *request, enum pl_channel channel)
@@ -179,19 +199,7 @@ static void start(struct pl_request *request, struct pl_comm *comm, enum pl_chan
                   enum pl_mode mode, const void *buffer, size_t length, int destination, int tag,
                   uint32_t signature)
 {
-    request->rank = comm->owner;
-    request->comm = comm;
-    request->is_send = true;
-    request->complete = request->cancelled = request->registered = request->matched = false;
-    request->error = 0;
-    request->text = NULL;
-    request->buffer = (void *)(uintptr_t)buffer;
-    request->length = length;
-    request->context = pl_context_of(comm, channel);
-    request->signature = signature;
-    request->source = PL_PROC_NULL;
-    request->tag = tag;
-    request->cookie = 0;
+    fill(request, comm, channel, buffer, length, tag, signature);
     if (__builtin_expect(comm->broken != 0, 0) && broken(request, channel))
         return;
     if (destination == PL_PROC_NULL) {
@@ -223,12 +231,54 @@ static void start(struct pl_request *request, struct pl_comm *comm, enum pl_chan
         send_rendezvous(request, endpoint, &envelope);
 }
 
+/* The way to a peer that has been talked to and lives; NULL: the long way round (start) finds out. */
+static inline struct pl_endpoint *known_way(const struct pl_comm *comm, int destination)
+{
+    const struct pl_peer *peer =
+        destination < 0 ? NULL : comm->owner->peers[comm->target->peers[destination]];
+    return peer && !peer->lost ? peer->endpoint : NULL;
+}
+
+/* A short message of plain bytes that the transport takes at once, as nearly all are: the same as start and
+ * send_eager, without their detours. */
+static bool start_short(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel,
+                        const void *buffer, size_t length, int destination, int tag, uint32_t signature)
+{
+    struct pl_endpoint *endpoint = known_way(comm, destination);
+    if (!endpoint || length > endpoint->transport->eager_limit || comm->broken)
+        return false;
+    fill(request, comm, channel, buffer, length, tag, signature);
+    struct pl_operation *operation = &request->operation;
+    struct pl_envelope envelope = {.kind = PL_KIND_EAGER,
+                                   .context = request->context,
+                                   .source = comm->rank,
+                                   .tag = tag,
+                                   .length = length,
+                                   .signature = signature};
+    memcpy(&operation->header, &envelope, PL_HEADER_SIZE);
+    operation->payload = buffer;
+    operation->length = length;
+    operation->done = send_done;
+    request->peer = endpoint->peer;
+    request->parts = 1;
+    request->rank->counters.sent++;
+    request->rank->counters.bytes += length;
+    int result = endpoint->transport->send(endpoint, operation);
+    if (__builtin_expect(result == 0 && !request->completed, 1))
+        request->complete = true;
+    else if (result != PL_PENDING)
+        pl_send_part_done(request, result);
+    return true;
+}
+
 void pl_send_start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel,
                    enum pl_mode mode, const void *buffer, size_t length, int destination, int tag,
                    uint32_t signature)
 {
     request->type = NULL;
-    start(request, comm, channel, mode, buffer, length, destination, tag, signature);
+    if (mode != PL_MODE_STANDARD ||
+        !start_short(request, comm, channel, buffer, length, destination, tag, signature))
+        start(request, comm, channel, mode, buffer, length, destination, tag, signature);
 }
 
 void pl_send_start_typed(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel,

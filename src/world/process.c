@@ -9,8 +9,8 @@
 #include "world.h"
 
 #include "errors.h"
+#include "launcher.h"
 #include "log.h"
-#include "mapping.h"
 #include "names.h"
 #include "pmi1.h"
 #include "watch.h"
@@ -27,17 +27,16 @@ enum { LAUNCHER_SEES_NS = 300 * 1000 * 1000, PART_NAP_NS = 1000 * 1000 };
 extern char **environ;
 
 struct process {
-    struct pl_pmi1 *launcher; /* NULL: a world of one */
-    struct pl_mapping mapping;
-    bool mapped;
-    struct pl_names names; /* without a launcher */
+    struct pl_launcher *job;  /* who started us; NULL: a world of one */
+    struct pl_pmi1 *launcher; /* the same, if it speaks PMI-1 */
+    struct pl_names names;    /* without a launcher */
     struct pl_watch_roll watch;
 };
 
 static int host_of(struct pl_rank *rank, int peer)
 {
     const struct process *process = rank->world_state;
-    return process->mapped ? pl_mapping_host(&process->mapping, peer) : 0;
+    return process->job ? process->job->calls->host_of(process->job, peer) : 0;
 }
 
 static void card_key(char *key, size_t size, const char *transport, int rank)
@@ -50,7 +49,7 @@ static int card_of(struct pl_rank *rank, int peer, const char *transport, void *
     const struct process *process = rank->world_state;
     char key[64], text[2 * PL_CARD_MAX + 1];
     card_key(key, sizeof key, transport, peer);
-    int error = pl_pmi1_get(process->launcher, key, text, sizeof text);
+    int error = process->job->calls->get(process->job, key, text, sizeof text);
     if (error)
         return error;
     if (sodium_hex2bin(card, *length, text, strlen(text), NULL, length, NULL))
@@ -71,11 +70,11 @@ static int publish_cards(struct pl_rank *rank)
             return error;
         sodium_bin2hex(text, sizeof text, card, length);
         card_key(key, sizeof key, port->transport->name, rank->rank);
-        error = pl_pmi1_put(process->launcher, key, text);
+        error = process->job->calls->put(process->job, key, text);
         if (error)
             return error;
     }
-    return pl_pmi1_barrier(process->launcher);
+    return process->job->calls->barrier(process->job);
 }
 
 /* Rank 0 makes the job's secret; the launcher's key-value space, which only the job can read, carries it. */
@@ -87,12 +86,12 @@ static int share_key(struct pl_rank *rank)
     if (!rank->rank) {
         randombytes_buf(rank->key, sizeof rank->key);
         sodium_bin2hex(text, sizeof text, rank->key, sizeof rank->key);
-        error = pl_pmi1_put(process->launcher, "peal-key", text);
+        error = process->job->calls->put(process->job, "peal-key", text);
     }
     if (!error)
-        error = pl_pmi1_barrier(process->launcher);
+        error = process->job->calls->barrier(process->job);
     if (!error && rank->rank) {
-        error = pl_pmi1_get(process->launcher, "peal-key", text, sizeof text);
+        error = process->job->calls->get(process->job, "peal-key", text, sizeof text);
         if (!error && sodium_hex2bin(rank->key, sizeof rank->key, text, strlen(text), NULL, NULL, NULL))
             error = pl_fail(PL_EPROTOCOL, "the job's key is not one");
     }
@@ -102,11 +101,6 @@ static int share_key(struct pl_rank *rank)
 
 static void look_around(struct pl_rank *rank)
 {
-    struct process *process = rank->world_state;
-    char text[1024];
-    process->mapped = rank->size > 1 &&
-                      !pl_pmi1_get(process->launcher, "PMI_process_mapping", text, sizeof text) &&
-                      !pl_mapping_parse(&process->mapping, text);
     rank->host = host_of(rank, rank->rank);
     for (int i = 0; i < rank->size; i++) {
         int host = host_of(rank, i);
@@ -139,10 +133,10 @@ static void abort_process(struct pl_rank *rank, int code, const char *text)
     const struct process *process = rank->world_state;
     pl_error("%s", text);
     fflush(NULL);
-    if (process->launcher && rank->lost)
+    if (process->job && rank->lost)
         let_launcher_see();
-    if (process->launcher)
-        pl_pmi1_abort(process->launcher, code);
+    if (process->job)
+        process->job->calls->abort(process->job, code, text);
     _exit(code & 255 ? code & 255 : 1);
 }
 
@@ -183,10 +177,10 @@ static uint64_t world_id(struct pl_rank *rank)
     char text[PL_PMI1_NAME_MAX + 64];
     unsigned char hash[16];
     struct timespec now = {0};
-    if (!process->launcher)
+    if (!process->job)
         clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(text, sizeof text, "%s %ld %ld %d", process->launcher ? pl_pmi1_space(process->launcher) : "",
-             (long)now.tv_sec, now.tv_nsec, process->launcher ? 0 : (int)getpid());
+    snprintf(text, sizeof text, "%s %ld %ld %d", process->job ? process->job->space : "", (long)now.tv_sec,
+             now.tv_nsec, process->job ? 0 : (int)getpid());
     crypto_generichash(hash, sizeof hash, (const unsigned char *)text, strlen(text), rank->key,
                        sizeof rank->key);
     uint64_t id;
@@ -198,17 +192,18 @@ static int meet_launcher(struct pl_rank *rank)
 {
     struct process *process = rank->world_state;
     rank->size = 1;
-    if (pl_pmi1_present()) {
-        int error = pl_pmi1_open(&process->launcher);
-        if (error)
-            return error;
-        rank->rank = pl_pmi1_rank(process->launcher);
-        rank->size = pl_pmi1_size(process->launcher);
+    int error = pl_launcher_find(&process->job, &rank->config);
+    if (error)
+        return error;
+    if (process->job) {
+        process->launcher = process->job->pmi1;
+        rank->rank = process->job->rank;
+        rank->size = process->job->size;
         watch(rank);
     }
     identify(rank);
     look_around(rank);
-    int error = needs_key(rank) ? share_key(rank) : 0;
+    error = needs_key(rank) ? share_key(rank) : 0;
     rank->world_id = world_id(rank);
     return error;
 }
@@ -252,6 +247,17 @@ static struct pl_pmi1 *keeper(struct pl_rank *rank, struct pl_names **names)
     return process ? process->launcher : NULL;
 }
 
+/* Several processes, and a launcher that keeps no names: a list of this process's own would help nobody. */
+static int nameless(const struct pl_rank *rank)
+{
+    const struct process *process = rank->fabric ? NULL : rank->world_state;
+    if (!process || !process->job || process->launcher)
+        return 0;
+    return pl_fail(PL_EUNSUPPORTED,
+                   "names are published under mpiexec, Hydra and srun --mpi=pmi2; this job was "
+                   "started otherwise");
+}
+
 /* Services and ports may be any text; the launcher takes words. A service becomes its hash. */
 static void service_word(char *word, size_t size, const char *service)
 {
@@ -267,7 +273,7 @@ int pl_world_publish(struct pl_rank *rank, const char *service, const char *port
     struct pl_pmi1 *launcher = keeper(rank, &names);
     char word[65], hex[2 * PORT_MAX + 1];
     if (!launcher)
-        return pl_names_put(names, service, port);
+        return nameless(rank) ? PL_EUNSUPPORTED : pl_names_put(names, service, port);
     if (strlen(port) >= PORT_MAX)
         return pl_fail(PL_EARG, "the port name has %zu bytes", strlen(port));
     service_word(word, sizeof word, service);
@@ -281,7 +287,7 @@ int pl_world_unpublish(struct pl_rank *rank, const char *service)
     struct pl_pmi1 *launcher = keeper(rank, &names);
     char word[65];
     if (!launcher)
-        return pl_names_drop(names, service);
+        return nameless(rank) ? PL_EUNSUPPORTED : pl_names_drop(names, service);
     service_word(word, sizeof word, service);
     return pl_pmi1_unpublish(launcher, word);
 }
@@ -293,7 +299,7 @@ int pl_world_lookup(struct pl_rank *rank, const char *service, char *port, size_
     char word[65], hex[PL_PMI1_LINE_MAX];
     size_t length;
     if (!launcher)
-        return pl_names_get(names, service, port, size);
+        return nameless(rank) ? PL_EUNSUPPORTED : pl_names_get(names, service, port, size);
     service_word(word, sizeof word, service);
     int error = pl_pmi1_lookup(launcher, word, hex, sizeof hex);
     if (error)
@@ -358,9 +364,10 @@ int pl_process_start(struct pl_rank **started)
 close_rank:
     pl_rank_close(rank);
 close_launcher:
-    if (process->launcher)
-        pl_pmi1_abort(process->launcher, 1);
-    pl_pmi1_close(process->launcher);
+    if (process->job) {
+        process->job->calls->abort(process->job, 1, "MPI_Init failed");
+        process->job->calls->close(process->job);
+    }
 free_memory:
     if (process)
         pl_watch_close(&process->watch);
@@ -374,9 +381,11 @@ void pl_process_end(struct pl_rank *rank)
 {
     struct process *process = rank->world_state;
     pl_rank_close(rank);
-    if (process->launcher)
-        pl_pmi1_finalize(process->launcher);
-    pl_pmi1_close(process->launcher);
+    if (process->job) {
+        process->job->calls->finalize(process->job);
+        process->job->calls->close(process->job);
+    }
+    process->job = NULL;
     process->launcher = NULL;
     pl_names_finish(&process->names);
     rank->look = NULL;

@@ -57,7 +57,8 @@ is_there()
 {
     local missing=0 file
     for file in bin/mpicc bin/mpicxx bin/mpic++ bin/mpiCC bin/mpiexec bin/mpirun bin/peal-train bin/peal \
-        include/mpi.h include/mpi_functions.h include/mpi_large_counts.h include/mpi_profiling.h include/mpi-ext.h include/peal.h include/peal_ps.h; do
+        include/mpi.h include/mpi_functions.h include/mpi_large_counts.h include/mpi_profiling.h include/mpi-ext.h \
+        include/peal.h include/peal_ps.h; do
         [ -e "$1/$file" ] || { echo "no $file"; missing=1; }
     done
     for file in libmpi_abi.so.1 peal.pc mpi.pc; do

@@ -210,12 +210,6 @@ void pl_request_abandon(struct pl_request *request, int error)
     complete(request, error);
 }
 
-void pl_request_finish(struct pl_request *request)
-{
-    free(request->text);
-    request->text = NULL;
-}
-
 /* Direct calls and the board need ranks that block at once; they have their own tests. A world with
  * a fabric has no board, and nobody's memory is reached. */
 struct pl_endpoint *pl_peer_endpoint(struct pl_rank *rank, int number)
