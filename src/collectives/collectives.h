@@ -36,8 +36,9 @@ struct pl_coll_call {
 /* Makes the call and waits for it. 0 or an error, whose text is then pl_fail_text(). */
 int pl_coll_blocking(const struct pl_coll_call *call);
 
-/* The same for a call of at most PL_COLL_SHORT elements of a predefined type without gaps, if the communicator
- * serves it without a schedule: then true, and *error is the outcome. false: nothing was done. */
+/* The same for a call of at most PL_COLL_SHORT elements of a predefined type without gaps, if the
+ * communicator serves it without a schedule: then true, and *error is the outcome. false: nothing was done.
+ */
 enum { PL_COLL_SHORT = 248 };
 bool pl_coll_short(const struct pl_coll_call *call, int *error);
 

@@ -7,6 +7,7 @@
 #include "attribute.h"
 #include "buffer.h"
 #include "collectives.h"
+#include "doubt.h"
 #include "error_user.h"
 #include "info.h"
 #include "mpi_request.h"
@@ -88,6 +89,7 @@ struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
         return NULL;
     }
     rank->explain = pl_coll_explain;
+    pl_doubt_begin(rank);
     rank->mpi_state = mpi;
     return mpi;
 }

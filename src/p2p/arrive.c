@@ -83,8 +83,8 @@ static void land(struct pl_request *request, size_t length, struct pl_landing *l
 static inline bool deliver(struct pl_request *request, int peer, const struct pl_envelope *envelope,
                            size_t length, const void *payload)
 {
-    if (!payload || length > request->capacity || request->type || envelope->signature != request->signature ||
-        envelope->kind != PL_KIND_EAGER)
+    if (!payload || length > request->capacity || request->type ||
+        envelope->signature != request->signature || envelope->kind != PL_KIND_EAGER)
         return false;
     request->matched = true;
     request->peer = peer;
@@ -200,7 +200,11 @@ static void arrived_data(struct pl_rank *rank, int peer, const struct pl_envelop
 static void control(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, const void *payload,
                     size_t length)
 {
-    if (envelope->kind == PL_KIND_AGREE)
+    if (envelope->kind == PL_KIND_ASK && rank->asked)
+        rank->asked(rank, peer, envelope, payload, length);
+    else if (envelope->kind == PL_KIND_ASK)
+        return;
+    else if (envelope->kind == PL_KIND_AGREE)
         pl_agreement_heard(rank, peer, envelope, payload, length);
     else
         pl_loss_heard(rank, peer, envelope, payload, length);
@@ -260,6 +264,7 @@ static void arrived(void *context, int peer, const struct pl_header *header, siz
         break;
     case PL_KIND_DEATH:
     case PL_KIND_BREAK:
+    case PL_KIND_ASK:
     case PL_KIND_AGREE:
         arrived_control(rank, peer, &envelope, length, payload, landing);
         break;

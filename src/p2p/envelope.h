@@ -20,6 +20,7 @@ enum pl_kind {
     PL_KIND_WITHDRAW,   /* to the receiver: the sender has given up cookie's message */
     PL_KIND_DEATH,      /* news: payload: struct pl_death and a text */
     PL_KIND_BREAK, /* communicator `context` can no longer be used; payload: struct pl_breaking and a text */
+    PL_KIND_ASK,   /* "is this your call too?", on communicator `context`; payload: collectives/doubt.c's */
     PL_KIND_AGREE, /* an agreement on communicator `context`; payload: agreement.c's */
 };
 

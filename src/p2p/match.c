@@ -87,6 +87,8 @@ void pl_match_keep(struct pl_message *message)
     pl_list_append(&bucket_of(rank, message->envelope.context, message->envelope.source)->unexpected,
                    &message->link);
     pl_list_append(&rank->unexpected_all, &message->all);
+    if (rank->stray && (message->envelope.context & ((1 << PL_CHANNEL_BITS) - 1)) == PL_CHANNEL_COLLECTIVE)
+        rank->stray(rank, &message->envelope);
 }
 
 static bool wanted(const struct pl_message *message, uint64_t context, int source, int tag)
