@@ -18,6 +18,13 @@
 extern "C" {
 #endif
 
+#define MPIX_CUDA_AWARE_SUPPORT 1 /* the function below is there, and tells for this machine */
+
+/* 1: buffers of MPI calls may be in the memory of CUDA devices here: there is a driver, it has a device, and
+ * PEAL_CUDA is not off. 0: they may not. May be called at any time. */
+int MPIX_Query_cuda_support(void);
+int PMPIX_Query_cuda_support(void);
+
 #define MPIX_FT 1 /* the functions below are there */
 
 /* Error classes; the values are those of MPICH. */

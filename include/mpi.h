@@ -29,6 +29,8 @@ typedef intptr_t MPI_Aint;  /* an address, or a difference of two */
 typedef int64_t MPI_Offset; /* into a file */
 typedef int64_t MPI_Count;  /* of elements or bytes; holds an MPI_Aint and an MPI_Offset */
 
+typedef int MPI_Fint; /* a Fortran INTEGER; the ABI leaves it to Fortran's side, programs expect it here */
+
 typedef struct MPI_Status {
     int MPI_SOURCE;
     int MPI_TAG;

@@ -715,6 +715,32 @@ extern __typeof__(MPI_Type_fromint) PMPI_Type_fromint;
 extern __typeof__(MPI_Win_toint) PMPI_Win_toint;
 extern __typeof__(MPI_Win_fromint) PMPI_Win_fromint;
 
+/* Handles for Fortran, as before the ABI */
+extern __typeof__(MPI_Comm_c2f) PMPI_Comm_c2f;
+extern __typeof__(MPI_Comm_f2c) PMPI_Comm_f2c;
+extern __typeof__(MPI_Errhandler_c2f) PMPI_Errhandler_c2f;
+extern __typeof__(MPI_Errhandler_f2c) PMPI_Errhandler_f2c;
+extern __typeof__(MPI_File_c2f) PMPI_File_c2f;
+extern __typeof__(MPI_File_f2c) PMPI_File_f2c;
+extern __typeof__(MPI_Group_c2f) PMPI_Group_c2f;
+extern __typeof__(MPI_Group_f2c) PMPI_Group_f2c;
+extern __typeof__(MPI_Info_c2f) PMPI_Info_c2f;
+extern __typeof__(MPI_Info_f2c) PMPI_Info_f2c;
+extern __typeof__(MPI_Message_c2f) PMPI_Message_c2f;
+extern __typeof__(MPI_Message_f2c) PMPI_Message_f2c;
+extern __typeof__(MPI_Op_c2f) PMPI_Op_c2f;
+extern __typeof__(MPI_Op_f2c) PMPI_Op_f2c;
+extern __typeof__(MPI_Request_c2f) PMPI_Request_c2f;
+extern __typeof__(MPI_Request_f2c) PMPI_Request_f2c;
+extern __typeof__(MPI_Session_c2f) PMPI_Session_c2f;
+extern __typeof__(MPI_Session_f2c) PMPI_Session_f2c;
+extern __typeof__(MPI_Type_c2f) PMPI_Type_c2f;
+extern __typeof__(MPI_Type_f2c) PMPI_Type_f2c;
+extern __typeof__(MPI_Win_c2f) PMPI_Win_c2f;
+extern __typeof__(MPI_Win_f2c) PMPI_Win_f2c;
+extern __typeof__(MPI_Status_c2f) PMPI_Status_c2f;
+extern __typeof__(MPI_Status_f2c) PMPI_Status_f2c;
+
 /* Names of MPI-1, written out: to ask for the type of a deprecated function is to use it */
 int PMPI_Address(void *location, MPI_Aint *address);
 int PMPI_Type_struct(int count, int array_of_blocklengths[], MPI_Aint array_of_displacements[],

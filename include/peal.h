@@ -1,7 +1,8 @@
 /* peal.h: what Peal offers beside MPI, because MPI has no word for it.
  *
  * In-process worlds: run a function as N ranks inside this process, each a
- * thread, without a launcher. Made for unit tests of code that calls MPI.
+ * thread, without a launcher. Made for unit tests of code that calls MPI. And calls that keep
+ * their place in a CUDA stream.
  */
 #ifndef PEAL_H
 #define PEAL_H
@@ -81,6 +82,30 @@ struct peal_world_result {
  * call peal_world_join first if they call MPI. */
 int peal_run(int ranks, int (*body)(void *argument), void *argument, const struct peal_world_options *options,
              struct peal_world_result *result);
+
+/* Calls that keep their place in a CUDA stream. `stream` is a cudaStream_t (or CUstream) of the context that
+ * is current; NULL: the default stream.
+ *
+ * MPI's own functions take device buffers too. They see what was submitted before on the legacy default
+ * stream (of the buffer's context) and on streams in order with it; they are complete at return, or at
+ * MPI_Wait. What was submitted on other streams (made non-blocking, or the per-thread default stream) the
+ * program must have waited for. These functions order with one such stream instead: they begin after what is
+ * on it, without the host waiting for that first, and what is submitted to it later comes after them. They
+ * return when this rank's part is exchanged. Arguments and errors are those of MPI_Allreduce, MPI_Bcast,
+ * MPI_Allgather (both sides alike), MPI_Reduce_scatter_block, MPI_Send and MPI_Recv; without device memory
+ * `stream` must be NULL. */
+int peal_allreduce_on_stream(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Datatype datatype,
+                             MPI_Op op, MPI_Comm comm, void *stream);
+int peal_bcast_on_stream(void *buffer, MPI_Count count, MPI_Datatype datatype, int root, MPI_Comm comm,
+                         void *stream);
+int peal_allgather_on_stream(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Datatype datatype,
+                             MPI_Comm comm, void *stream);
+int peal_reduce_scatter_on_stream(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Datatype datatype,
+                                  MPI_Op op, MPI_Comm comm, void *stream);
+int peal_send_on_stream(const void *buffer, MPI_Count count, MPI_Datatype datatype, int dest, int tag,
+                        MPI_Comm comm, void *stream);
+int peal_recv_on_stream(void *buffer, MPI_Count count, MPI_Datatype datatype, int source, int tag,
+                        MPI_Comm comm, MPI_Status *status, void *stream);
 
 /* Runs body in deterministic worlds with the seeds options->seed, + 1, ..., `seeds` of them, until one fails:
  * then it is run again, *result is that world's, and a line on standard error tells its seed and whether the

@@ -67,6 +67,14 @@ static bool parse_algorithm(struct pl_config *config, const char *text)
     return parse_name_list(config->algorithm, sizeof config->algorithm, text);
 }
 
+static bool parse_cuda(struct pl_config *config, const char *text)
+{
+    bool automatic = !strcasecmp(text, "auto");
+    if (automatic || !strcasecmp(text, "off"))
+        config->cuda = automatic;
+    return automatic || !strcasecmp(text, "off");
+}
+
 static bool parse_tuning(struct pl_config *config, const char *text)
 {
     return parse_name_list(config->tuning, sizeof config->tuning, text);
@@ -79,12 +87,13 @@ static const struct pl_knob knobs[] = {
     {"PEAL_LOG", "warn", "what to tell on standard error: error, warn, info or debug"},
     {"PEAL_REPRODUCIBLE", "0", "1: reductions use one fixed tree, the same bits on every run"},
     {"PEAL_ALGORITHM", "", "force algorithms, for experiments: allreduce=ring,bcast=binomial"},
+    {"PEAL_CUDA", "auto", "auto: buffers may be in the memory of CUDA devices; off: they never are"},
     {"PEAL_TUNING", "", "file with what transports cost here, as peal bench --tune writes it"},
     {NULL, NULL, NULL},
 };
 
 static parse_fn *const parsers[] = {parse_transports,   parse_net,       parse_timeout, parse_log,
-                                    parse_reproducible, parse_algorithm, parse_tuning};
+                                    parse_reproducible, parse_algorithm, parse_cuda,    parse_tuning};
 
 int pl_config_distance(const char *a, const char *b)
 {
@@ -156,7 +165,7 @@ static void read_one(struct pl_config *config, const char *entry)
 
 void pl_config_read(struct pl_config *config, char *const *environment)
 {
-    *config = (struct pl_config){.transports = "shm,tcp", .timeout = 10, .log = PL_LOG_WARN};
+    *config = (struct pl_config){.transports = "shm,tcp", .timeout = 10, .log = PL_LOG_WARN, .cuda = true};
     for (; environment && *environment; environment++)
         read_one(config, *environment);
 }

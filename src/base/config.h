@@ -15,6 +15,7 @@ struct pl_config {
     enum pl_log_level log; /* PEAL_LOG: error, warn, info, debug */
     bool reproducible;     /* PEAL_REPRODUCIBLE: one summation tree whatever the algorithm */
     char algorithm[256];   /* PEAL_ALGORITHM: "allreduce=ring,bcast=binomial", for experiments */
+    bool cuda;             /* PEAL_CUDA: auto: device memory where there is a driver; off: none */
     char tuning[256];      /* PEAL_TUNING: a file that `peal bench --tune` wrote, "" for none */
 };
 

@@ -80,6 +80,8 @@ enum {
     PL_POWER2 = 8,      /* exists for powers of two only */
     PL_DIRECT = 16,     /* reaches into peers' buffers; the engine must be able to */
     PL_UNEVEN = 32,     /* takes uneven calls too */
+    PL_WINDOW = 64,     /* reaches into peers' TMP, which must lie in windows */
+    PL_REACHES = PL_DIRECT | PL_WINDOW,
 };
 
 struct pl_algorithm {

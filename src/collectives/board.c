@@ -102,10 +102,10 @@ void pl_board_destroy(struct pl_board *board)
     free(board);
 }
 
-bool pl_board_empty(const void *memory, int size)
+const _Atomic int *pl_board_left(const void *memory)
 {
     const struct head *head = memory;
-    return atomic_load(&head->left) == size;
+    return &head->left;
 }
 
 static struct cell *cell_of(const struct pl_board *board, int rank, uint32_t call)

@@ -27,8 +27,8 @@ size_t pl_board_bytes(int size);
 struct pl_board *pl_board_create(struct pl_comm *comm, void *memory);
 /* Frees this rank's part and tells the others that it has left. */
 void pl_board_destroy(struct pl_board *board);
-/* Whether all `size` ranks have left a board's memory: only then may it be reused. */
-bool pl_board_empty(const void *memory, int size);
+/* How many ranks have left a board's memory. */
+const _Atomic int *pl_board_left(const void *memory);
 
 /* Barrier, bcast, reduce and allreduce of at most PL_BOARD_BYTES. 0 or an error with its text. */
 int pl_board_call(struct pl_board *board, const struct pl_coll_call *call, uint32_t signature);

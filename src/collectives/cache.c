@@ -86,7 +86,7 @@ static bool same_key(const struct pl_key *a, const struct pl_key *b)
 {
     return a->count == b->count && a->collective == b->collective && a->element == b->element &&
            a->root == b->root && a->in_place == b->in_place && a->ordered == b->ordered &&
-           a->direct == b->direct && a->uneven == b->uneven && (!a->uneven || same_lists(a, b));
+           a->reaches == b->reaches && a->uneven == b->uneven && (!a->uneven || same_lists(a, b));
 }
 
 static struct pl_cache_entry *set_of(struct pl_cache *cache, const struct pl_key *key)

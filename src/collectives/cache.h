@@ -6,7 +6,8 @@
 
 /* All that a schedule depends on, besides the communicator. */
 struct pl_key {
-    uint32_t collective, in_place, ordered, direct, uneven;
+    uint32_t collective, in_place, ordered, uneven;
+    uint32_t reaches; /* PL_DIRECT, PL_WINDOW or 0: what the algorithm needs */
     int root;
     size_t count, element;
     int ins, outs; /* how long the lists are; 0 and NULL where there is none */

@@ -83,10 +83,10 @@ const struct pl_algorithm *pl_choose(const struct pl_machine *machine, const str
     double least = 0;
     if (args->remote)
         return pl_inter_algorithm(args->collective);
-    if (forced && pl_algorithm_fits(forced, args, reproducible) && (direct || !(forced->flags & PL_DIRECT)))
+    if (forced && pl_algorithm_fits(forced, args, reproducible) && (direct || !(forced->flags & PL_REACHES)))
         return forced;
     for (const struct pl_algorithm *a = pl_algorithms(args->collective); a->name; a++) {
-        if (!pl_algorithm_fits(a, args, reproducible) || (!direct && (a->flags & PL_DIRECT)))
+        if (!pl_algorithm_fits(a, args, reproducible) || (!direct && (a->flags & PL_REACHES)))
             continue;
         double cost = a->cost(machine, args);
         if (!best || cost < least) {

@@ -20,10 +20,14 @@
 #include "direct.h"
 #include "doubt.h"
 #include "errors.h"
+#include "fused.h"
 #include "loss.h"
 #include "rank.h"
+#include "retire.h"
 #include "tiny.h"
+#include "window.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +35,7 @@
 
 enum {
     DIRECT_MIN = 16 << 10, /* bytes below which meeting never pays: not worth a look */
+    WINDOW_MIN = 4 << 10,  /* the same of windows */
     LISTEN = 16,           /* calls that need no waiting, until news are looked for */
     PERSISTENT = 1 << 14,  /* numbers of persistent calls begin here; above and below, they wrap around */
 };
@@ -43,7 +48,8 @@ struct state { /* comm->collectives */
     struct pl_tiny tiny;
     uint32_t disguise; /* the signature of the call that the next ones are a part of; 0: they stand for
                           themselves */
-    uint32_t inits;    /* persistent calls made so far */
+    struct pl_window window;
+    uint32_t inits; /* persistent calls made so far */
     struct pl_cache cache;
 };
 
@@ -57,6 +63,7 @@ static void state_free(struct pl_comm *comm)
         free(run);
     }
     pl_tiny_close(&state->tiny, comm);
+    pl_window_close(&state->window, comm);
     free(state);
     comm->collectives = NULL;
 }
@@ -95,7 +102,8 @@ static struct state *state_create(struct pl_comm *comm)
         pl_tuning_read(&own->tuning, rank->config.tuning, first);
     state->machine = pl_tuning_machine(&own->tuning, transport_of(comm), crowded(comm));
     pl_forced_read(&state->forced, rank->config.algorithm, first);
-    pl_forced_read(&state->forced, comm->algorithm, comm->rank == 0);
+    bool differs = strcmp(comm->algorithm, rank->config.algorithm) != 0;
+    pl_forced_read(&state->forced, comm->algorithm, differs && comm->rank == 0);
     comm->collectives = state;
     comm->collectives_free = state_free;
     return state;
@@ -132,8 +140,8 @@ static int build(struct pl_comm *comm, struct state *state, const struct pl_key 
 {
     struct pl_coll_args args = args_of(comm, key);
     const struct pl_algorithm *algorithm = pl_algorithms(args.collective);
-    if (key->direct)
-        while (!(algorithm->flags & PL_DIRECT))
+    if (key->reaches)
+        while (!(algorithm->flags & key->reaches))
             algorithm++;
     else
         algorithm = pl_choose(state->machine, &args, comm->owner->config.reproducible, false,
@@ -215,6 +223,24 @@ static void set_buffers(struct pl_run *run, const struct pl_coll_call *call)
     run->base[PL_OUT] = call->out;
 }
 
+/* Buffers of devices: TMP is on the device too, so that the operator's loop runs there. */
+static int set_memory(struct pl_run *run, const struct pl_coll_call *call)
+{
+    struct pl_memory *memory = run->memory = call->memory;
+    run->device_tmp = NULL;
+    run->ticket = (struct pl_ticket){0};
+    if (__builtin_expect(!memory, 1))
+        return 0;
+    bool is_in = !call->in_place && pl_memory_holds(memory, call->in); /* else it may be anything */
+    const void *near = is_in ? call->in : call->out;
+    if (call->op)
+        run->kernel = pl_op_device_kernel(memory, near, call->op, call->type);
+    if (!run->schedule->tmp)
+        return 0;
+    run->base[PL_TMP] = run->device_tmp = memory->driver->allocate(memory, near, run->schedule->tmp);
+    return run->device_tmp ? 0 : PL_ENOMEM;
+}
+
 static int make_run(const struct pl_coll_call *call, struct state *state, const struct pl_key *key,
                     struct pl_run **made)
 {
@@ -226,15 +252,20 @@ static int make_run(const struct pl_coll_call *call, struct state *state, const 
     if (!run)
         return PL_ENOMEM;
     run->comm = call->comm;
+    run->holds_comm = false;
     run->type = call->type;
     run->op = call->op;
     run->element = key->element;
     run->bytes = key->count * key->element;
     set_buffers(run, call);
+    error = set_memory(run, call);
+    if (error) {
+        pl_run_finish(run);
+        return error;
+    }
     run->signature = state->disguise ? state->disguise : signature_of(call, key);
     run->ordinal = 0;
     run->blocking = false;
-    run->holds_comm = false;
     run->completed = NULL;
     run->burden = NULL;
     *made = run;
@@ -268,16 +299,18 @@ static int prepare(const struct pl_coll_call *call, struct state **state, struct
     return *state ? key_of(call, key) : PL_ENOMEM;
 }
 
-/* Replaces *run by one that reaches into peers' buffers, if that pays and all ranks can. */
+/* Replaces *run by one that reaches into peers' buffers, if that pays and all ranks can. *done: by one kernel
+ * for all ranks, already. */
 static int go_direct(const struct pl_coll_call *call, struct state *state, struct pl_key *key,
-                     struct pl_run **run)
+                     struct pl_run **run, bool *done)
 {
     struct pl_coll_args args = args_of(call->comm, key);
-    bool met = false;
+    enum pl_met met = PL_NOT_MET;
+    *done = false;
     if (!pl_direct_wanted(&state->direct, call->comm, state->machine, &args,
                           state->forced.algorithm[key->collective]))
         return 0;
-    key->direct = true;
+    key->reaches = PL_DIRECT;
     int error = make_run(call, state, key, run);
     if (!error)
         number(*run);
@@ -287,12 +320,76 @@ static int go_direct(const struct pl_coll_call *call, struct state *state, struc
     if (!error)
         error = pl_direct_meet(&state->direct, call, key->count * key->element, (*run)->peer, &met);
     state->disguise = disguise;
-    key->direct = false;
-    if (*run && !met) {
+    key->reaches = 0;
+    if (!error && met == PL_MET_ONE_DEVICE && !key->ordered) {
+        error = pl_fused_allreduce(call, (*run)->kernel, (*run)->peer);
+        *done = true;
+    }
+    if (*run && (error || !met || *done)) {
         pl_run_finish(*run);
         *run = NULL;
     }
     return error;
+}
+
+/* Replaces device buffers by host ones. All ranks take part in a windowed call, whatever memory theirs are
+ * in. */
+static int stage(struct pl_coll_call *call, size_t bytes)
+{
+    struct pl_memory *memory = call->memory;
+    struct pl_ticket ticket = {0};
+    char *host = malloc(2 * bytes);
+    if (!host)
+        return pl_fail(PL_ENOMEM, "no memory to stage %zu bytes of device data", bytes);
+    int error = memory->driver->copy(memory, host, call->in_place ? call->out : call->in, bytes, &ticket);
+    if (!error)
+        error = memory->driver->wait(memory, &ticket);
+    if (error) {
+        free(host);
+        return error;
+    }
+    call->in = host;
+    call->out = host + bytes;
+    call->in_place = false;
+    call->memory = NULL;
+    return 0;
+}
+
+/* Takes the result of a call that was staged. */
+static int unstage(const struct pl_coll_call *call, const struct pl_coll_call *host, size_t bytes, int error)
+{
+    struct pl_ticket ticket = {0};
+    if (!error)
+        error = call->memory->driver->copy(call->memory, call->out, host->out, bytes, &ticket);
+    if (!error)
+        error = call->memory->driver->wait(call->memory, &ticket);
+    free((void *)(uintptr_t)host->in);
+    return error;
+}
+
+/* Makes *run one that works in windows, if that pays and there are any. */
+static int go_windowed(struct pl_coll_call *call, struct state *state, struct pl_key *key,
+                       struct pl_run **run)
+{
+    struct pl_coll_args args = args_of(call->comm, key);
+    if (!pl_window_wanted(&state->window, call->comm, state->machine, &args,
+                          state->forced.algorithm[key->collective], crowded(call->comm)))
+        return 0;
+    int error = state->window.tried ? 0 : pl_window_open(&state->window, call->comm);
+    if (error || !pl_window_there(&state->window))
+        return error;
+    if (call->memory && (error = stage(call, key->count * key->element)))
+        return error;
+    key->in_place = call->in_place;
+    key->reaches = PL_WINDOW;
+    error = make_run(call, state, key, run);
+    key->reaches = 0;
+    if (error)
+        return error;
+    assert((*run)->schedule->tmp <= PL_WINDOW_BYTES);
+    pl_window_lend(&state->window, *run);
+    number(*run);
+    return 0;
 }
 
 /* Who only sends never waits, and would never hear that somebody died. */
@@ -308,23 +405,31 @@ static int run_blocking(const struct pl_coll_call *call)
     struct state *state;
     struct pl_run *run = NULL;
     struct pl_key key;
+    bool done = false;
     int error = prepare(call, &state, &key);
     if (!error && call->collective == PL_ALLREDUCE && !call->comm->remote &&
         key.count * key.element >= DIRECT_MIN)
-        error = go_direct(call, state, &key, &run);
+        error = go_direct(call, state, &key, &run, &done);
+    if (done)
+        return error;
+    struct pl_coll_call host = *call;
+    if (!error && !run && call->collective == PL_ALLREDUCE && !call->comm->remote &&
+        key.count * key.element >= WINDOW_MIN)
+        error = go_windowed(&host, state, &key, &run);
     if (!error && !run) {
         error = make_run(call, state, &key, &run);
         if (!error)
             number(run);
     }
-    if (error)
-        return error;
-    run->waited = !call->comm->owner->threaded;
-    run->blocking = !call->comm->owner->threaded;
-    pl_run_start(run);
-    if (run->complete && call->comm->sequence % LISTEN == 0)
-        listen(call->comm->owner);
-    return pl_run_end(run);
+    if (!error) {
+        run->waited = !call->comm->owner->threaded;
+        run->blocking = !call->comm->owner->threaded;
+        pl_run_start(run);
+        if (run->complete && call->comm->sequence % LISTEN == 0)
+            listen(call->comm->owner);
+        error = pl_run_end(run);
+    }
+    return host.memory == call->memory ? error : unstage(call, &host, key.count * key.element, error);
 }
 
 int pl_coll_blocking(const struct pl_coll_call *call)
@@ -369,7 +474,7 @@ void pl_collectives_finish(struct pl_rank *rank)
 {
     if (!rank->collectives_state)
         return;
-    pl_tiny_finish(rank);
+    pl_retired_sweep(rank, true);
     free(rank->collectives_state);
     rank->collectives_state = NULL;
 }

@@ -25,6 +25,8 @@ struct pl_coll_call {
     int root;                       /* collectives that have one; else 0 */
     bool in_place;
     struct pl_comm *comm;
+    struct pl_memory
+        *memory; /* all buffers are this driver's, and it has a loop for the operator; NULL: host */
     /* Uneven calls, as in struct pl_coll_args; read only until the call that takes this returns. The own
      * block, where it is listed and not in place, is as long in both lists, or as the vector. */
     bool uneven;

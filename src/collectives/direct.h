@@ -18,9 +18,19 @@ const struct pl_algorithm *pl_direct_wanted(struct pl_direct *direct, const stru
                                             const struct pl_machine *machine, const struct pl_coll_args *args,
                                             const struct pl_algorithm *forced);
 
-/* All ranks call it: two small allgathers. 0: *met says, alike on all ranks, whether every rank reaches
- * every buffer of `bytes` bytes; then peer[2 * i] and peer[2 * i + 1] are IN and OUT of rank i. */
+enum pl_met {
+    PL_NOT_MET,
+    PL_MET,            /* every rank reaches every buffer of the others */
+    PL_MET_ONE_DEVICE, /* and all of them are on one device */
+};
+
+/* All ranks call it: two small allgathers, three where all buffers are on devices. 0: *met says, alike on all
+ * ranks, whether every rank reaches every buffer of `bytes` bytes; then peer[3 * i] and peer[3 * i + 1] are
+ * IN and OUT of rank i. */
 int pl_direct_meet(struct pl_direct *direct, const struct pl_coll_call *call, size_t bytes, char **peer,
-                   bool *met);
+                   enum pl_met *met);
+
+/* Every rank's `bytes` bytes at `mine`, in rank order. 0 or an error. */
+int pl_direct_allgather(struct pl_comm *comm, const void *mine, void *all, size_t bytes);
 
 #endif

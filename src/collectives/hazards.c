@@ -58,9 +58,9 @@ static struct pl_track *track_of(struct pl_builder *b, struct pl_slice slice)
 {
     int wanted = slice.space == PL_OUT   ? 0
                  : slice.space == PL_TMP ? 1
-                                         : 2 + 2 * slice.peer + (slice.space == PL_PEER_OUT);
+                                         : 2 + 3 * slice.peer + (int)(slice.space - PL_PEER_IN);
     if (wanted >= b->tracks) {
-        int tracks = wanted < 2 ? 2 : 2 + 2 * b->size;
+        int tracks = wanted < 2 ? 2 : 2 + 3 * b->size;
         struct pl_track *grown = realloc(b->track, (size_t)tracks * sizeof *grown);
         if (!grown) {
             pl_builder_no_memory(b);

@@ -45,7 +45,7 @@ struct pl_run *pl_run_create(struct pl_run **kept, struct pl_schedule *schedule)
     size_t slots = schedule->requests * sizeof(struct pl_slot),
            words = 2 * schedule->steps * sizeof(uint32_t);
     size_t head = sizeof(struct pl_run) + slots;
-    size_t peers = schedule->reaches ? 2 * (size_t)schedule->size * sizeof(char *) : 0;
+    size_t peers = schedule->reaches ? 3 * (size_t)schedule->size * sizeof(char *) : 0;
     size_t capacity = slots + words + peers + schedule->tmp + 192;
     struct pl_run *run = *kept, **link = kept;
     while (run && run->capacity < capacity)
@@ -78,7 +78,7 @@ struct pl_run *pl_run_create(struct pl_run **kept, struct pl_schedule *schedule)
 static char *address(const struct pl_run *run, const struct pl_place *place)
 {
     if (place->space >= PL_PEER_IN)
-        return run->peer[2 * place->peer + (place->space == PL_PEER_OUT)] + place->offset;
+        return run->peer[3 * place->peer + (int)(place->space - PL_PEER_IN)] + place->offset;
     return run->base[place->space] + place->offset;
 }
 
@@ -107,6 +107,8 @@ static void fail(struct pl_run *run, int error, const char *text)
     bool draining = run->draining;
     run->error = error;
     run->text = strdup(text);
+    if (run->memory)
+        run->memory->driver->wait(run->memory, &run->ticket); /* it must not write any more */
     run->draining = true; /* what the cancelled ones call back must not end the run under our feet */
     for (uint32_t i = 0; i < run->schedule->requests; i++) {
         struct pl_request *request = &run->slot[i].request;
@@ -145,6 +147,23 @@ static void message_complete(struct pl_request *request)
         drain(run);
 }
 
+/* The same for buffers in device memory: as data with a type, which are looked at. */
+static void start_device_message(struct pl_run *run, const struct pl_step *step, struct pl_comm *comm,
+                                 int peer, int tag)
+{
+    struct pl_request *request = &run->slot[step->request].request;
+    const struct pl_datatype *bytes = pl_datatype_predefined(PL_HANDLE_BYTE);
+    request->is_send = step->verb == PL_STEP_SEND;
+    if (request->is_send)
+        pl_send_start_typed(request, comm, PL_CHANNEL_COLLECTIVE, PL_MODE_STANDARD,
+                            step->length ? address(run, &step->left) : NULL, step->length, peer, tag,
+                            run->signature, bytes);
+    else
+        pl_recv_start_typed(request, comm, PL_CHANNEL_COLLECTIVE,
+                            step->length ? address(run, &step->to) : NULL, step->length, peer, tag,
+                            run->signature, bytes);
+}
+
 static void start_message(struct pl_run *run, uint32_t number)
 {
     const struct pl_step *step = &run->schedule->step[number];
@@ -163,7 +182,9 @@ static void start_message(struct pl_run *run, uint32_t number)
     slot->request.owner = run;
     slot->request.complete = false;
     run->outstanding++;
-    if (step->verb == PL_STEP_SEND) {
+    if (__builtin_expect(run->memory != NULL, 0)) {
+        start_device_message(run, step, comm, peer, tag);
+    } else if (step->verb == PL_STEP_SEND) {
         slot->request.is_send = true;
         pl_send_start(&slot->request, comm, PL_CHANNEL_COLLECTIVE, PL_MODE_STANDARD,
                       step->length ? address(run, &step->left) : NULL, step->length, peer, tag,
@@ -175,16 +196,52 @@ static void start_message(struct pl_run *run, uint32_t number)
     }
 }
 
+static int start_device_step(struct pl_run *run, const struct pl_step *step)
+{
+    const struct pl_memory_driver *driver = run->memory->driver;
+    if (step->verb == PL_STEP_COPY)
+        return driver->copy(run->memory, address(run, &step->to), address(run, &step->left), step->length,
+                            &run->ticket);
+    struct pl_reduction reduction = {.kernel = run->kernel,
+                                     .inputs = 2,
+                                     .outputs = 1,
+                                     .in = {address(run, &step->left), address(run, &step->right)},
+                                     .out = {address(run, &step->to)},
+                                     .count = step->length / run->element};
+    return step->verb == PL_STEP_REDUCE ? driver->reduce(run->memory, &reduction, &run->ticket) : 0;
+}
+
+/* The first local step, on device memory: starts it, or looks whether it is done. Returns at least `most`
+ * while it is not, so that the caller does something else. */
+static size_t do_device_step(struct pl_run *run, size_t most)
+{
+    uint32_t number = run->ready[run->first_local - 1];
+    const struct pl_memory_driver *driver = run->memory->driver;
+    int status = run->ticket.work ? 0 : start_device_step(run, &run->schedule->step[number]);
+    if (!status)
+        status =
+            run->waited ? driver->poll(run->memory, &run->ticket) : driver->wait(run->memory, &run->ticket);
+    if (status > 0)
+        return most;
+    if (status < 0)
+        fail(run, status, pl_fail_text());
+    run->first_local--;
+    step_complete(run, number);
+    return 1;
+}
+
 /* Does at most `most` bytes of the first local step; returns how many. */
 static size_t do_local(struct pl_run *run, size_t most)
 {
+    if (__builtin_expect(run->memory != NULL, 0))
+        return do_device_step(run, most);
     uint32_t number = run->ready[run->first_local - 1];
     const struct pl_step *step = &run->schedule->step[number];
     size_t length = step->length - run->progress, at = run->progress;
     if (length > most)
         length = most / run->element ? most / run->element * run->element : run->element;
     if (step->verb == PL_STEP_COPY)
-        memcpy(address(run, &step->to) + at, address(run, &step->left) + at, length);
+        memmove(address(run, &step->to) + at, address(run, &step->left) + at, length);
     else if (step->verb == PL_STEP_REDUCE) {
         int error =
             pl_op_apply(run->op, run->type, address(run, &step->left) + at, address(run, &step->right) + at,
@@ -339,6 +396,9 @@ void pl_run_finish(struct pl_run *run)
         return;
     struct pl_comm *comm = run->comm;
     bool holds = run->holds_comm;
+    if (run->device_tmp)
+        run->memory->driver->release(run->memory, run->device_tmp);
+    run->device_tmp = NULL;
     pl_schedule_release(run->schedule);
     free(run->text);
     run->text = NULL;

@@ -27,13 +27,17 @@ struct pl_run {
 
     /* the engine's own from here on */
     struct pl_comm *comm;
+    struct pl_memory *memory; /* all buffers are this driver's, and TMP too; NULL: host memory */
+    void *device_tmp;         /* TMP then */
+    const void *kernel;       /* of the operator then */
+    struct pl_ticket ticket;  /* of the local step at first_local, once started */
     struct pl_schedule *schedule;
     const struct pl_datatype *type;
     const struct pl_op *op;
     size_t element; /* bytes */
     size_t bytes;   /* of the call's vector or block, as far as this rank knows it */
     char *base[3];  /* IN, OUT, TMP */
-    char **peer;    /* [2 * size] IN and OUT of peers that the schedule reaches into; else NULL */
+    char **peer;    /* [3 * size] IN, OUT and TMP of peers that the schedule reaches into; else NULL */
     int tag;        /* of the call; the ordinal of a message is added */
     int local_tag;  /* intercommunicators: of its messages on comm->local */
     uint32_t signature;

@@ -252,7 +252,7 @@ void pl_schedule_release(struct pl_schedule *schedule)
 
 static void print_place(FILE *file, const struct pl_place *place, size_t length)
 {
-    static const char *const names[] = {"IN", "OUT", "TMP", "IN of ", "OUT of "};
+    static const char *const names[] = {"IN", "OUT", "TMP", "IN of ", "OUT of ", "TMP of "};
     fprintf(file, "%s", names[place->space]);
     if (place->space >= PL_PEER_IN)
         fprintf(file, "%d", place->peer);

@@ -21,6 +21,7 @@ enum pl_space {
     PL_TMP,      /* the run's own, pl_schedule.tmp bytes, garbage at the start */
     PL_PEER_IN,  /* the input of rank `peer`, which this rank can reach */
     PL_PEER_OUT, /* its output */
+    PL_PEER_TMP, /* its TMP, where that lies in a window (window.h) */
 };
 
 /* A range of bytes in one of them. `peer` is meaningful for the PL_PEER_ spaces only. */
@@ -48,6 +49,11 @@ static inline struct pl_slice pl_peer_in(int peer, size_t offset, size_t length)
 static inline struct pl_slice pl_peer_out(int peer, size_t offset, size_t length)
 {
     return (struct pl_slice){PL_PEER_OUT, peer, offset, length};
+}
+
+static inline struct pl_slice pl_peer_tmp(int peer, struct pl_slice mine)
+{
+    return (struct pl_slice){PL_PEER_TMP, peer, mine.offset, mine.length};
 }
 
 /* `length` bytes of `whole` from `offset` on. */
@@ -155,7 +161,7 @@ struct pl_builder {
     size_t edges, edge_capacity;
     struct pl_reader *reader;
     size_t readers, reader_capacity;
-    struct pl_track *track; /* OUT, TMP, and two for each peer once one is touched */
+    struct pl_track *track; /* OUT, TMP, and three for each peer once one is touched */
     int tracks;
     uint16_t *ordinal; /* [2 * size] sends to and recvs from each rank so far */
 };

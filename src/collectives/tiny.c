@@ -2,24 +2,16 @@
  *
  * The board is made with the communicator's first tiny call: its rank 0 gives
  * memory that all ranks of the host can map and tells where; if one rank cannot map
- * it, none uses it. A communicator is freed without meeting, so another rank may
- * still be reading when the giver is through: the memory is retired, and
- * taken back once everybody has left.
+ * it, none uses it. When the communicator is freed the memory is retired (retire.h).
  */
 #include "tiny.h"
 
 #include "errors.h"
 #include "rank.h"
+#include "retire.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Memory of a board that this rank has left and others perhaps not yet. */
-struct pl_retired {
-    struct pl_retired *next;
-    void *memory;
-    int size;
-};
 
 bool pl_tiny_wanted(const struct pl_tiny *tiny, const struct pl_coll_call *call)
 {
@@ -98,38 +90,11 @@ int pl_tiny_open(struct pl_tiny *tiny, struct pl_comm *comm, int (*blocking)(con
     return error;
 }
 
-/* Takes back the memory that nobody looks at any more. At the `end` what others still look at is left to
- * them: it goes with the last mapping of it. */
-static void sweep(struct pl_rank *rank, bool end)
-{
-    struct pl_collectives *own = rank->collectives_state;
-    for (struct pl_retired **link = &own->retired, *item; (item = *link);) {
-        bool empty = pl_board_empty(item->memory, item->size);
-        if (!empty && !end) {
-            link = &item->next;
-            continue;
-        }
-        if (empty)
-            rank->ports[0]->transport->free(rank->ports[0], item->memory);
-        *link = item->next;
-        free(item);
-    }
-}
-
 void pl_tiny_close(struct pl_tiny *tiny, struct pl_comm *comm)
 {
-    struct pl_collectives *own = comm->owner->collectives_state;
     pl_board_destroy(tiny->board);
-    struct pl_retired *item = tiny->memory ? malloc(sizeof *item) : NULL;
-    if (item) {
-        *item = (struct pl_retired){own->retired, tiny->memory, comm->size};
-        own->retired = item;
-    }
-    if (own->retired)
-        sweep(comm->owner, false);
-}
-
-void pl_tiny_finish(struct pl_rank *rank)
-{
-    sweep(rank, true);
+    if (tiny->memory)
+        pl_retire(comm->owner, tiny->memory, pl_board_left(tiny->memory), comm->size);
+    else
+        pl_retire(comm->owner, NULL, NULL, 0);
 }

@@ -33,7 +33,4 @@ int pl_tiny_open(struct pl_tiny *tiny, struct pl_comm *comm,
 /* The communicator is freed: this rank leaves the board; others may still be looking at it. */
 void pl_tiny_close(struct pl_tiny *tiny, struct pl_comm *comm);
 
-/* The rank ends: forgets the memory of boards that it gave. */
-void pl_tiny_finish(struct pl_rank *rank);
-
 #endif

@@ -106,7 +106,7 @@ static struct buffer *locate(struct simulation *s, size_t number, const struct p
     *offset = place->offset / s->args->element;
     if (space >= PL_PEER_IN) {
         node = &s->node[place->peer];
-        space = space == PL_PEER_IN && !s->args->in_place ? PL_IN : PL_OUT;
+        space = space == PL_PEER_TMP ? PL_TMP : space == PL_PEER_IN && !s->args->in_place ? PL_IN : PL_OUT;
     }
     return &node->buffer[space];
 }

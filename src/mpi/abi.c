@@ -74,7 +74,7 @@ int PMPI_Abi_get_fortran_info(MPI_Info *info)
 {
     bool supported[OPTIONAL];
     const struct pl_datatype *type;
-    struct pl_mpi *mpi = pl_call("MPI_Abi_get_fortran_info");
+    struct pl_mpi *mpi = pl_call_any("MPI_Abi_get_fortran_info");
     for (int i = 0; i < OPTIONAL; i++)
         supported[i] = !pl_datatype_of(mpi, optional[i].type, &type);
     int error = pl_return(mpi, NULL, pl_check_pointer(info, "info"));
@@ -99,7 +99,7 @@ int PMPI_Abi_set_fortran_info(MPI_Info info)
             return error;
         stated[i] = flag ? atoi(value) : sizes[i].size;
     }
-    struct pl_mpi *mpi = pl_call("MPI_Abi_set_fortran_info");
+    struct pl_mpi *mpi = pl_call_any("MPI_Abi_set_fortran_info");
     int error = mpi->fortran.info_set ? pl_bad(MPI_ERR_ABI, "it was called before; it may be once") : 0;
     for (int i = 0; !error && i < SIZES; i++)
         if (stated[i] != sizes[i].size)
@@ -129,7 +129,7 @@ static int check_booleans(const void *logical_true, const void *logical_false)
 
 int PMPI_Abi_set_fortran_booleans(int logical_size, void *logical_true, void *logical_false)
 {
-    struct pl_mpi *mpi = pl_call("MPI_Abi_set_fortran_booleans");
+    struct pl_mpi *mpi = pl_call_any("MPI_Abi_set_fortran_booleans");
     struct pl_fortran_booleans *booleans = booleans_of(mpi, logical_size);
     int error = booleans ? check_booleans(logical_true, logical_false) : MPI_ERR_ARG;
     if (!error && booleans->set)
@@ -145,7 +145,7 @@ PL_WEAK(Abi_set_fortran_booleans)
 
 int PMPI_Abi_get_fortran_booleans(int logical_size, void *logical_true, void *logical_false, int *is_set)
 {
-    struct pl_mpi *mpi = pl_call("MPI_Abi_get_fortran_booleans");
+    struct pl_mpi *mpi = pl_call_any("MPI_Abi_get_fortran_booleans");
     struct pl_fortran_booleans *booleans = booleans_of(mpi, logical_size);
     int error = booleans ? check_booleans(logical_true, logical_false) : MPI_ERR_ARG;
     if (!error)

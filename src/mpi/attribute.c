@@ -2,8 +2,9 @@
  *
  * An object's attributes are a list, latest first: that is the order in which MPI_Finalize
  * has to delete those of MPI_COMM_SELF, and so all are. Lists are short; a table for each
- * object was rejected. A key is an object with a handle like any other, so a freed or made-up
- * one is refused; it lives as long as an attribute under it does.
+ * object was rejected. A key is an object with a handle like any other, so a made-up one is
+ * refused. One that the program has freed lives, and answers to a copy of its number, as long as
+ * an attribute under it does.
  *
  * Callbacks may call MPI, so they run outside the rank's lock, and the list is looked at anew
  * after each.
@@ -17,6 +18,7 @@ struct keyval {
     pl_attribute_function *copy, *delete;
     void *extra;
     int number;
+    bool freed;     /* by the program */
     int references; /* the program's, and one for each attribute */
 };
 
@@ -39,10 +41,12 @@ static int keyval_of(struct pl_mpi *mpi, enum pl_attribute_kind kind, int number
     return 0;
 }
 
-static void keyval_release(struct keyval *keyval)
+static void keyval_release(struct pl_mpi *mpi, struct keyval *keyval)
 {
-    if (!--keyval->references)
-        free(keyval);
+    if (--keyval->references)
+        return;
+    pl_handle_drop(&mpi->handles[PL_CLASS_KEYVAL], (uintptr_t)keyval->number);
+    free(keyval);
 }
 
 int pl_keyval_create(struct pl_mpi *mpi, enum pl_attribute_kind kind, pl_attribute_function *copy,
@@ -57,7 +61,7 @@ int pl_keyval_create(struct pl_mpi *mpi, enum pl_attribute_kind kind, pl_attribu
         free(made);
         return pl_fail(PL_ENOMEM, "no memory for a key of attributes");
     }
-    *made = (struct keyval){kind, copy, delete, extra, (int)handle, 1};
+    *made = (struct keyval){kind, copy, delete, extra, (int)handle, false, 1};
     *number = (int)handle;
     return 0;
 }
@@ -70,9 +74,11 @@ int pl_keyval_free(struct pl_mpi *mpi, enum pl_attribute_kind kind, int *number)
         error = keyval_of(mpi, kind, *number, &keyval);
     if (error)
         return error;
-    pl_handle_drop(&mpi->handles[PL_CLASS_KEYVAL], (uintptr_t)*number);
     *number = MPI_KEYVAL_INVALID;
-    keyval_release(keyval);
+    if (!keyval->freed) {
+        keyval->freed = true;
+        keyval_release(mpi, keyval);
+    }
     return 0;
 }
 
@@ -139,7 +145,7 @@ static struct attribute *find(void *attributes, const struct keyval *keyval)
     return a;
 }
 
-static void unlink_free(void **attributes, struct attribute *gone)
+static void unlink_free(struct pl_mpi *mpi, void **attributes, struct attribute *gone)
 {
     for (struct attribute *a = *attributes, *before = NULL; a; before = a, a = a->next) {
         if (a != gone)
@@ -148,7 +154,7 @@ static void unlink_free(void **attributes, struct attribute *gone)
             before->next = a->next;
         else
             *attributes = a->next;
-        keyval_release(a->keyval);
+        keyval_release(mpi, a->keyval);
         free(a);
         return;
     }
@@ -159,6 +165,8 @@ int pl_attribute_set(struct pl_mpi *mpi, enum pl_attribute_kind kind, uintptr_t 
 {
     struct keyval *keyval;
     int error = keyval_of(mpi, kind, number, &keyval);
+    if (!error && keyval->freed)
+        error = pl_bad(MPI_ERR_KEYVAL, "key %d has been freed", number);
     if (error)
         return error;
     struct attribute *old = find(*attributes, keyval);
@@ -204,8 +212,8 @@ int pl_attribute_delete(struct pl_mpi *mpi, enum pl_attribute_kind kind, uintptr
     keyval->references++;
     error = call_delete(mpi, keyval, handle, a->value);
     if (!error)
-        unlink_free(attributes, find(*attributes, keyval));
-    keyval_release(keyval);
+        unlink_free(mpi, attributes, find(*attributes, keyval));
+    keyval_release(mpi, keyval);
     return error;
 }
 
@@ -240,7 +248,7 @@ int pl_attributes_delete(struct pl_mpi *mpi, enum pl_attribute_kind kind, uintpt
         int error = call_delete(mpi, a->keyval, handle, a->value);
         if (error)
             return error;
-        unlink_free(attributes, a);
+        unlink_free(mpi, attributes, a);
     }
     return 0;
 }
@@ -248,5 +256,5 @@ int pl_attributes_delete(struct pl_mpi *mpi, enum pl_attribute_kind kind, uintpt
 void pl_attributes_drop(struct pl_mpi *mpi, void **attributes)
 {
     while (*attributes)
-        unlink_free(attributes, *attributes);
+        unlink_free(mpi, attributes, *attributes);
 }

@@ -12,7 +12,7 @@
  */
 #include "buffer.h"
 
-#include "pack.h"
+#include "device.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -130,12 +130,25 @@ static struct block *allocate(struct buffer *buffer, size_t length)
     return block;
 }
 
-int pl_buffered_send(struct pl_mpi *mpi, const struct pl_message_args *args)
+/* A request that is complete, as a buffered send is for the program, and knows the message for MPI_Cancel. */
+static void hand_out(struct pl_request *handed, const struct pl_message_args *args, uint32_t serial)
+{
+    pl_send_start(handed, args->comm, PL_CHANNEL_USER, PL_MODE_STANDARD, NULL, 0, MPI_PROC_NULL, 0, 0);
+    if (args->peer == MPI_PROC_NULL)
+        return;
+    handed->peer = args->comm->target->peers[args->peer];
+    handed->serial = serial;
+}
+
+int pl_buffered_send(struct pl_mpi *mpi, const struct pl_message_args *args, struct pl_request *handed)
 {
     const struct pl_data *data = &args->data;
     struct buffer *buffer = find(mpi, OF_COMM, args->comm->context);
-    if (args->peer == MPI_PROC_NULL)
+    if (args->peer == MPI_PROC_NULL) {
+        if (handed)
+            hand_out(handed, args, 0);
         return 0;
+    }
     if (!buffer && !(buffer = find_any(mpi, OF_PROCESS)) && !(buffer = find_any(mpi, OF_SESSION)))
         return pl_bad(MPI_ERR_BUFFER, "no buffer is attached: call MPI_Buffer_attach first");
     struct block *block = allocate(buffer, data->length);
@@ -151,14 +164,23 @@ int pl_buffered_send(struct pl_mpi *mpi, const struct pl_message_args *args)
             "%zu bytes and the overhead do not fit what is free of the attached buffer of %zu bytes",
             data->length, buffer->size);
     char *copy = (char *)(block + 1);
+    int error = 0;
     if (data->type)
-        pl_pack(data->type, 0, data->buffer, copy, data->length);
+        error = pl_pack_any(mpi->rank, data->type, 0, data->buffer, copy, data->length);
     else if (data->length)
         memcpy(copy, data->buffer, data->length);
+    if (error) {
+        pl_list_remove(&block->link);
+        if (buffer->automatic)
+            free(block);
+        return error;
+    }
     block->buffer = buffer;
     block->comm = args->comm;
     pl_comm_hold(block->comm);
     block->request.completed = gone;
+    if (handed)
+        hand_out(handed, args, (uint32_t)mpi->rank->counters.sent + 1);
     pl_send_start(&block->request, args->comm, PL_CHANNEL_USER, PL_MODE_STANDARD, copy, data->length,
                   args->peer, args->tag, 0);
     return 0;

@@ -199,8 +199,8 @@ int pl_check_root(const struct pl_comm *comm, int root)
 {
     if (root >= 0 && root < comm->size)
         return 0;
-    return pl_bad(MPI_ERR_ROOT, "root %d is not a rank of %s, which has %d ranks (0..%d)", root, comm->name,
-                  comm->size, comm->size - 1);
+    return pl_bad(MPI_ERR_ROOT, "root %d is not a rank of %s, whose ranks are 0..%d", root, comm->name,
+                  comm->size - 1);
 }
 
 int pl_check_pointer(const void *pointer, const char *name)

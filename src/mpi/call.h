@@ -78,7 +78,7 @@ struct pl_mpi {
     struct pl_comm *parent; /* of a spawned world, while it has its handle; else NULL */
     struct pl_tools *tools; /* MPI_T's; NULL before it is used */
     struct pl_group *empty;
-    struct pl_comm *held; /* by a call that is ending, whose error may end the rank */
+    struct pl_comm *held;       /* by a call that is ending, whose error may end the rank */
     char *type_names[256];      /* that the program gave to predefined datatypes */
     void *type_attributes[256]; /* the same */
     struct pl_fortran fortran;

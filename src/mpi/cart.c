@@ -172,7 +172,8 @@ int PMPI_Cart_coords(MPI_Comm comm, int rank, int maxdims, int coords[])
     const struct pl_topology *cart;
     int error = cart_of(mpi, comm, &c, &cart);
     if (!error && (rank < 0 || rank >= c->size))
-        error = pl_bad(MPI_ERR_RANK, "there is no rank %d in %s, which has %d ranks", rank, c->name, c->size);
+        error = pl_bad(MPI_ERR_RANK, "there is no rank %d in %s, whose ranks are 0..%d", rank, c->name,
+                       c->size - 1);
     if (!error && maxdims < cart->n)
         error = pl_bad(MPI_ERR_ARG, "there is room for %d dimensions, %s has %d", maxdims, c->name, cart->n);
     if (!error && cart->n)

@@ -158,12 +158,14 @@ static int begin(struct pl_mpi *mpi, enum pl_collective collective, pl_prepare *
                  const struct pl_arguments *given, struct pl_coll_call *call, struct pl_staging **staging)
 {
     struct pl_arguments a = *given;
+    struct pl_memory *memory;
     *call = (struct pl_coll_call){.collective = collective};
     int error = pl_comm_of(mpi, a.comm, &call->comm);
     if (!error)
-        error = pl_staging_create(mpi, call->comm, collective, &a, staging);
+        error = pl_staging_create(mpi, call->comm, collective, &a, staging, &memory);
     if (error)
         return error;
+    call->memory = memory;
     call->in = a.in;
     call->out = a.out;
     call->root = a.root;
@@ -174,10 +176,11 @@ static int begin(struct pl_mpi *mpi, enum pl_collective collective, pl_prepare *
 
 static int blocking_call(const struct pl_coll_call *call, struct pl_staging *staging)
 {
-    pl_staging_pack(staging);
-    int error = pl_coll_blocking(call);
+    int error = pl_staging_pack(staging);
     if (!error)
-        pl_staging_unpack(staging);
+        error = pl_coll_blocking(call);
+    if (!error)
+        error = pl_staging_unpack(staging);
     return error;
 }
 
@@ -197,11 +200,11 @@ static void run_completed(struct pl_run *run)
     if (request) {
         if (!kept)
             request->run = NULL;
-        if (!run->error)
-            pl_staging_unpack(request->staging);
-        request->base.error = run->error;
-        request->base.text = run->text;
-        run->text = NULL;
+        int error = run->error ? 0 : pl_staging_unpack(request->staging);
+        request->base.error = error ? error : run->error;
+        request->base.text = error ? strdup(pl_fail_text()) : run->text;
+        if (!error)
+            run->text = NULL;
         request->base.complete = true;
     }
     if (!request)
@@ -229,8 +232,10 @@ static int start_again(struct pl_mpi_request *request)
 {
     if (!request->run)
         return pl_bad(MPI_ERR_REQUEST, "this persistent collective was given up after an error");
+    int error = pl_staging_pack(request->staging);
+    if (error)
+        return error;
     pl_mpi_request_begin_run(request);
-    pl_staging_pack(request->staging);
     pl_run_start(request->run);
     return 0;
 }
@@ -255,8 +260,9 @@ static int make_request(struct pl_mpi *mpi, enum pl_form form, struct pl_coll_ca
         pl_mpi_request_persist(request, start_again);
         error = pl_coll_init(call, run_completed, request, &run);
     } else {
-        pl_staging_pack(request->staging);
-        error = pl_coll_start(call, run_completed, request, &run);
+        error = pl_staging_pack(request->staging);
+        if (!error)
+            error = pl_coll_start(call, run_completed, request, &run);
     }
     if (error) {
         pl_mpi_request_destroy(request);

@@ -1,8 +1,8 @@
 /* The short way of tiny collectives: barrier, bcast, reduce and allreduce of a few elements of a
  * predefined type on a communicator whose board is up (src/collectives/board.c). It tests in a few
  * comparisons that all is as usual; whatever is not (an error, MPI_IN_PLACE, a derived type, a user's
- * operator, a first call) is left to the long way, which finds out what it is and tells. Both do the same to
- * the board, so ranks may go different ways.
+ * operator, a device buffer, a first call) is left to the long way, which finds out what it is and tells.
+ * Both do the same to the board, so ranks may go different ways.
  *
  * Why at all: the long way serves every collective in every form and costs 300 instructions more, a third of
  * such a call's time.
@@ -45,6 +45,13 @@ static inline bool usual(const struct pl_short_args *a, struct pl_coll_call *cal
     }
 }
 
+/* Buffers on a device are staged, which is the long way. */
+static inline bool on_host(struct pl_memory *memory, const struct pl_short_args *a)
+{
+    return __builtin_expect(!memory, 1) ||
+           (!pl_memory_holds(memory, a->in) && !pl_memory_holds(memory, a->out));
+}
+
 bool pl_collective_short(const char *name, enum pl_collective collective, const struct pl_short_args *a,
                          MPI_Comm comm, int *result)
 {
@@ -54,7 +61,7 @@ bool pl_collective_short(const char *name, enum pl_collective collective, const 
                             : pl_handle_find(&mpi->handles[PL_CLASS_COMM], PL_CLASS_COMM, (uintptr_t)comm);
     struct pl_coll_call call = {.collective = collective, .comm = c};
     int error = 0;
-    if (c && (unsigned)a->root < (unsigned)c->size && usual(a, &call)) {
+    if (c && (unsigned)a->root < (unsigned)c->size && usual(a, &call) && on_host(mpi->rank->memory, a)) {
         call.in = a->in;
         call.out = a->out;
         call.root = a->root;

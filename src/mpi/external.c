@@ -9,7 +9,7 @@
  * Elements are packed one at a time to scratch, in this machine's form, and converted by their signature.
  */
 #include "call.h"
-#include "pack.h"
+#include "device.h"
 #include "signature.h"
 
 #include <limits.h>
@@ -235,9 +235,10 @@ int PMPI_Pack_external_c(const char *datarep, const void *inbuf, MPI_Count incou
         error = PL_ENOMEM;
     struct conversion c = {.there = error ? NULL : (char *)outbuf + *position, .out = true};
     for (MPI_Count i = 0; i < incount && !error; i++) {
-        pl_pack(type, (size_t)i * type->size, inbuf, scratch, type->size);
+        error = pl_pack_any(mpi->rank, type, (size_t)i * type->size, inbuf, scratch, type->size);
         c.here = scratch;
-        error = pl_signature_visit(type, convert, &c);
+        if (!error)
+            error = pl_signature_visit(type, convert, &c);
     }
     if (!error)
         *position += (MPI_Count)length;
@@ -269,7 +270,8 @@ int PMPI_Unpack_external_c(const char datarep[], const void *inbuf, MPI_Count in
     for (MPI_Count i = 0; i < outcount && !error; i++) {
         c.here = scratch;
         error = pl_signature_visit(type, convert, &c);
-        pl_unpack(type, (size_t)i * type->size, outbuf, scratch, type->size);
+        if (!error)
+            error = pl_unpack_any(mpi->rank, type, (size_t)i * type->size, outbuf, scratch, type->size);
     }
     if (!error)
         *position += (MPI_Count)length;

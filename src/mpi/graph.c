@@ -112,7 +112,8 @@ static int edges_of(const struct pl_comm *c, const struct pl_topology *graph, in
                     int *count)
 {
     if (rank < 0 || rank >= graph->n)
-        return pl_bad(MPI_ERR_RANK, "there is no rank %d in %s, which has %d ranks", rank, c->name, c->size);
+        return pl_bad(MPI_ERR_RANK, "there is no rank %d in %s, whose ranks are 0..%d", rank, c->name,
+                      c->size - 1);
     *first = rank ? graph->data[rank - 1] : 0;
     *count = graph->data[rank] - *first;
     return 0;

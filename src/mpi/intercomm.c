@@ -64,8 +64,8 @@ int PMPI_Intercomm_create(MPI_Comm local_comm, int local_leader, MPI_Comm peer_c
     if (!error && c->remote)
         error = pl_bad(MPI_ERR_COMM, "%s is an intercommunicator, the local one may not be", c->name);
     if (!error && (local_leader < 0 || local_leader >= c->size))
-        error = pl_bad(MPI_ERR_RANK, "local leader %d is not a rank of %s, which has %d ranks", local_leader,
-                       c->name, c->size);
+        error = pl_bad(MPI_ERR_RANK, "local leader %d is not a rank of %s, whose ranks are 0..%d",
+                       local_leader, c->name, c->size - 1);
     if (!error)
         error = pl_check_pointer(newintercomm, "newintercomm");
     if (!error && tag < 0)
@@ -73,8 +73,8 @@ int PMPI_Intercomm_create(MPI_Comm local_comm, int local_leader, MPI_Comm peer_c
     if (!error && c->rank == local_leader) {
         error = pl_comm_of(mpi, peer_comm, &peer);
         if (!error && (remote_leader < 0 || remote_leader >= peer->target->size))
-            error = pl_bad(MPI_ERR_RANK, "remote leader %d is not a rank of %s, which has %d ranks",
-                           remote_leader, peer->name, peer->target->size);
+            error = pl_bad(MPI_ERR_RANK, "remote leader %d is not a rank of %s, whose ranks are 0..%d",
+                           remote_leader, peer->name, peer->target->size - 1);
     }
     if (!error)
         error = pl_comm_make_between(mpi, c, local_leader, peer, remote_leader, tag, &made);

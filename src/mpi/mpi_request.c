@@ -30,6 +30,8 @@ static void let_run_go(struct pl_mpi_request *request)
 int pl_mpi_request_recycle(struct pl_mpi_request *request)
 {
     int error = 0;
+    if (request->freed && request->special && request->special->named)
+        pl_handle_drop(&request->mpi->handles[PL_CLASS_REQUEST], request->handle);
     pl_request_finish(&request->base);
     let_run_go(request);
     pl_staging_destroy(request->staging);
@@ -121,6 +123,8 @@ int pl_mpi_request_of(struct pl_mpi *mpi, MPI_Request handle, struct pl_mpi_requ
     if (handle == MPI_REQUEST_NULL)
         return 0;
     *request = pl_handle_find(&mpi->handles[PL_CLASS_REQUEST], PL_CLASS_REQUEST, (uintptr_t)handle);
+    if (*request && (*request)->freed)
+        *request = NULL;
     return *request ? 0
                     : pl_bad(MPI_ERR_REQUEST, "%p is not a request (completed, freed, or never made)",
                              (void *)handle);
@@ -499,6 +503,15 @@ int PMPI_Cancel(MPI_Request *handle)
 }
 PL_WEAK(Cancel)
 
+/* It goes when it completes. The program may still name a generalised request, to complete it. */
+static void give_up(struct pl_mpi *mpi, struct pl_mpi_request *request)
+{
+    if (!request->special || !request->special->named)
+        pl_handle_drop(&mpi->handles[PL_CLASS_REQUEST], request->handle);
+    request->freed = true;
+    pl_list_append(&mpi->given_up, &request->link);
+}
+
 int PMPI_Request_free(MPI_Request *handle)
 {
     struct pl_mpi *mpi = pl_call("MPI_Request_free");
@@ -509,13 +522,10 @@ int PMPI_Request_free(MPI_Request *handle)
     if (!error && !request)
         error = pl_bad(MPI_ERR_REQUEST, "MPI_REQUEST_NULL cannot be freed");
     if (!error) {
-        if (request->base.complete) {
+        if (request->base.complete)
             pl_mpi_request_destroy(request);
-        } else {
-            pl_handle_drop(&mpi->handles[PL_CLASS_REQUEST], request->handle);
-            request->freed = true;
-            pl_list_append(&mpi->given_up, &request->link);
-        }
+        else
+            give_up(mpi, request);
         *handle = MPI_REQUEST_NULL;
     }
     return pl_return(mpi, NULL, error);

@@ -17,6 +17,7 @@ struct pl_special {
     int (*cancel)(struct pl_mpi_request *request);
     int (*last)(struct pl_mpi_request *request);    /* the program's own end of it; its error is the wait's */
     void (*finish)(struct pl_mpi_request *request); /* frees `extra` and what it holds */
+    bool named; /* its handle serves the program, to complete it, also after MPI_Request_free */
 };
 
 struct pl_mpi_request {

@@ -103,7 +103,7 @@ int PMPI_Reduce_local_c(const void *inbuf, void *inoutbuf, MPI_Count count, MPI_
     if (!error)
         error = pl_check_buffer(inoutbuf, count, type);
     if (!error && count)
-        pl_op_apply(o, type, inbuf, inoutbuf, inoutbuf, (size_t)count);
+        error = pl_reduce_any(mpi->rank, o, type, inbuf, inoutbuf, (size_t)count);
     return pl_return(mpi, NULL, error);
 }
 PL_WEAK(Reduce_local_c)

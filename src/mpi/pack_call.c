@@ -2,7 +2,7 @@
  * is packed is what a message would be, plain bytes, and needs no header.
  */
 #include "call.h"
-#include "pack.h"
+#include "device.h"
 
 #include <limits.h>
 
@@ -47,8 +47,8 @@ int PMPI_Pack_c(const void *inbuf, MPI_Count incount, MPI_Datatype datatype, voi
     struct pack_args args;
     int error = check(mpi, inbuf, incount, datatype, outbuf, outsize, position, comm, &args);
     if (!error) {
-        pl_pack(args.type, 0, inbuf, (char *)outbuf + *position, args.length);
-        *position += (MPI_Count)args.length;
+        error = pl_pack_any(mpi->rank, args.type, 0, inbuf, (char *)outbuf + *position, args.length);
+        *position += error ? 0 : (MPI_Count)args.length;
     }
     return pl_return(mpi, args.comm, error);
 }
@@ -72,8 +72,8 @@ int PMPI_Unpack_c(const void *inbuf, MPI_Count insize, MPI_Count *position, void
     struct pack_args args;
     int error = check(mpi, outbuf, outcount, datatype, inbuf, insize, position, comm, &args);
     if (!error) {
-        pl_unpack(args.type, 0, outbuf, (const char *)inbuf + *position, args.length);
-        *position += (MPI_Count)args.length;
+        error = pl_unpack_any(mpi->rank, args.type, 0, outbuf, (const char *)inbuf + *position, args.length);
+        *position += error ? 0 : (MPI_Count)args.length;
     }
     return pl_return(mpi, args.comm, error);
 }

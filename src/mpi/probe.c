@@ -10,8 +10,8 @@ static int find(struct pl_mpi *mpi, int source, int tag, MPI_Comm comm, bool tak
     int error = pl_comm_of(mpi, comm, c);
     if (!error &&
         (source >= (*c)->target->size || (source < 0 && source != MPI_ANY_SOURCE && source != MPI_PROC_NULL)))
-        error = pl_bad(MPI_ERR_RANK, "there is no rank %d in %s, which has %d ranks (0..%d)", source,
-                       (*c)->name, (*c)->target->size, (*c)->target->size - 1);
+        error = pl_bad(MPI_ERR_RANK, "there is no rank %d in %s, whose ranks are 0..%d", source, (*c)->name,
+                       (*c)->target->size - 1);
     if (!error && tag < 0 && tag != MPI_ANY_TAG)
         error = pl_bad(MPI_ERR_TAG, "tag %d is negative and not MPI_ANY_TAG", tag);
     *message = NULL;

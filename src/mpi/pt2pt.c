@@ -3,6 +3,7 @@
  */
 #include "message.h"
 
+#include "device.h"
 #include "pack.h"
 
 #include <limits.h>
@@ -21,8 +22,8 @@ static int check_rank(const struct pl_comm *comm, int rank, bool any)
     int size = comm->target->size;
     if ((rank >= 0 && rank < size) || rank == MPI_PROC_NULL || (any && rank == MPI_ANY_SOURCE))
         return 0;
-    return pl_bad(MPI_ERR_RANK, "there is no rank %d in %s, which has %d ranks (0..%d)", rank, comm->name,
-                  size, size - 1);
+    return pl_bad(MPI_ERR_RANK, "there is no rank %d in %s, whose ranks are 0..%d", rank, comm->name,
+                  size - 1);
 }
 
 /* Data with gaps, or beside its address. */
@@ -33,7 +34,17 @@ static void set_uneven(struct pl_data *data, const void *buf, size_t count, cons
     data->buffer = (void *)((uintptr_t)buf + (data->type ? 0 : (uintptr_t)offset));
 }
 
-static inline int set_data(struct pl_data *data, const void *buf, MPI_Count count,
+/* Data in memory of a driver keeps its type, also without gaps: so it is packed, from wherever it is. */
+static void set_device(struct pl_mpi *mpi, struct pl_data *data, const void *buf,
+                       const struct pl_datatype *type)
+{
+    if (!data->length || !pl_memory_holds(mpi->rank->memory, pl_data_begin(buf, type)))
+        return;
+    data->type = type;
+    data->buffer = (void *)(uintptr_t)buf;
+}
+
+static inline int set_data(struct pl_mpi *mpi, struct pl_data *data, const void *buf, MPI_Count count,
                            const struct pl_datatype *type)
 {
     data->buffer = (void *)(uintptr_t)buf;
@@ -43,6 +54,8 @@ static inline int set_data(struct pl_data *data, const void *buf, MPI_Count coun
         return error;
     if (__builtin_expect(!type->contiguous, 0))
         set_uneven(data, buf, (size_t)count, type);
+    if (__builtin_expect(mpi->rank->memory != NULL, 0))
+        set_device(mpi, data, buf, type);
     return 0;
 }
 
@@ -55,7 +68,7 @@ int pl_data_of(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datatyp
         error = pl_datatype_of(mpi, datatype, &type);
     if (!error)
         error = pl_check_buffer(buf, count, type);
-    return error ? error : set_data(data, buf, count, type);
+    return error ? error : set_data(mpi, data, buf, count, type);
 }
 
 int pl_message_check(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datatype datatype, int peer,
@@ -76,23 +89,23 @@ int pl_message_check(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_D
         error = check_tag(tag, receive);
     if (!error)
         error = pl_check_buffer(buf, count, type);
-    return error ? error : set_data(&args->data, buf, count, type);
+    return error ? error : set_data(mpi, &args->data, buf, count, type);
 }
 
-/* The same where all is as usual: a predefined type, a named peer, a tag, a buffer. Else false, and
- * pl_message_check finds out what it is. */
-static inline bool usual(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datatype datatype, int peer,
-                         int tag, MPI_Comm comm, struct pl_message_args *args)
+/* The same where all is as usual: a predefined type, a named peer, a tag, a buffer of the host. Else false,
+ * and pl_message_check finds out what it is. */
+static inline bool usual(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_Datatype datatype,
+                         int peer, int tag, MPI_Comm comm, struct pl_message_args *args)
 {
     const struct pl_datatype *type = pl_datatype_predefined((uintptr_t)datatype);
-    struct pl_comm *c = comm == MPI_COMM_WORLD ? mpi->rank->world
-                                               : pl_handle_find(&mpi->handles[PL_CLASS_COMM], PL_CLASS_COMM,
-                                                                (uintptr_t)comm);
+    struct pl_comm *c = comm == MPI_COMM_WORLD
+                            ? mpi->rank->world
+                            : pl_handle_find(&mpi->handles[PL_CLASS_COMM], PL_CLASS_COMM, (uintptr_t)comm);
     if (!type || !c || !type->contiguous || (unsigned)peer >= (unsigned)c->target->size || tag < 0 || !buf ||
-        buf == MPI_IN_PLACE || (uint64_t)count > USUAL_COUNT)
+        buf == MPI_IN_PLACE || (uint64_t)count > USUAL_COUNT || pl_memory_holds(mpi->rank->memory, buf))
         return false;
-    *args = (struct pl_message_args){
-        c, {(void *)(uintptr_t)buf, (size_t)count * type->size, NULL}, peer, tag};
+    *args =
+        (struct pl_message_args){c, {(void *)(uintptr_t)buf, (size_t)count * type->size, NULL}, peer, tag};
     return true;
 }
 

@@ -32,9 +32,7 @@ static int start(struct pl_mpi_request *request)
         pl_data_send(&request->base, args, PL_CHANNEL_USER, PL_MODE_SYNCHRONOUS);
         break;
     case BUFFERED_SEND:
-        error = pl_buffered_send(request->mpi, args);
-        if (!error)
-            complete_at_once(&request->base, args->comm);
+        error = pl_buffered_send(request->mpi, args, &request->base);
         break;
     case RECEIVE:
         pl_data_recv(&request->base, args, PL_CHANNEL_USER);
@@ -127,7 +125,7 @@ int PMPI_Bsend_c(const void *buf, MPI_Count count, MPI_Datatype datatype, int de
     struct pl_message_args args;
     int error = pl_message_check(mpi, buf, count, datatype, dest, tag, comm, false, &args);
     if (!error)
-        error = pl_buffered_send(mpi, &args);
+        error = pl_buffered_send(mpi, &args, NULL);
     return pl_return(mpi, args.comm, error);
 }
 PL_WEAK(Bsend_c)
@@ -150,8 +148,7 @@ int PMPI_Ibsend_c(const void *buf, MPI_Count count, MPI_Datatype datatype, int d
     if (!error && !(request = pl_mpi_request_create(mpi, args.comm)))
         error = PL_ENOMEM;
     if (request) {
-        complete_at_once(&request->base, args.comm);
-        error = pl_buffered_send(mpi, &args);
+        error = pl_buffered_send(mpi, &args, &request->base);
         if (error)
             pl_mpi_request_destroy(request);
         else

@@ -4,30 +4,35 @@
  */
 #include "message.h"
 
-#include "pack.h"
+#include "device.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* The data of a message, copied to one piece. NULL: no memory (text set). */
-static void *copy_of(const struct pl_data *data)
+/* The data of a message, copied to one piece. */
+static int copy_of(struct pl_rank *rank, const struct pl_data *data, void **made)
 {
     void *copy = malloc(data->length ? data->length : 1);
     if (!copy)
-        pl_fail(PL_ENOMEM, "no memory for a copy of %zu bytes", data->length);
-    else if (data->type)
-        pl_pack(data->type, 0, data->buffer, copy, data->length);
+        return pl_fail(PL_ENOMEM, "no memory for a copy of %zu bytes", data->length);
+    int error = 0;
+    if (data->type)
+        error = pl_pack_any(rank, data->type, 0, data->buffer, copy, data->length);
     else if (data->length)
         memcpy(copy, data->buffer, data->length);
-    return copy;
+    if (error)
+        free(copy);
+    else
+        *made = copy;
+    return error;
 }
 
 /* Makes `out` send a copy of its data. */
 static int send_copy(struct pl_message_args *out, void **copy)
 {
-    *copy = copy_of(&out->data);
-    if (!*copy)
-        return PL_ENOMEM;
+    int error = copy_of(out->comm->owner, &out->data, copy);
+    if (error)
+        return error;
     out->data.buffer = *copy;
     out->data.type = NULL;
     return 0;

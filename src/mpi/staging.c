@@ -18,6 +18,7 @@
  */
 #include "staging.h"
 
+#include "device.h"
 #include "pack.h"
 #include "recipe.h"
 #include "topology.h"
@@ -33,6 +34,7 @@ struct piece {
 
 struct side {
     bool staged, read, write;
+    bool pinned; /* `packed` is of the driver's page-locked memory */
     size_t npieces;
     size_t back; /* a reduction: bytes that are written back; else 0: all */
     struct piece *pieces;
@@ -42,6 +44,7 @@ struct side {
 };
 
 struct pl_staging {
+    struct pl_rank *rank;
     struct side in, out;
     MPI_Datatype packed_type;       /* of a reduction, until the call is prepared */
     const struct pl_datatype *held; /* the same, until the end */
@@ -154,21 +157,33 @@ static bool look(struct pl_mpi *mpi, const struct view *v, int i, struct piece *
     return true;
 }
 
-/* Whether the blocks can be gone through, and one of them has gaps. */
-static bool has_gaps(struct pl_mpi *mpi, const struct view *v, const struct role *role)
+/* What is to be known of a side before the call. */
+struct nature {
+    bool gaps;    /* a block has some */
+    bool device;  /* a block is in memory of the driver */
+    size_t bytes; /* of all blocks; counted where there is a driver */
+};
+
+/* Looks at the blocks; a side that cannot be gone through has no nature. */
+static struct nature nature_of(struct pl_mpi *mpi, const struct view *v, const struct role *role)
 {
-    bool gaps = false;
+    struct nature nature = {0}, none = {0};
+    struct pl_memory *memory = mpi->rank->memory;
     struct piece piece;
     if (pl_given(*v->displs) && !pl_given(*v->counts))
-        return false;
+        return none;
     if (!*v->types && *v->type == MPI_DATATYPE_NULL)
-        return false;
-    for (int i = 0; i < role->blocks && (i == 0 || *v->types); i++) {
+        return none;
+    for (int i = 0; i < role->blocks && (i == 0 || *v->types || memory); i++) {
         if (!look(mpi, v, i, &piece))
-            return false;
-        gaps = gaps || !piece.type->contiguous;
+            return none;
+        nature.gaps = nature.gaps || !piece.type->contiguous;
+        if (memory && piece.length && (!nature.bytes || *v->types))
+            nature.device =
+                nature.device || pl_memory_holds(memory, pl_data_begin(piece.address, piece.type));
+        nature.bytes += piece.length;
     }
-    return gaps;
+    return nature;
 }
 
 static int no_memory(void)
@@ -176,8 +191,19 @@ static int no_memory(void)
     return pl_fail(PL_ENOMEM, "no memory to pack the data of a collective");
 }
 
+/* The temporary of a side: page-locked if a device shall copy to or from it. */
+static int get_packed(struct pl_mpi *mpi, struct side *side, size_t bytes, bool device)
+{
+    struct pl_memory *memory = mpi->rank->memory;
+    side->pinned = device;
+    side->packed = device ? memory->driver->pin(memory, bytes ? bytes : 1) : malloc(bytes ? bytes : 1);
+    side->staged = side->packed != NULL;
+    return side->packed ? 0 : no_memory();
+}
+
 /* Fills in the pieces; a side that turns out wrong is left alone. */
-static int collect(struct pl_mpi *mpi, const struct view *v, const struct role *role, struct side *side)
+static int collect(struct pl_mpi *mpi, const struct view *v, const struct role *role, bool device,
+                   struct side *side)
 {
     size_t n = (size_t)role->blocks, total = 0;
     side->pieces = calloc(n, sizeof *side->pieces);
@@ -203,11 +229,9 @@ static int collect(struct pl_mpi *mpi, const struct view *v, const struct role *
         if (__builtin_add_overflow(total, piece->length, &total))
             return no_memory();
     }
-    side->packed = malloc(total ? total : 1);
     side->read = role->read;
     side->write = role->write;
-    side->staged = side->packed != NULL;
-    return side->packed ? 0 : no_memory();
+    return get_packed(mpi, side, total, device);
 }
 
 /* The arguments of the call on bytes. */
@@ -224,27 +248,44 @@ static void replace(const struct view *v, const struct side *side)
         *v->types = side->types;
 }
 
-static int stage_side(struct pl_mpi *mpi, const struct view *v, const struct role *role, struct side *side)
+static int stage_side(struct pl_mpi *mpi, const struct view *v, const struct role *role,
+                      const struct nature *nature, struct side *side)
 {
-    if (!role->blocks || !has_gaps(mpi, v, role))
+    if (!role->blocks || (!nature->gaps && !nature->device))
         return 0;
-    int error = collect(mpi, v, role, side);
+    int error = collect(mpi, v, role, nature->device, side);
     if (!error)
         replace(v, side);
     return error;
 }
 
+/* Long calls on plain bytes of devices go unstaged: the engine overlaps bus and wire, and reduces on the
+ * device. Short ones are faster with one copy each way. */
+enum { UNSTAGED_MIN = 64 * 1024 };
+
+static bool is_plain_device(const struct role *role, const struct nature *nature)
+{
+    return !role->blocks || !nature->bytes || (nature->device && !nature->gaps);
+}
+
 static int stage_moves(struct pl_mpi *mpi, const struct pl_comm *comm, enum pl_collective collective,
-                       struct pl_arguments *a, struct pl_staging *staging)
+                       struct pl_arguments *a, struct pl_staging *staging, struct pl_memory **memory)
 {
     struct role in, out;
     struct view from = view_in(a), to = view_out(a);
     int error = roles_of(comm, collective, a, &in, &out);
-    bool alias = !error && in.blocks && out.blocks && a->in == a->out && a->in;
+    if (error)
+        return error;
+    bool alias = in.blocks && out.blocks && a->in == a->out && a->in;
+    struct nature from_nature = nature_of(mpi, &from, &in), to_nature = nature_of(mpi, &to, &out);
+    if ((from_nature.device || to_nature.device) && is_plain_device(&in, &from_nature) &&
+        is_plain_device(&out, &to_nature) && from_nature.bytes + to_nature.bytes >= UNSTAGED_MIN && !alias) {
+        *memory = mpi->rank->memory;
+        return 0;
+    }
+    error = stage_side(mpi, &from, &in, &from_nature, &staging->in);
     if (!error)
-        error = stage_side(mpi, &from, &in, &staging->in);
-    if (!error)
-        error = stage_side(mpi, &to, &out, &staging->out);
+        error = stage_side(mpi, &to, &out, &to_nature, &staging->out);
     if (!error && alias && (staging->in.staged || staging->out.staged))
         error =
             pl_bad(MPI_ERR_BUFFER, "the send buffer and the receive buffer are the same: use MPI_IN_PLACE");
@@ -285,46 +326,80 @@ static void reduced(const struct pl_comm *comm, enum pl_collective collective, c
     *out = rooted && !is_root(comm, a->root) ? 0 : in_place ? whole : own;
 }
 
-/* One side of a reduction: so many elements in one piece. */
-static int stage_elements(void **buffer, MPI_Count count, const struct pl_datatype *type, struct side *side)
+/* Whether the elements of a reduction are packed for it: those of derived types with gaps. */
+static bool is_packed(const struct pl_datatype *type)
 {
-    if (!count)
+    return !type->contiguous && !type->predefined;
+}
+
+/* One side of a reduction: so many elements in one piece. What is not packed is moved as it is, with the gap
+ * that some predefined pairs have. */
+static int stage_elements(struct pl_mpi *mpi, void **buffer, MPI_Count count, const struct pl_datatype *type,
+                          struct side *side)
+{
+    bool device = count && pl_memory_holds(mpi->rank->memory, pl_data_begin(*buffer, type));
+    if (!count || (!is_packed(type) && !device))
         return 0;
     size_t length;
     int error = pl_check_length(count, type, &length);
     if (error)
         return error;
+    if (!is_packed(type)) {
+        length = (size_t)count * (size_t)type->extent;
+        type = pl_datatype_predefined(PL_HANDLE_BYTE);
+    }
     side->pieces = calloc(1, sizeof *side->pieces);
-    side->packed = malloc(length ? length : 1);
-    if (!side->pieces || !side->packed)
+    if (!side->pieces)
         return no_memory();
+    error = get_packed(mpi, side, length, device);
+    if (error)
+        return error;
     pl_datatype_hold(type);
     side->pieces[0] = (struct piece){*buffer, type, 0, length};
     side->npieces = 1;
-    side->staged = true;
     *buffer = side->packed;
     return 0;
 }
 
+/* Whether a reduction is long, on devices alone, and has a loop there. */
+static bool reduces_on_device(struct pl_mpi *mpi, const struct pl_arguments *a,
+                              const struct pl_datatype *type, MPI_Count in, MPI_Count out)
+{
+    struct pl_memory *memory = mpi->rank->memory;
+    const struct pl_op *op;
+    MPI_Count most = in > out ? in : out;
+    if (is_packed(type) || (size_t)most * type->size < UNSTAGED_MIN || pl_op_of(mpi, a->op, &op))
+        return false;
+    if ((in && !pl_memory_holds(memory, a->in)) || (out && !pl_memory_holds(memory, a->out)))
+        return false;
+    return pl_op_device_kernel(memory, in ? a->in : a->out, op, type) != NULL;
+}
+
 static int stage_reduction(struct pl_mpi *mpi, const struct pl_comm *comm, enum pl_collective collective,
-                           struct pl_arguments *a, struct pl_staging *staging)
+                           struct pl_arguments *a, struct pl_staging *staging, struct pl_memory **memory)
 {
     const struct pl_datatype *type;
     MPI_Count in, out;
-    if (!takes_part(comm, a->root) || pl_datatype_of(mpi, a->out_type, &type) || type->contiguous ||
-        type->predefined)
+    if (!takes_part(comm, a->root) || pl_datatype_of(mpi, a->out_type, &type) ||
+        (!is_packed(type) && !mpi->rank->memory))
         return 0;
-    if (a->out_count < 0 || (collective != PL_REDUCE && a->in == a->out))
+    if (a->out_count < 0)
         return 0;
     if (!type->committed)
         return pl_bad(MPI_ERR_TYPE, "the datatype is not committed: call MPI_Type_commit first");
     reduced(comm, collective, a, &in, &out);
+    if (in && out && a->in == a->out)
+        return 0;
+    if (mpi->rank->memory && reduces_on_device(mpi, a, type, in, out)) {
+        *memory = mpi->rank->memory;
+        return 0;
+    }
     void *from = (void *)(uintptr_t)a->in;
-    int error = packed_type(mpi, type, staging);
+    int error = is_packed(type) ? packed_type(mpi, type, staging) : 0;
     if (!error)
-        error = stage_elements(&from, in, type, &staging->in);
+        error = stage_elements(mpi, &from, in, type, &staging->in);
     if (!error)
-        error = stage_elements(&a->out, out, type, &staging->out);
+        error = stage_elements(mpi, &a->out, out, type, &staging->out);
     if (error)
         return error;
     staging->in.read = true;
@@ -333,9 +408,10 @@ static int stage_reduction(struct pl_mpi *mpi, const struct pl_comm *comm, enum 
     if (collective == PL_REDUCE_SCATTER && a->in == MPI_IN_PLACE && out)
         staging->out.back = /* the rank's own */
             (size_t)(pl_given(a->out_counts) ? pl_number(a->out_counts, comm->rank) : a->out_count) *
-            type->size;
+            (is_packed(type) ? type->size : (size_t)type->extent);
     a->in = from;
-    a->out_type = staging->packed_type;
+    if (is_packed(type))
+        a->out_type = staging->packed_type;
     return 0;
 }
 
@@ -346,14 +422,15 @@ static bool reduces(enum pl_collective collective)
 }
 
 int pl_staging_create(struct pl_mpi *mpi, const struct pl_comm *comm, enum pl_collective collective,
-                      struct pl_arguments *a, struct pl_staging **made)
+                      struct pl_arguments *a, struct pl_staging **made, struct pl_memory **memory)
 {
     *made = NULL;
+    *memory = NULL;
     if (collective == PL_BARRIER)
         return 0;
-    struct pl_staging staging = {.packed_type = MPI_DATATYPE_NULL};
-    int error = reduces(collective) ? stage_reduction(mpi, comm, collective, a, &staging)
-                                    : stage_moves(mpi, comm, collective, a, &staging);
+    struct pl_staging staging = {.rank = mpi->rank, .packed_type = MPI_DATATYPE_NULL};
+    int error = reduces(collective) ? stage_reduction(mpi, comm, collective, a, &staging, memory)
+                                    : stage_moves(mpi, comm, collective, a, &staging, memory);
     if (!error && !staging.in.staged && !staging.out.staged && !staging.held)
         return 0;
     struct pl_staging *kept = malloc(sizeof *kept);
@@ -378,32 +455,40 @@ void pl_staging_prepared(struct pl_mpi *mpi, struct pl_staging *staging)
     staging->packed_type = MPI_DATATYPE_NULL;
 }
 
-void pl_staging_pack(struct pl_staging *staging)
+int pl_staging_pack(struct pl_staging *staging)
 {
     struct side *sides[] = {staging ? &staging->in : NULL, staging ? &staging->out : NULL};
+    int error = 0;
     for (int s = 0; s < 2 && staging; s++)
-        for (size_t i = 0; i < sides[s]->npieces && sides[s]->read; i++) {
+        for (size_t i = 0; i < sides[s]->npieces && sides[s]->read && !error; i++) {
             const struct piece *piece = &sides[s]->pieces[i];
-            pl_pack(piece->type, 0, piece->address, sides[s]->packed + piece->at, piece->length);
+            error = pl_pack_any(staging->rank, piece->type, 0, piece->address, sides[s]->packed + piece->at,
+                                piece->length);
         }
+    return error;
 }
 
-void pl_staging_unpack(struct pl_staging *staging)
+int pl_staging_unpack(struct pl_staging *staging)
 {
     struct side *side = staging ? &staging->out : NULL;
-    for (size_t i = 0; side && i < side->npieces && side->write; i++) {
+    int error = 0;
+    for (size_t i = 0; side && i < side->npieces && side->write && !error; i++) {
         const struct piece *piece = &side->pieces[i];
-        pl_unpack(piece->type, 0, piece->address, side->packed + piece->at,
-                  side->back ? side->back : piece->length);
+        error = pl_unpack_any(staging->rank, piece->type, 0, piece->address, side->packed + piece->at,
+                              side->back ? side->back : piece->length);
     }
+    return error;
 }
 
-static void finish_side(struct side *side)
+static void finish_side(struct pl_rank *rank, struct side *side)
 {
     for (size_t i = 0; i < side->npieces; i++)
         pl_datatype_release(side->pieces[i].type);
     free(side->pieces);
-    free(side->packed);
+    if (side->pinned && side->packed)
+        rank->memory->driver->unpin(rank->memory, side->packed);
+    else
+        free(side->packed);
     free(side->counts);
     free(side->displs);
     free(side->types);
@@ -413,8 +498,8 @@ void pl_staging_destroy(struct pl_staging *staging)
 {
     if (!staging)
         return;
-    finish_side(&staging->in);
-    finish_side(&staging->out);
+    finish_side(staging->rank, &staging->in);
+    finish_side(staging->rank, &staging->out);
     pl_datatype_release(staging->held);
     free(staging);
 }

@@ -10,6 +10,8 @@
 #include "doubt.h"
 #include "error_user.h"
 #include "info.h"
+#include "log.h"
+#include "memory.h"
 #include "mpi_request.h"
 #include "port.h"
 #include "recipe.h"
@@ -71,12 +73,21 @@ struct pl_mpi *pl_mpi_memory(struct pl_rank *rank)
     return there;
 }
 
+/* Device memory, where the process can have any. */
+static void open_memory(struct pl_rank *rank)
+{
+    if (!rank->config.cuda || rank->memory || pl_memory_cuda.open(&rank->memory) >= 0)
+        return;
+    pl_debug("buffers are host memory only: %s", pl_fail_text());
+}
+
 struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
 {
     struct pl_mpi *mpi = pl_mpi_memory(rank);
     if (!mpi)
         return NULL;
     mpi->main_thread = pthread_self();
+    open_memory(rank);
     set_predefined(mpi);
     pl_list_init(&mpi->given_up);
     pl_list_init(&mpi->buffers);
@@ -128,6 +139,15 @@ static void free_requests(struct pl_mpi *mpi)
 {
     struct pl_handles *handles = &mpi->handles[PL_CLASS_REQUEST];
     struct pl_mpi_request *request;
+    pl_list_each(node, &mpi->given_up)
+    {
+        struct pl_mpi_request *given_up = pl_container(node, struct pl_mpi_request, link);
+        pl_list_remove(node);
+        given_up->freed = false;
+        if (given_up->special && given_up->special->named)
+            pl_handle_drop(handles, given_up->handle);
+        end_request(given_up);
+    }
     while ((request = pl_handle_any(handles))) {
         if (request->base.complete) {
             pl_mpi_request_destroy(request);
@@ -135,13 +155,6 @@ static void free_requests(struct pl_mpi *mpi)
         }
         pl_handle_drop(handles, request->handle);
         end_request(request);
-    }
-    pl_list_each(node, &mpi->given_up)
-    {
-        struct pl_mpi_request *given_up = pl_container(node, struct pl_mpi_request, link);
-        pl_list_remove(node);
-        given_up->freed = false;
-        end_request(given_up);
     }
     pl_list_each(node, &mpi->free_requests)
     {

@@ -16,6 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+static_assert(offsetof(struct pl_message, data) == offsetof(struct pl_message, rts) + sizeof(struct pl_rts),
+              "an RTS and its card land in one piece");
+
 /* What a token points to is told by its lowest bits; and the longest news that are believed, bytes. */
 enum { MESSAGE = 1, CONTROL = 2, CONTROL_MOST = 64 << 10 };
 
@@ -145,27 +148,30 @@ static void match_waiting(struct pl_message *message)
 static void arrived_rts(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, size_t length,
                         const void *payload, struct pl_landing *landing)
 {
-    struct pl_rts rts;
-    if (length != sizeof rts) {
+    struct pl_rts_card rts;
+    bool carded = length == sizeof rts;
+    if (length != sizeof rts.rts && !carded) {
         nonsense(rank, peer, "an RTS of the wrong size");
         return;
     }
     struct pl_request *request = payload ? pl_match_arrival(rank, envelope) : NULL;
     if (request) {
-        memcpy(&rts, payload, sizeof rts);
+        memcpy(&rts, payload, length);
         pl_recv_accept(request, envelope, peer);
-        pl_recv_fetch(request, envelope, &rts);
+        pl_recv_fetch(request, envelope, &rts.rts, carded ? &rts.card : NULL);
         return;
     }
-    struct pl_message *message = message_create(rank, peer, envelope, 0);
+    struct pl_message *message = message_create(rank, peer, envelope, carded ? sizeof rts.card : 0);
     if (!message)
         return;
+    message->carded = carded;
     if (payload) {
-        memcpy(&message->rts, payload, sizeof rts);
+        memcpy(&message->rts, payload, sizeof rts.rts);
+        memcpy(message->data, (const char *)payload + sizeof rts.rts, length - sizeof rts.rts);
         message->here = true;
         pl_match_keep(message);
     } else {
-        *landing = (struct pl_landing){&message->rts, sizeof rts, message_token(message)};
+        *landing = (struct pl_landing){&message->rts, length, message_token(message)};
     }
 }
 
@@ -255,7 +261,11 @@ static void arrived(void *context, int peer, const struct pl_header *header, siz
     case PL_KIND_ACK:
     case PL_KIND_CTS:
     case PL_KIND_FIN:
+    case PL_KIND_CANCELLED:
         pl_send_answered(rank, peer, &envelope);
+        break;
+    case PL_KIND_CANCEL:
+        pl_cancel_asked(rank, peer, &envelope);
         break;
     case PL_KIND_WITHDRAW:
         pl_match_withdrawn(rank, peer, envelope.cookie);
@@ -326,7 +336,7 @@ static void landed(void *context, int peer, const struct pl_landing *landing, si
     bool segment = request->cookie != 0; /* else: an eager message, all of it */
     if (request->type) {
         size_t fits = length < landing->capacity ? length : landing->capacity;
-        pl_recv_put(request, segment ? request->moved : 0, request->staging, fits);
+        pl_recv_put(request, segment ? request->moved : 0, landing->buffer, fits);
     }
     if (segment)
         data_landed(request, length);

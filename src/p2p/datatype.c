@@ -102,7 +102,7 @@ const struct pl_datatype pl_datatypes[256] = {
     TYPE(0x258, "MPI_INT64_T", int64_t, INT64, C_INTEGER),
     TYPE(0x259, "MPI_UINT64_T", uint64_t, UINT64, C_INTEGER),
 
-    TYPE(0x243, "MPI_CHAR", char, NONE, OTHER),
+    TYPE(0x243, "MPI_CHAR", char, INT8, C_INTEGER),
     TYPE(0x23c, "MPI_WCHAR", wchar_t, NONE, OTHER),
     TYPE(0x247, "MPI_BYTE", unsigned char, BYTE, BYTE),
     TYPE(0x238, "MPI_C_BOOL", bool, BOOL, LOGICAL),
@@ -126,7 +126,7 @@ const struct pl_datatype pl_datatypes[256] = {
     TYPE(0x21b, "MPI_COMPLEX", float complex, COMPLEX_FLOAT, COMPLEX),
     TYPE(0x21c, "MPI_DOUBLE_PRECISION", double, DOUBLE, FLOATING),
     TYPE(0x21d, "MPI_DOUBLE_COMPLEX", double complex, COMPLEX_DOUBLE, COMPLEX),
-    TYPE(0x21e, "MPI_CHARACTER", char, NONE, OTHER),
+    TYPE(0x21e, "MPI_CHARACTER", char, INT8, C_INTEGER),
 
     TYPE(0x2c0, "MPI_LOGICAL1", int8_t, LOGICAL8, LOGICAL),
     TYPE(0x2c8, "MPI_LOGICAL2", int16_t, LOGICAL16, LOGICAL),

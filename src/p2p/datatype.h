@@ -52,9 +52,9 @@ enum pl_basic {
 };
 
 /* The standard's groups of predefined types: they decide which operators are defined (op.h).
- * MPI_LONG and MPI_AINT are both int64, but only the first has a logical and. */
+ * MPI_CHAR and MPI_CHARACTER are with the C integers: see op.c. */
 enum pl_group_of_types {
-    PL_TYPES_OTHER, /* no predefined operator: derived, MPI_PACKED, MPI_CHAR, MPI_WCHAR, MPI_CHARACTER */
+    PL_TYPES_OTHER, /* no predefined operator: derived, MPI_PACKED, MPI_WCHAR */
     PL_TYPES_C_INTEGER,
     PL_TYPES_FORTRAN_INTEGER,
     PL_TYPES_FLOATING,

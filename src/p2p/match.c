@@ -132,7 +132,7 @@ static void forget(struct pl_message *message)
     free(message);
 }
 
-void pl_match_withdraw(struct pl_request *request)
+bool pl_match_withdraw(struct pl_request *request)
 {
     pl_list_each(node, &request->rank->unexpected_all)
     {
@@ -140,8 +140,9 @@ void pl_match_withdraw(struct pl_request *request)
         if (message->local != request)
             continue;
         forget(message);
-        return;
+        return true;
     }
+    return false;
 }
 
 void pl_match_withdrawn(struct pl_rank *rank, int peer, uint32_t cookie)

@@ -18,6 +18,7 @@ struct pl_message {
     int status;               /* its payload will never be here: why */
     struct pl_request *claim; /* a receive that took it while the payload is still landing */
     struct pl_request *local; /* the send of this very rank that waits for it */
+    bool carded;              /* the rts came with a card, which begins data */
     struct pl_rts rts;
     unsigned char data[];
 };
@@ -37,7 +38,7 @@ struct pl_message *pl_match_find(struct pl_rank *rank, uint64_t context, int sou
 void pl_match_remove(struct pl_message *message);
 /* The peer has given up its message: it is forgotten, if nothing has matched it yet. */
 void pl_match_withdrawn(struct pl_rank *rank, int peer, uint32_t cookie);
-/* Takes back what a send of this rank to itself keeps here, if it does. */
-void pl_match_withdraw(struct pl_request *request);
+/* Takes back what a send of this rank to itself keeps here. Returns whether it did. */
+bool pl_match_withdraw(struct pl_request *request);
 
 #endif

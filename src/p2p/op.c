@@ -2,13 +2,15 @@
  * one is applied.
  *
  * The standard defines its operators for groups of types (MPI 4.1, table in 6.9.2);
- * `groups` is that table. What is defined there is found as a loop in op_kernels.c.
+ * `groups` is that table, and a little more: programs written with other libraries use
+ * logical operators on every number, and MPI_CHAR as a small integer, which the standard
+ * does not define. What is defined is found as a loop in op_kernels.c.
  * Two tables and one indirect call stand between a caller and the loop, so that
  * reducing 8 bytes stays cheap.
  *
  * A user's function computes inout = in op inout and knows two operands only. The
  * third is made by copying: `right` is copied to where the result shall be, or, when
- * the result replaces `left`, through a small scratch on the stack, a part at a time.
+ * the result overlaps `left`, through a small scratch on the stack, a part at a time.
  */
 #include "op_kernels.h"
 #include "op_user.h"
@@ -55,9 +57,9 @@ static const unsigned groups[PL_OP_KINDS] = {
     [PL_OP_BAND] = C_INTEGER | FORTRAN_INTEGER | BYTE | MULTI_LANGUAGE,
     [PL_OP_BOR] = C_INTEGER | FORTRAN_INTEGER | BYTE | MULTI_LANGUAGE,
     [PL_OP_BXOR] = C_INTEGER | FORTRAN_INTEGER | BYTE | MULTI_LANGUAGE,
-    [PL_OP_LAND] = C_INTEGER | LOGICAL,
-    [PL_OP_LOR] = C_INTEGER | LOGICAL,
-    [PL_OP_LXOR] = C_INTEGER | LOGICAL,
+    [PL_OP_LAND] = C_INTEGER | LOGICAL | FORTRAN_INTEGER | FLOATING | MULTI_LANGUAGE,
+    [PL_OP_LOR] = C_INTEGER | LOGICAL | FORTRAN_INTEGER | FLOATING | MULTI_LANGUAGE,
+    [PL_OP_LXOR] = C_INTEGER | LOGICAL | FORTRAN_INTEGER | FLOATING | MULTI_LANGUAGE,
     [PL_OP_MINLOC] = PAIR,
     [PL_OP_MAXLOC] = PAIR,
 };
@@ -78,7 +80,7 @@ bool pl_op_defined(const struct pl_op *op, const struct pl_datatype *type)
         return false;
     if (op->kind == PL_OP_REPLACE || op->kind == PL_OP_NO_OP)
         return true;
-    return groups[op->kind] >> type->group & 1;
+    return groups[op->kind] >> type->group & 1 && pl_kernel_of(op->kind, type->basic);
 }
 
 void pl_op_call_user(const struct pl_op *op, const struct pl_datatype *type, const char *in, char *inout,
@@ -102,10 +104,10 @@ void pl_op_call_user(const struct pl_op *op, const struct pl_datatype *type, con
     }
 }
 
-/* left = left op right. Parts of the right operand are copied to scratch, combined
- * there and copied back. */
-static int apply_user_to_left(const struct pl_op *op, const struct pl_datatype *type, char *left,
-                              const char *right, size_t count)
+/* For a result that lies where the left operand does, or a little before it. Parts of the right operand are
+ * copied to scratch, combined there and copied back. */
+static int apply_user_by_scratch(const struct pl_op *op, const struct pl_datatype *type, const char *left,
+                                 const char *right, char *out, size_t count)
 {
     _Alignas(max_align_t) char small[4096];
     char *scratch = small;
@@ -125,7 +127,7 @@ static int apply_user_to_left(const struct pl_op *op, const struct pl_datatype *
         ptrdiff_t offset = (ptrdiff_t)(done * extent);
         memcpy(scratch, right + offset + type->lb, part * extent);
         pl_op_call_user(op, type, left + offset, scratch - type->lb, part);
-        memcpy(left + offset + type->lb, scratch, part * extent);
+        memcpy(out + offset + type->lb, scratch, part * extent);
     }
     if (scratch != small)
         free(scratch);
@@ -138,10 +140,11 @@ static int apply_user(const struct pl_op *op, const struct pl_datatype *type, co
     if (type->packed_of)
         return pl_op_apply_packed(op, type, left, right, out, count);
     assert(type->extent >= 0);
-    if (out == left && out != right)
-        return apply_user_to_left(op, type, out, right, count);
+    size_t bytes = count * (size_t)type->extent;
+    if (out != right && out <= left && bytes > (size_t)(left - out))
+        return apply_user_by_scratch(op, type, left, right, out, count);
     if (out != right)
-        memcpy(out + type->lb, right + type->lb, count * (size_t)type->extent);
+        memmove(out + type->lb, right + type->lb, bytes);
     pl_op_call_user(op, type, left, out, count);
     return 0;
 }

@@ -3,10 +3,13 @@
 #define PL_OP_H
 
 #include "datatype.h"
+#include "memory.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+struct pl_rank;
 
 enum pl_op_kind {
     PL_OP_SUM,
@@ -49,7 +52,8 @@ const struct pl_op *pl_op_predefined(uintptr_t handle);
 bool pl_op_defined(const struct pl_op *op, const struct pl_datatype *type);
 
 /* out[i] = left[i] op right[i] for `count` elements. `left` comes from the lower
- * ranks. out may be left or right itself (the same address) or overlap neither.
+ * ranks. out may be left or right itself (the same address), overlap neither, or begin before one
+ * that it overlaps: a reduce_scatter in place moves its block to the front.
  * No alignment is assumed, but by a user's function. Precondition: pl_op_defined.
  *
  * Integers wrap around. MIN and MAX of floating point: a NaN on either side is
@@ -62,5 +66,15 @@ bool pl_op_defined(const struct pl_op *op, const struct pl_datatype *type);
  * with out == left can meet: it needs memory for one of them. */
 int pl_op_apply(const struct pl_op *op, const struct pl_datatype *type, const void *left, const void *right,
                 void *out, size_t count);
+
+/* The driver's loop that does the same on its memory at `address`; NULL: there is none. */
+const void *pl_op_device_kernel(struct pl_memory *memory, const void *address, const struct pl_op *op,
+                                const struct pl_datatype *type);
+/* inout = in op inout, wherever the two are: host or the rank's driver's memory. Waits. 0 or an error. */
+int pl_reduce_any(struct pl_rank *rank, const struct pl_op *op, const struct pl_datatype *type,
+                  const void *in, void *inout, size_t count);
+/* Its name, "sum_f32"; false: it has none. */
+enum { PL_OP_DEVICE_NAME = 24 };
+bool pl_op_device_name(const struct pl_op *op, enum pl_basic basic, char name[PL_OP_DEVICE_NAME]);
 
 #endif

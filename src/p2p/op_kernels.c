@@ -95,6 +95,9 @@ FOR_WIDTHS(bxor, a ^ b)
 FOR_WIDTHS(land, (a != 0) & (b != 0))
 FOR_WIDTHS(lor, (a != 0) | (b != 0))
 FOR_WIDTHS(lxor, (a != 0) ^ (b != 0))
+FOR_FLOATING(land, (a != 0) & (b != 0))
+FOR_FLOATING(lor, (a != 0) | (b != 0))
+FOR_FLOATING(lxor, (a != 0) ^ (b != 0))
 
 /* A complex number is its real part followed by its imaginary part. */
 #define COMPLEX(suffix, type)                                                                                \
@@ -185,9 +188,9 @@ static pl_kernel *const kernels[PL_OP_KINDS][PL_BASIC_COUNT] = {
     [PL_OP_BAND] = {UNSIGNED(band), SIGNED(band, u), [PL_BASIC_BYTE] = band_u8},
     [PL_OP_BOR] = {UNSIGNED(bor), SIGNED(bor, u), [PL_BASIC_BYTE] = bor_u8},
     [PL_OP_BXOR] = {UNSIGNED(bxor), SIGNED(bxor, u), [PL_BASIC_BYTE] = bxor_u8},
-    [PL_OP_LAND] = {UNSIGNED(land), SIGNED(land, u), LOGICALS(land)},
-    [PL_OP_LOR] = {UNSIGNED(lor), SIGNED(lor, u), LOGICALS(lor)},
-    [PL_OP_LXOR] = {UNSIGNED(lxor), SIGNED(lxor, u), LOGICALS(lxor)},
+    [PL_OP_LAND] = {UNSIGNED(land), SIGNED(land, u), FLOATING(land), LOGICALS(land)},
+    [PL_OP_LOR] = {UNSIGNED(lor), SIGNED(lor, u), FLOATING(lor), LOGICALS(lor)},
+    [PL_OP_LXOR] = {UNSIGNED(lxor), SIGNED(lxor, u), FLOATING(lxor), LOGICALS(lxor)},
     [PL_OP_MINLOC] = {PAIRS(minloc)},
     [PL_OP_MAXLOC] = {PAIRS(maxloc)},
 };

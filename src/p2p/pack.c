@@ -21,25 +21,38 @@ struct level {
     size_t left;                           /* rounds of it to come */
 };
 
+/* What is done with the blocks. */
+enum mode { PACK, UNPACK, LIST };
+
 /* One walk: `packed` moves on, `bytes` says how many are to go. */
 struct walk {
     char *packed;
     size_t bytes;
+    pl_strip_fn *strip; /* LIST */
+    void *context;
     unsigned top;
     struct level stack[PL_PROGRAM_DEPTH];
 };
 
 #define EACH_BLOCK(length)                                                                                   \
-    if (pack)                                                                                                \
+    if (mode == PACK)                                                                                        \
         for (; count; count--, at += (uintptr_t)stride, packed += (length))                                  \
             memcpy(packed, (const void *)at, (length));                                                      \
     else                                                                                                     \
         for (; count; count--, at += (uintptr_t)stride, packed += (length))                                  \
             memcpy((void *)at, packed, (length));
 
-static inline __attribute__((always_inline)) void copy_blocks(char *packed, uintptr_t at, size_t length,
-                                                              size_t count, ptrdiff_t stride, bool pack)
+static inline __attribute__((always_inline)) void copy_blocks(const struct walk *walk, uintptr_t at,
+                                                              size_t length, size_t count, ptrdiff_t stride,
+                                                              enum mode mode)
 {
+    char *packed = walk->packed;
+    if (mode == LIST) {
+        const struct pl_strip strip = {at, length, count, stride};
+        if (count)
+            walk->strip(walk->context, &strip);
+        return;
+    }
     switch (length) {
     case 1:
         EACH_BLOCK(1) break;
@@ -62,9 +75,16 @@ static inline __attribute__((always_inline)) void copy_blocks(char *packed, uint
     }
 }
 
+static inline __attribute__((always_inline)) void took(struct walk *walk, size_t bytes, enum mode mode)
+{
+    if (mode != LIST)
+        walk->packed += bytes;
+    walk->bytes -= bytes;
+}
+
 /* Copies the blocks of a step at `at`, from byte `skip` of them on, as far as the walk wants. */
 static inline __attribute__((always_inline)) void
-copy_step(struct walk *walk, const struct pl_pack_step *step, uintptr_t at, size_t skip, bool pack)
+copy_step(struct walk *walk, const struct pl_pack_step *step, uintptr_t at, size_t skip, enum mode mode)
 {
     size_t length = step->length, count = step->count, head = 0;
     if (skip) {
@@ -74,9 +94,8 @@ copy_step(struct walk *walk, const struct pl_pack_step *step, uintptr_t at, size
         skip -= block * length;
         if (skip) {
             head = length - skip < walk->bytes ? length - skip : walk->bytes;
-            copy_blocks(walk->packed, at + skip, head, 1, 0, pack);
-            walk->packed += head;
-            walk->bytes -= head;
+            copy_blocks(walk, at + skip, head, 1, 0, mode);
+            took(walk, head, mode);
             at += (uintptr_t)step->stride;
             count--;
         }
@@ -86,13 +105,11 @@ copy_step(struct walk *walk, const struct pl_pack_step *step, uintptr_t at, size
         whole = walk->bytes / length;
         tail = walk->bytes - whole * length;
     }
-    copy_blocks(walk->packed, at, length, whole, step->stride, pack);
-    walk->packed += whole * length;
-    walk->bytes -= whole * length;
+    copy_blocks(walk, at, length, whole, step->stride, mode);
+    took(walk, whole * length, mode);
     if (tail) {
-        copy_blocks(walk->packed, at + whole * (uintptr_t)step->stride, tail, 1, 0, pack);
-        walk->packed += tail;
-        walk->bytes = 0;
+        copy_blocks(walk, at + whole * (uintptr_t)step->stride, tail, 1, 0, mode);
+        took(walk, tail, mode);
     }
 }
 
@@ -139,7 +156,7 @@ static void advance(struct walk *walk)
 
 /* Goes down to byte `position` of the program at `base` and copies the rest of the blocks of that step. */
 static inline __attribute__((always_inline)) void
-enter_at(struct walk *walk, const struct pl_program *program, uintptr_t base, size_t position, bool pack)
+enter_at(struct walk *walk, const struct pl_program *program, uintptr_t base, size_t position, enum mode mode)
 {
     for (;;) {
         const struct pl_pack_step *step = step_at(program, position);
@@ -147,7 +164,7 @@ enter_at(struct walk *walk, const struct pl_program *program, uintptr_t base, si
         position -= step->before;
         struct level *level = &walk->stack[walk->top - 1];
         if (!step->body) {
-            copy_step(walk, step, level->at, position, pack);
+            copy_step(walk, step, level->at, position, mode);
             advance(walk);
             return;
         }
@@ -163,15 +180,16 @@ enter_at(struct walk *walk, const struct pl_program *program, uintptr_t base, si
 /* Copies the data of one element from byte `position` of it on. */
 static inline __attribute__((always_inline)) void walk_element(struct walk *walk,
                                                                const struct pl_program *program,
-                                                               uintptr_t element, size_t position, bool pack)
+                                                               uintptr_t element, size_t position,
+                                                               enum mode mode)
 {
     walk->top = 0;
-    enter_at(walk, program, element, position, pack);
+    enter_at(walk, program, element, position, mode);
     while (walk->bytes && walk->top) {
         struct level *level = &walk->stack[walk->top - 1];
         const struct pl_pack_step *step = level->step;
         if (!step->body) {
-            copy_step(walk, step, level->at, 0, pack);
+            copy_step(walk, step, level->at, 0, mode);
             advance(walk);
         } else {
             uintptr_t base = level->at;
@@ -184,18 +202,20 @@ static inline __attribute__((always_inline)) void walk_element(struct walk *walk
 
 static inline __attribute__((always_inline)) void walk_all(const struct pl_datatype *type, size_t position,
                                                            uintptr_t buffer, char *packed, size_t bytes,
-                                                           bool pack)
+                                                           enum mode mode, pl_strip_fn *strip, void *context)
 {
     const struct pl_program *program = type->program;
     if (!bytes)
         return;
-    if (!program) {
-        copy_blocks(packed, buffer + position, bytes, 1, 0, pack);
-        return;
-    }
     struct walk walk;
     walk.packed = packed;
     walk.bytes = bytes;
+    walk.strip = strip;
+    walk.context = context;
+    if (!program) {
+        copy_blocks(&walk, buffer + position, bytes, 1, 0, mode);
+        return;
+    }
     size_t element = position / type->size;
     position -= element * type->size;
     buffer += element * (uintptr_t)type->extent;
@@ -204,24 +224,30 @@ static inline __attribute__((always_inline)) void walk_all(const struct pl_datat
         struct pl_pack_step rows = program->steps[0];
         rows.stride = type->extent;
         rows.count = (position + bytes + type->size - 1) / type->size;
-        copy_step(&walk, &rows, buffer + (uintptr_t)rows.offset, position, pack);
+        copy_step(&walk, &rows, buffer + (uintptr_t)rows.offset, position, mode);
         return;
     }
     for (; walk.bytes; buffer += (uintptr_t)type->extent, position = 0) {
         if (program->depth > 1 || position)
-            walk_element(&walk, program, buffer, position, pack);
+            walk_element(&walk, program, buffer, position, mode);
         else
             for (size_t i = 0; i < program->nsteps && walk.bytes; i++)
-                copy_step(&walk, &program->steps[i], buffer + (uintptr_t)program->steps[i].offset, 0, pack);
+                copy_step(&walk, &program->steps[i], buffer + (uintptr_t)program->steps[i].offset, 0, mode);
     }
 }
 
 void pl_pack(const struct pl_datatype *type, size_t position, const void *buffer, void *out, size_t bytes)
 {
-    walk_all(type, position, (uintptr_t)buffer, out, bytes, true);
+    walk_all(type, position, (uintptr_t)buffer, out, bytes, PACK, NULL, NULL);
 }
 
 void pl_unpack(const struct pl_datatype *type, size_t position, void *buffer, const void *in, size_t bytes)
 {
-    walk_all(type, position, (uintptr_t)buffer, (char *)(uintptr_t)in, bytes, false);
+    walk_all(type, position, (uintptr_t)buffer, (char *)(uintptr_t)in, bytes, UNPACK, NULL, NULL);
+}
+
+void pl_pack_strips(const struct pl_datatype *type, size_t position, const void *buffer, size_t bytes,
+                    pl_strip_fn *strip, void *context)
+{
+    walk_all(type, position, (uintptr_t)buffer, NULL, bytes, LIST, strip, context);
 }

@@ -3,6 +3,7 @@
 #define PL_PACK_H
 
 #include "datatype.h"
+#include "memory.h"
 
 enum {
     PL_PROGRAM_DEPTH = 100, /* no program is deeper: see program.c */
@@ -46,6 +47,11 @@ void pl_program_release(const struct pl_program *program); /* accepts NULL */
 void pl_pack(const struct pl_datatype *type, size_t position, const void *buffer, void *out, size_t bytes);
 /* The reverse: `in` holds the bytes from `position` on. Gaps are not touched. */
 void pl_unpack(const struct pl_datatype *type, size_t position, void *buffer, const void *in, size_t bytes);
+
+/* Lists what pl_pack would copy instead of copying it: blocks in strides, in the order of the packed form. */
+typedef void pl_strip_fn(void *context, const struct pl_strip *strip);
+void pl_pack_strips(const struct pl_datatype *type, size_t position, const void *buffer, size_t bytes,
+                    pl_strip_fn *strip, void *context);
 
 /* Whether `count` elements are one block of plain bytes; then *offset says where it begins. */
 static inline bool pl_datatype_plain(const struct pl_datatype *type, size_t count, ptrdiff_t *offset)

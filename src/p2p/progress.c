@@ -83,6 +83,7 @@ static void wonder(struct pl_rank *rank)
 
 static int nap(struct pl_rank *rank, unsigned idle)
 {
+    const char *call = rank->call; /* other threads make calls meanwhile */
     if (idle == NAPS)
         wonder(rank);
     if (rank->report && idle >= NAPS && idle % (NAPS / 2) == 0)
@@ -97,6 +98,7 @@ static int nap(struct pl_rank *rank, unsigned idle)
         nanosleep(&time, NULL);
     }
     pl_enter(rank);
+    rank->call = call;
     return 0;
 }
 
@@ -139,14 +141,25 @@ int pl_idle(struct pl_rank *rank, unsigned idle)
     return error;
 }
 
-void pl_request_complete(struct pl_request *request, int error)
+/* Ends what a request with a type has; returns its error, which may only show now. */
+static int end_typed(struct pl_request *request, int error)
 {
     if (error && !request->text) {
         request->error = error;
         request->text = strdup(pl_fail_text());
     }
+    int late = pl_typed_end(request);
+    return error ? error : late;
+}
+
+void pl_request_complete(struct pl_request *request, int error)
+{
     if (__builtin_expect(request->type != NULL, 0))
-        pl_typed_end(request);
+        error = end_typed(request, error);
+    if (error && !request->text) {
+        request->error = error;
+        request->text = strdup(pl_fail_text());
+    }
     request->complete = true;
     if (request->completed)
         request->completed(request);
@@ -197,10 +210,12 @@ int pl_poll(struct pl_rank *rank)
     if (rank->cooperative)
         return sleep_in_port(rank, 0);
     if (!rank->spin && ++rank->misses >= TEST_PATIENCE) {
+        const char *call = rank->call;
         rank->misses = 0;
         pl_leave(rank);
         sched_yield();
         pl_enter(rank);
+        rank->call = call;
     }
     return 0;
 }
@@ -230,25 +245,16 @@ int pl_pause(struct pl_rank *rank, int64_t nanoseconds)
         if (rank->threaded || !rank->nports) {
             int64_t step = rank->nports && left > NAP_NS ? NAP_NS : left;
             struct timespec time = {.tv_sec = step / 1000000000, .tv_nsec = step % 1000000000};
+            const char *call = rank->call;
             pl_leave(rank);
             nanosleep(&time, NULL);
             pl_enter(rank);
+            rank->call = call;
         } else if (sleep_in_port(rank, left) < 0) {
             return PL_EDEADLOCK;
         }
     }
     return 0;
-}
-
-bool pl_request_cancel(struct pl_request *request)
-{
-    if (request->complete || request->is_send || request->matched)
-        return false;
-    pl_list_remove(&request->link);
-    request->cancelled = true;
-    request->length = 0;
-    pl_request_complete(request, 0);
-    return true;
 }
 
 /* Takes a send back from whoever may still look for its buffer. */
@@ -274,7 +280,7 @@ void pl_request_abandon(struct pl_request *request, int error)
         pl_cookie_drop(&request->rank->cookies, request->cookie);
     request->cookie = 0;
     if (request->type)
-        request->staging = NULL; /* the transport may still hold it */
+        pl_typed_forsake(request);
     pl_request_complete(request, error);
 }
 
@@ -282,6 +288,7 @@ void pl_request_orphan(struct pl_request *request, void *memory)
 {
     request->completed = NULL;
     request->owner = memory;
-    pl_request_cancel(request);
+    if (!request->is_send)
+        pl_request_cancel(request);
     pl_list_append(&request->rank->orphans, &request->link);
 }

@@ -2,6 +2,7 @@
 #ifndef PL_PROTOCOL_H
 #define PL_PROTOCOL_H
 
+#include "device.h"
 #include "loss.h"
 #include "match.h"
 #include "pack.h"
@@ -35,30 +36,44 @@ void pl_send_local(struct pl_request *request);
 /* One of the things that a send waits for has happened. */
 void pl_send_part_done(struct pl_request *request, int status);
 
+/* cancel.c: the receiver is asked to forget a message; the sender has the answer. */
+void pl_cancel_asked(struct pl_rank *rank, int peer, const struct pl_envelope *question);
+void pl_cancel_answered(struct pl_request *request, bool taken);
+
 /* Receiver's half: a match was found. Fills in what the envelope says; answers a synchronous send. */
 void pl_recv_accept(struct pl_request *request, const struct pl_envelope *envelope, int peer);
 /* Fetches the payload of an accepted message that waits at the sender. */
-void pl_recv_fetch(struct pl_request *request, const struct pl_envelope *envelope, const struct pl_rts *rts);
+void pl_recv_fetch(struct pl_request *request, const struct pl_envelope *envelope, const struct pl_rts *rts,
+                   const struct pl_memory_card *card); /* NULL: none came */
 /* Hands a kept (and removed) message to an accepted receive. */
 void pl_recv_message(struct pl_request *request, struct pl_message *message);
+
+/* For a request with a type: the same, wherever its buffer is. */
+void pl_typed_put(struct pl_request *request, size_t position, const void *payload, size_t length);
 
 /* What a message lying at `payload` brings to a receive, from byte `position` of it on. */
 static inline void pl_recv_put(struct pl_request *request, size_t position, const void *payload,
                                size_t length)
 {
     if (__builtin_expect(request->type != NULL, 0))
-        pl_unpack(request->type, position, request->buffer, payload, length);
+        pl_typed_put(request, position, payload, length);
     else if (length)
         memcpy((char *)request->buffer + position, payload, length);
 }
 
-/* typed.c: requests whose data has gaps, and messages in segments. */
+/* typed.c: requests whose data has gaps or is in device memory, and messages in segments. */
 enum { PL_SEGMENT = 128 * 1024 }; /* bytes packed at a time */
-void pl_typed_begin(struct pl_request *request, const struct pl_datatype *type);
-void pl_typed_end(struct pl_request *request); /* frees what the request holds */
+void pl_typed_begin(struct pl_request *request, struct pl_memory *memory, const void *buffer,
+                    const struct pl_datatype *type);
+/* Frees what the request holds. An error: of a copy that was still under way. */
+int pl_typed_end(struct pl_request *request);
+/* Leaves its staging to the transport, which may still hold it. */
+void pl_typed_forsake(struct pl_request *request);
+/* Bytes of a segment, at most, as the request's own side wants it. */
+size_t pl_typed_segment(const struct pl_request *request);
 /* All of a send, packed, in staging; NULL: no memory (text set). */
 const void *pl_typed_pack_all(struct pl_request *request);
-/* Gives a receive `bytes` of staging; NULL: no memory (text set). */
+/* Where the next `bytes` of a receive may land; NULL: no memory (the request has the error). */
 void *pl_typed_stage(struct pl_request *request, size_t bytes);
 /* From a send of this rank to a receive of it. */
 void pl_request_copy(struct pl_request *receive, struct pl_request *send, size_t bytes);

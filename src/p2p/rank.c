@@ -14,6 +14,7 @@
 
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +64,7 @@ static int open_port(struct pl_rank *rank, const struct pl_transport *transport)
     struct pl_port_params params = {.rank = rank->rank,
                                     .size = rank->size,
                                     .local_size = rank->local_size,
+                                    .crowded = !rank->spin,
                                     .config = &rank->config,
                                     .fabric = rank->fabric,
                                     .upcalls = &pl_p2p_upcalls,
@@ -91,26 +93,51 @@ static bool asked_for(const struct pl_rank *rank, const char *name)
     return !strcmp(name, "verbs") && !rank->local_rank;
 }
 
+static const struct pl_transport *find_for_processes(const char *name)
+{
+    return strcmp(name, "loopback") ? pl_transport_find(name) : NULL;
+}
+
+/* Leaves out of PEAL_TRANSPORT what cannot be used; where that is all, the default stays. One rank of each
+ * host tells. */
+static void check_allowed(struct pl_rank *rank)
+{
+    char *allowed = rank->config.transports, names[sizeof rank->config.transports], *rest = names;
+    enum pl_log_level level = rank->local_rank ? PL_LOG_INFO : PL_LOG_WARN;
+    strcpy(names, allowed);
+    allowed[0] = '\0';
+    for (char *name; (name = strsep(&rest, ","));) {
+        if (!find_for_processes(name))
+            pl_log(level,
+                   "PEAL_TRANSPORT names '%s', which is not built in or not for processes; it is left out",
+                   name);
+        else
+            strcat(strcat(allowed, allowed[0] ? "," : ""), name);
+    }
+    if (allowed[0])
+        return;
+    strcpy(allowed, "shm,tcp");
+    pl_log(level, "PEAL_TRANSPORT names none that can be used: '%s' stays", allowed);
+}
+
 static int open_allowed(struct pl_rank *rank)
 {
+    check_allowed(rank);
     char names[sizeof rank->config.transports];
     strcpy(names, rank->config.transports);
-    char *rest = names;
+    char *rest = names, why[200] = "none of them is known";
     for (char *name; (name = strsep(&rest, ","));) {
-        const struct pl_transport *transport = pl_transport_find(name);
-        if (!transport || !strcmp(name, "loopback")) {
-            pl_warn("PEAL_TRANSPORT names '%s', which is not built in or not for processes; it is left out",
-                    name);
-            continue;
-        }
-        if (needed(rank, name) && rank->nports < PL_PORTS_MAX && open_port(rank, transport) < 0)
+        const struct pl_transport *transport = find_for_processes(name);
+        if (needed(rank, name) && rank->nports < PL_PORTS_MAX && open_port(rank, transport) < 0) {
+            snprintf(why, sizeof why, "%s", pl_fail_text());
             pl_log(asked_for(rank, name) ? PL_LOG_WARN : PL_LOG_INFO, "transport %s is not used: %s", name,
-                   pl_fail_text());
+                   why);
+        }
     }
     if (rank->nports)
         return 0;
-    return pl_fail(PL_EUNREACHABLE, "no transport to the other %d ranks could be opened (allowed: %s)",
-                   rank->size - 1, rank->config.transports);
+    return pl_fail(PL_EUNREACHABLE, "no transport to the other %d ranks could be opened (allowed: %s): %s",
+                   rank->size - 1, rank->config.transports, why);
 }
 
 static int cpus_available(void)
@@ -172,4 +199,7 @@ void pl_rank_close(struct pl_rank *rank)
     free(rank->broken);
     rank->broken = NULL;
     rank->lost = rank->nbroken = 0;
+    if (rank->memory)
+        rank->memory->driver->close(rank->memory);
+    rank->memory = NULL;
 }

@@ -6,6 +6,7 @@
 #include "comm.h"
 #include "config.h"
 #include "cookies.h"
+#include "memory.h"
 #include "transport.h"
 
 #include <pthread.h>
@@ -52,9 +53,10 @@ struct pl_rank {
 
     struct pl_port *ports[PL_PORTS_MAX];
     int nports;
-    bool cooperative;       /* one rank runs at a time (deterministic world) */
-    bool spin;              /* every rank of the host has a core */
-    struct pl_peer **peers; /* [npeers], each NULL until looked at; from `size` on, of other worlds */
+    struct pl_memory *memory; /* of devices, opened by who made the rank; NULL: there is only host memory */
+    bool cooperative;         /* one rank runs at a time (deterministic world) */
+    bool spin;                /* every rank of the host has a core */
+    struct pl_peer **peers;   /* [npeers], each NULL until looked at; from `size` on, of other worlds */
     int npeers;
 
     struct pl_bucket buckets[PL_MATCH_BUCKETS]; /* by context and source */

@@ -97,7 +97,7 @@ static void ask(struct pl_request *request, uint32_t cookie, size_t fits)
         .kind = PL_KIND_CTS, .cookie = cookie, .answer = request->cookie, .length = fits};
     request->moved = 0;
     if (request->type) {
-        request->segment = smaller(PL_SEGMENT, fits);
+        request->segment = smaller(pl_typed_segment(request), fits);
         cts.segment = (int32_t)request->segment;
         free(request->staging);
         request->staging = NULL;
@@ -111,11 +111,16 @@ static void ask(struct pl_request *request, uint32_t cookie, size_t fits)
     }
 }
 
-void pl_recv_fetch(struct pl_request *request, const struct pl_envelope *envelope, const struct pl_rts *rts)
+void pl_recv_fetch(struct pl_request *request, const struct pl_envelope *envelope, const struct pl_rts *rts,
+                   const struct pl_memory_card *card)
 {
     size_t fits = smaller(request->length, request->capacity);
     request->remote_cookie = envelope->cookie;
     if (!fits) {
+        fetched(request);
+        return;
+    }
+    if (card && request->rank->memory && !pl_device_fetch(request, card, fits)) {
         fetched(request);
         return;
     }
@@ -149,8 +154,12 @@ void pl_recv_message(struct pl_request *request, struct pl_message *message)
     if (envelope->kind == PL_KIND_RTS) {
         struct pl_envelope copy = *envelope;
         struct pl_rts rts = message->rts;
+        struct pl_memory_card card;
+        bool carded = message->carded;
+        if (carded)
+            memcpy(&card, message->data, sizeof card);
         free(message);
-        pl_recv_fetch(request, &copy, &rts);
+        pl_recv_fetch(request, &copy, &rts, carded ? &card : NULL);
         return;
     }
     if (message->status < 0) {
@@ -242,7 +251,7 @@ void pl_recv_start_typed(struct pl_request *request, struct pl_comm *comm, enum 
                          void *buffer, size_t capacity, int source, int tag, uint32_t signature,
                          const struct pl_datatype *type)
 {
-    pl_typed_begin(request, type);
+    pl_typed_begin(request, comm->owner->memory, buffer, type);
     start(request, comm, channel, buffer, capacity, source, tag, signature);
 }
 
@@ -275,7 +284,7 @@ void pl_message_recv(struct pl_request *request, struct pl_comm *comm, struct pl
 {
     request->type = NULL;
     if (type)
-        pl_typed_begin(request, type);
+        pl_typed_begin(request, comm->owner->memory, buffer, type);
     init(request, comm, buffer, capacity);
     request->context = message->envelope.context;
     request->signature = 0;

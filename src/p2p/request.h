@@ -8,6 +8,7 @@
 #define PL_REQUEST_H
 
 #include "list.h"
+#include "memory.h"
 #include "transport.h"
 
 #include <stdbool.h>
@@ -29,15 +30,25 @@ enum pl_channel { PL_CHANNEL_USER, PL_CHANNEL_COLLECTIVE, PL_CHANNEL_AGREE, PL_C
 enum { PL_CHANNEL_BITS = 2 };
 enum pl_mode { PL_MODE_STANDARD, PL_MODE_SYNCHRONOUS };
 
+/* What a request needs whose buffer is in memory of a driver (memory.h): page-locked memory of two
+ * halves, of which one is copied while the other is on the wire. p2p's own (device.h). */
+struct pl_device {
+    struct pl_memory *memory; /* NULL: the buffer is plain host memory */
+    unsigned char *slot;      /* two times `half` bytes, or NULL */
+    size_t half;
+    unsigned turn; /* receive: the half that is filled next */
+    struct pl_ticket ticket[2];
+};
+
 struct pl_request {
     struct pl_list link;  /* in a list of posted receives */
     struct pl_rank *rank; /* whose it is */
     bool complete;        /* the one thing a waiter looks at */
     bool cancelled;
     bool is_send;
-    bool matched;    /* receive: an envelope has been found; it can no longer be cancelled */
-    int error;       /* 0 or an enum pl_error, when complete */
-    char *text;      /* malloc'd text of the error or NULL; freed by pl_request_finish */
+    bool matched; /* receive: an envelope has been found; it can no longer be cancelled. send: it was tried */
+    int error;    /* 0 or an enum pl_error, when complete */
+    char *text;   /* malloc'd text of the error or NULL; freed by pl_request_finish */
     int source, tag; /* receive: as wanted; when complete: as MPI_Status has them. send: tag */
     size_t length;   /* receive, when complete: bytes landed; send: bytes of the message */
     /* Called once, when the request becomes complete (also with an error), from
@@ -53,7 +64,8 @@ struct pl_request {
     uint64_t sequence;  /* order of posting */
     uint32_t signature; /* collective contract; 0: none */
     uint32_t cookie;    /* its number in frames, 0: none */
-    int peer;           /* the other side's number in rank->peers; -1: not known yet */
+    uint32_t serial;    /* send: the number of an eager message, by which it is cancelled; 0: not eager */
+    int peer;           /* the other side's number in rank->peers; -1: not known yet, or none */
     unsigned parts;     /* send: what must still happen before it is complete */
     uint32_t remote_cookie;
     struct pl_memory_key key;
@@ -63,6 +75,7 @@ struct pl_request {
     unsigned char *staging;         /* typed: packed bytes on their way, or NULL */
     size_t moved;                   /* bytes that went in segments so far */
     size_t segment;                 /* bytes of one, at most */
+    struct pl_device device;        /* meaningful where type is not NULL */
     struct pl_operation operation;
 };
 
@@ -112,8 +125,9 @@ size_t pl_message_length(const struct pl_message *message);
 void pl_message_recv(struct pl_request *request, struct pl_comm *comm, struct pl_message *message,
                      void *buffer, size_t capacity, const struct pl_datatype *type); /* NULL: plain bytes */
 
-/* Cancels a receive that is not matched yet: it completes as cancelled. Returns whether it did. */
-bool pl_request_cancel(struct pl_request *request);
+/* Cancels a receive that is not matched yet: it completes as cancelled. A send that is not received yet is
+ * asked back: it is complete once the receiver has answered, also when it was before. */
+void pl_request_cancel(struct pl_request *request);
 
 /* Gives up a request that can never complete (deadlock): it completes with `error`, whose text is
  * pl_fail_text(). */

@@ -132,7 +132,7 @@ static void send_eager(struct pl_request *request, struct pl_endpoint *endpoint,
 {
     const void *payload = request->buffer;
     if (__builtin_expect(request->type != NULL, 0) && !(payload = pl_typed_pack_all(request))) {
-        pl_request_complete(request, PL_ENOMEM);
+        pl_request_complete(request, request->error ? request->error : PL_ENOMEM);
         return;
     }
     request->parts = 1;
@@ -140,6 +140,8 @@ static void send_eager(struct pl_request *request, struct pl_endpoint *endpoint,
         envelope->kind = PL_KIND_EAGER_SYNC;
         envelope->cookie = request->cookie = pl_cookie_new(&request->rank->cookies, request);
         request->parts = 2;
+    } else {
+        request->serial = envelope->cookie;
     }
     post(request, endpoint, envelope, payload, request->length);
 }
@@ -147,20 +149,25 @@ static void send_eager(struct pl_request *request, struct pl_endpoint *endpoint,
 static void send_rendezvous(struct pl_request *request, struct pl_endpoint *endpoint,
                             struct pl_envelope *envelope)
 {
-    struct pl_rts rts = {.address = (uintptr_t)request->buffer};
-    if (request->type)
-        rts.address = 0; /* it cannot be fetched: the receiver asks */
-    else if (endpoint->transport->reg(endpoint->port, request->buffer, request->length, &rts.key) == 0) {
-        request->key = rts.key;
+    struct pl_rts_card rts;
+    rts.rts = (struct pl_rts){.address = (uintptr_t)request->buffer};
+    bool carded = false;
+    if (request->type) {
+        rts.rts.address = 0; /* it cannot be fetched: the receiver asks */
+        carded = pl_device_card(request, &rts.card);
+    } else if (endpoint->transport->reg(endpoint->port, request->buffer, request->length, &rts.rts.key) ==
+               0) {
+        request->key = rts.rts.key;
         request->registered = true;
     } else {
         __atomic_store_n(&request->guard, ++request->rank->guards, __ATOMIC_RELEASE);
-        rts.key = (struct pl_memory_key){{(uintptr_t)&request->guard, request->guard}};
+        rts.rts.key = (struct pl_memory_key){{(uintptr_t)&request->guard, request->guard}};
     }
     request->parts = 1;
     envelope->kind = PL_KIND_RTS;
     envelope->cookie = request->cookie = pl_cookie_new(&request->rank->cookies, request);
-    int result = pl_frame_send(request->rank, request->peer, envelope, &rts);
+    int result = carded ? pl_control_send(request->rank, request->peer, envelope, &rts, sizeof rts)
+                        : pl_frame_send(request->rank, request->peer, envelope, &rts.rts);
     if (result < 0)
         pl_send_part_done(request, result);
 }
@@ -182,7 +189,8 @@ static inline void fill(struct pl_request *request, struct pl_comm *comm, enum p
     request->buffer = (void *)(uintptr_t)buffer;
     request->context = pl_context_of(comm, channel);
     request->signature = signature;
-    request->cookie = 0;
+    request->cookie = request->serial = 0;
+    request->peer = -1;
 }
 
 /* Whether the communicator is broken for a send on that channel: then the request is complete with the error.
@@ -207,10 +215,11 @@ static void start(struct pl_request *request, struct pl_comm *comm, enum pl_chan
         return;
     }
     request->peer = comm->target->peers[destination];
-    request->rank->counters.sent++;
+    uint32_t serial = (uint32_t)++request->rank->counters.sent;
     request->rank->counters.bytes += length;
     if (request->peer == request->rank->rank) {
         request->parts = 1 + (mode == PL_MODE_SYNCHRONOUS || length > LOCAL_EAGER);
+        request->serial = request->parts > 1 ? 0 : serial;
         pl_send_local(request);
         return;
     }
@@ -224,6 +233,7 @@ static void start(struct pl_request *request, struct pl_comm *comm, enum pl_chan
                                    .source = comm->rank,
                                    .tag = tag,
                                    .length = length,
+                                   .cookie = serial,
                                    .signature = signature};
     if (length <= endpoint->transport->eager_limit)
         send_eager(request, endpoint, &envelope, mode);
@@ -249,11 +259,13 @@ static bool start_short(struct pl_request *request, struct pl_comm *comm, enum p
         return false;
     fill(request, comm, channel, buffer, length, tag, signature);
     struct pl_operation *operation = &request->operation;
+    request->serial = (uint32_t)++request->rank->counters.sent;
     struct pl_envelope envelope = {.kind = PL_KIND_EAGER,
                                    .context = request->context,
                                    .source = comm->rank,
                                    .tag = tag,
                                    .length = length,
+                                   .cookie = request->serial,
                                    .signature = signature};
     memcpy(&operation->header, &envelope, PL_HEADER_SIZE);
     operation->payload = buffer;
@@ -261,7 +273,6 @@ static bool start_short(struct pl_request *request, struct pl_comm *comm, enum p
     operation->done = send_done;
     request->peer = endpoint->peer;
     request->parts = 1;
-    request->rank->counters.sent++;
     request->rank->counters.bytes += length;
     int result = endpoint->transport->send(endpoint, operation);
     if (__builtin_expect(result == 0 && !request->completed, 1))
@@ -285,7 +296,7 @@ void pl_send_start_typed(struct pl_request *request, struct pl_comm *comm, enum 
                          enum pl_mode mode, const void *buffer, size_t length, int destination, int tag,
                          uint32_t signature, const struct pl_datatype *type)
 {
-    pl_typed_begin(request, type);
+    pl_typed_begin(request, comm->owner->memory, buffer, type);
     start(request, comm, channel, mode, buffer, length, destination, tag, signature);
 }
 
@@ -297,6 +308,7 @@ void pl_send_local(struct pl_request *request)
                                    .source = request->comm->rank,
                                    .tag = request->tag,
                                    .length = request->length,
+                                   .cookie = request->serial,
                                    .signature = request->signature};
     struct pl_request *receive = pl_match_arrival(rank, &envelope);
     if (receive) {
@@ -319,10 +331,16 @@ void pl_send_local(struct pl_request *request)
     message->peer = request->peer;
     message->here = true;
     message->local = waits ? request : NULL;
+    int error = 0;
     if (!waits && request->type)
-        pl_pack(request->type, 0, request->buffer, message->data, request->length);
+        error = pl_pack_any(rank, request->type, 0, request->buffer, message->data, request->length);
     else if (!waits && request->length)
         memcpy(message->data, request->buffer, request->length);
+    if (error) {
+        free(message);
+        pl_request_complete(request, error);
+        return;
+    }
     pl_match_keep(message);
     if (!waits)
         pl_request_complete(request, 0);
@@ -352,6 +370,8 @@ void pl_send_answered(struct pl_rank *rank, int peer, const struct pl_envelope *
         return; /* the request was given up meanwhile */
     if (envelope->kind == PL_KIND_CTS)
         send_data(request, envelope);
+    else if (envelope->kind == PL_KIND_CANCELLED)
+        pl_cancel_answered(request, envelope->length != 0);
     else
         pl_send_part_done(request, 0);
 }

@@ -171,7 +171,7 @@ static int price_all(const struct request *r, struct pl_plan_price *price)
     struct pl_coll_args args = pl_plan_args(plan, plan->ranks);
     int n = 0;
     for (const struct pl_algorithm *a = pl_algorithms(plan->collective); a->name && n < ALGORITHMS_MAX; a++) {
-        if (!pl_algorithm_fits(a, &args, false) || ((a->flags & PL_DIRECT) && !plan->shared_memory) ||
+        if (!pl_algorithm_fits(a, &args, false) || ((a->flags & PL_REACHES) && !plan->shared_memory) ||
             (r->only && strcmp(r->only, a->name) != 0))
             continue;
         int error = pl_plan_price(plan, a, &price[n++]);

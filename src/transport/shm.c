@@ -1,8 +1,7 @@
 /* Ranks of one host, by shared memory. Each rank owns a segment (shm_segment) in
  * which every peer has a ring to write to (shm_ring); the receiver reads a short
  * frame's payload in place and copies a long one, which comes in pieces, straight
- * to where it shall land. get and put are process_vm_readv and writev, tried
- * once per peer on a word whose value is known.
+ * to where it shall land. get and put reach into the peer's memory (shm_copy).
  *
  * Who has never sent costs nothing: a sender announces itself with a bit in the
  * receiver's bitmap, and progress looks only at rings that were announced: at all
@@ -23,20 +22,15 @@
 #include "errors.h"
 #include "log.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    EXTRA_SLOTS = 1024, /* places for ranks that join later */
-    COPY_MOST = 1 << 20 /* bytes of one process_vm call */
-};
+enum { EXTRA_SLOTS = 1024 /* places for ranks that join later */ };
 
 struct pl_shm_peer *pl_shm_meet(struct pl_shm_port *port, int number)
 {
@@ -83,105 +77,6 @@ static bool shm_free(struct pl_port *base, void *memory)
 static void *shm_map(struct pl_endpoint *endpoint, uint64_t remote, size_t length)
 {
     return pl_shm_heap_map(&pl_shm_peer_of(endpoint)->view, remote, length);
-}
-
-static bool is_dead(struct pl_shm_peer *peer)
-{
-    struct pl_segment_view *view = &peer->view;
-    bool dead = false;
-    pl_segment_look(&view, 1, &dead);
-    return dead;
-}
-
-/* A process that dies loses its memory a moment before it can be seen to be dead. */
-static bool is_dying(struct pl_shm_peer *peer)
-{
-    enum { LOOKS = 20 };
-    struct timespec nap = {0, 1000000};
-    for (int i = 0; i < LOOKS; i++) {
-        if (is_dead(peer))
-            return true;
-        nanosleep(&nap, NULL);
-    }
-    return false;
-}
-
-/* Which way a copy goes: process_vm_readv or process_vm_writev. */
-typedef ssize_t copy_fn(pid_t pid, const struct iovec *local, unsigned long nlocal,
-                        const struct iovec *remote, unsigned long nremote, unsigned long flags);
-
-/* With the last bytes the guard (transport.h) is read, behind them: it costs no call of its own. */
-static int copy(struct pl_shm_peer *peer, copy_fn *call, void *local, uint64_t remote, size_t length,
-                const struct pl_memory_key *key)
-{
-    uint64_t guard = 0, guards = key ? key->word[0] : 0;
-    for (size_t done = 0; done < length;) {
-        size_t piece = length - done < COPY_MOST ? length - done : COPY_MOST;
-        struct iovec mine[2] = {{(char *)local + done, piece}, {&guard, sizeof guard}};
-        struct iovec theirs[2] = {{(char *)(uintptr_t)remote + done, piece},
-                                  {(void *)(uintptr_t)guards, sizeof guard}};
-        unsigned parts = guards && done + piece == length ? 2 : 1;
-        ssize_t moved = call(peer->view.pid, mine, parts, theirs, parts, 0);
-        if (moved > 0)
-            done += (size_t)moved < piece ? (size_t)moved : piece;
-        else if (moved < 0 && (errno == ESRCH || (errno == EFAULT && is_dying(peer))))
-            return pl_shm_condemn(pl_shm_port_of(peer->endpoint.port), peer, PL_EPEER,
-                                  "process %d of rank %d is gone", peer->view.pid, peer->endpoint.peer);
-        else if (moved < 0 && (errno == EPERM || errno == ENOSYS))
-            return pl_fail(PL_EUNSUPPORTED, "the memory of rank %d is not accessible: %s",
-                           peer->endpoint.peer, strerror(errno));
-        else if (moved < 0 && errno != EINTR)
-            return pl_fail_errno("copying %zu bytes from or to address %#llx of rank %d", length,
-                                 (unsigned long long)remote, peer->endpoint.peer);
-    }
-    if (guards && guard != key->word[1])
-        return pl_fail(PL_ECANCELLED, "rank %d has taken back a message of %zu bytes", peer->endpoint.peer,
-                       length);
-    return 0;
-}
-
-/* A pid may have been given to another process: neither write there nor believe what was read. */
-static int still_there(struct pl_shm_peer *peer)
-{
-    if (!is_dead(peer))
-        return 0;
-    return pl_shm_condemn(pl_shm_port_of(peer->endpoint.port), peer, PL_EPEER,
-                          "process %d of rank %d is gone", peer->view.pid, peer->endpoint.peer);
-}
-
-static int shm_get(struct pl_endpoint *endpoint, void *local, uint64_t remote,
-                   const struct pl_memory_key *key, size_t length, struct pl_operation *operation)
-{
-    struct pl_shm_peer *peer = pl_shm_peer_of(endpoint);
-    if (peer->error)
-        return pl_fail(peer->error, "%s", peer->cause);
-    int error = copy(peer, process_vm_readv, local, remote, length, key);
-    return error ? error : still_there(peer);
-}
-
-static int shm_put(struct pl_endpoint *endpoint, const void *local, uint64_t remote,
-                   const struct pl_memory_key *key, size_t length, struct pl_operation *operation)
-{
-    struct pl_shm_peer *peer = pl_shm_peer_of(endpoint);
-    if (peer->error)
-        return pl_fail(peer->error, "%s", peer->cause);
-    int error = still_there(peer);
-    return error ? error : copy(peer, process_vm_writev, (void *)(uintptr_t)local, remote, length, NULL);
-}
-
-static bool shm_reaches(struct pl_endpoint *endpoint)
-{
-    struct pl_shm_peer *peer = pl_shm_peer_of(endpoint);
-    if (peer->reach == PL_REACH_UNKNOWN) {
-        uint64_t seen = 0;
-        bool yes =
-            !copy(peer, process_vm_readv, &seen, peer->probe, sizeof seen, NULL) && seen == peer->view.nonce;
-        peer->reach = yes ? PL_REACH_YES : PL_REACH_NO;
-        if (!yes)
-            pl_info("no direct copies from rank %d (%s): long messages go through the rings", endpoint->peer,
-                    seen ? "another word was read" : pl_fail_text());
-    }
-    return peer->reach == PL_REACH_YES;
 }
 
 /* ---- ports and endpoints ---- */
@@ -284,6 +179,9 @@ static int shm_open_port(const struct pl_port_params *params, struct pl_port **o
     port->slots = slots;
     port->upcalls = params->upcalls;
     port->context = params->context;
+    const char *preloaded = getenv("LD_PRELOAD");
+    /* Valgrind does not see what others write, and would call it uninitialised. */
+    port->reads_alone = params->crowded || (preloaded && strstr(preloaded, "vgpreload"));
     port->timeout = params->config ? params->config->timeout : 10;
     port->file = port->pipe[0] = port->pipe[1] = -1;
     port->looked = pl_now();
@@ -314,7 +212,7 @@ static int shm_open_port(const struct pl_port_params *params, struct pl_port **o
 static void flush(struct pl_shm_port *port)
 {
     int64_t deadline = pl_now() + (int64_t)(port->timeout * 1e9);
-    while (!pl_list_empty(&port->pending) && pl_now() < deadline)
+    while ((!pl_list_empty(&port->pending) || port->sharing) && pl_now() < deadline)
         if (!pl_shm_progress(&port->base))
             pl_shm_sleep(&port->base, 1000000, NULL, 0);
 }
@@ -361,7 +259,7 @@ const struct pl_transport pl_shm = {
     .map = shm_map,
     .reg = pl_no_reg,
     .dereg = pl_no_dereg,
-    .get = shm_get,
-    .put = shm_put,
-    .reaches = shm_reaches,
+    .get = pl_shm_get,
+    .put = pl_shm_put,
+    .reaches = pl_shm_reaches,
 };

@@ -24,12 +24,6 @@ enum {
     IDLE_LOOK = 4096 /* fruitless calls of progress between two looks at the clock */
 };
 
-/* Orders what was just written before the look at whether the other side sleeps. */
-static inline void order(void)
-{
-    atomic_thread_fence(memory_order_seq_cst);
-}
-
 /* ---- sending ---- */
 
 static int announce(struct pl_shm_port *port, struct pl_shm_peer *peer)
@@ -48,26 +42,13 @@ static int announce(struct pl_shm_port *port, struct pl_shm_peer *peer)
     return 0;
 }
 
-/* Wakes the receiver if it sleeps. Call after writing; *state is read after a fence. */
-static inline int ring_bell(struct pl_shm_peer *peer)
-{
-    order();
-    uint32_t state = atomic_load_explicit(&peer->view.segment->state, memory_order_relaxed);
-    if (__builtin_expect(state, 0)) {
-        if (state & PL_SHM_CLOSED)
-            return pl_fail(PL_EPEER, "rank %d has closed its port", peer->endpoint.peer);
-        pl_segment_wake(&peer->view);
-    }
-    return 0;
-}
-
 /* Writes as much of the operation as there is room for. Returns whether all is written;
  * *wrote is set if anything was. */
 static bool write_some(struct pl_shm_peer *peer, struct pl_operation *operation,
                        const struct pl_header *header, bool *wrote)
 {
     if (operation->length <= PL_RECORD_MAX) {
-        if (!pl_ring_put(&peer->out, header, operation->payload, operation->length))
+        if (!pl_ring_put(&peer->out, PL_RECORD_FRAME, header, operation->payload, operation->length))
             return false;
         *wrote = true;
         return true;
@@ -79,7 +60,7 @@ static bool write_some(struct pl_shm_peer *peer, struct pl_operation *operation,
             return false;
         operation->progress += bytes;
         *wrote = true;
-        order();
+        pl_shm_order();
         if (atomic_load_explicit(&peer->view.segment->state, memory_order_relaxed))
             pl_segment_wake(&peer->view);
     }
@@ -129,9 +110,9 @@ static int send_slowly(struct pl_shm_port *port, struct pl_shm_peer *peer, struc
     bool wrote = false;
     operation->progress = 0;
     if (pl_list_empty(&peer->queue) && write_some(peer, operation, &operation->header, &wrote))
-        return ring_bell(peer);
+        return pl_shm_ring_bell(peer);
     if (wrote)
-        ring_bell(peer);
+        pl_shm_ring_bell(peer);
     return enqueue(port, peer, operation);
 }
 
@@ -139,8 +120,8 @@ int pl_shm_send(struct pl_endpoint *endpoint, struct pl_operation *operation)
 {
     struct pl_shm_peer *peer = pl_shm_peer_of(endpoint);
     if (peer->out.ring && operation->length <= PL_RECORD_MAX && pl_list_empty(&peer->queue) && !peer->error &&
-        pl_ring_put(&peer->out, &operation->header, operation->payload, operation->length))
-        return ring_bell(peer);
+        pl_ring_put(&peer->out, PL_RECORD_FRAME, &operation->header, operation->payload, operation->length))
+        return pl_shm_ring_bell(peer);
     return send_slowly(pl_shm_port_of(endpoint->port), peer, operation);
 }
 
@@ -166,7 +147,7 @@ static int push(struct pl_shm_port *port, struct pl_shm_peer *peer)
         operation->done(operation, 0);
     }
     if (wrote)
-        ring_bell(peer);
+        pl_shm_ring_bell(peer);
     return events + wrote;
 }
 
@@ -241,6 +222,8 @@ static bool take(struct pl_shm_port *port, struct pl_shm_peer *peer, const struc
     struct pl_cell *cell = view->cell;
     if (view->kind == PL_RECORD_SKIP)
         return true;
+    if (view->kind == PL_RECORD_HELP)
+        return port->closing || pl_shm_help(port, peer, &cell->header);
     if (view->kind == PL_RECORD_MORE) {
         if (port->closing)
             return true;
@@ -293,7 +276,7 @@ static int receive(struct pl_shm_port *port, struct pl_shm_peer *peer)
         if (peer->streaming && peer->landed == peer->total)
             pl_shm_end_stream(port, peer, 0);
         if (told) {
-            order();
+            pl_shm_order();
             if (atomic_load_explicit(&peer->in.ring->wanted, memory_order_relaxed) && peer->view.segment)
                 pl_segment_wake(&peer->view);
         }
@@ -345,6 +328,8 @@ static void bury(struct pl_shm_port *port, struct pl_shm_peer *peer)
             break;
         }
     pl_shm_fail_queue(port, peer, peer->error);
+    if (port->sharing)
+        pl_shm_settle(port);
     if (peer->streaming)
         pl_shm_end_stream(port, peer, peer->error);
     pl_info("%s", peer->cause);
@@ -386,6 +371,8 @@ int pl_shm_progress(struct pl_port *base)
     events += receive_all(port);
     if (!pl_list_empty(&port->pending))
         events += push_all(port);
+    if (__builtin_expect(port->sharing, 0))
+        events += pl_shm_settle(port);
     if (__builtin_expect(port->attention, 0))
         events += carry_out(port);
     if (events) {

@@ -48,6 +48,7 @@ enum pl_record {
     PL_RECORD_FRAME = 1, /* a whole frame */
     PL_RECORD_FIRST,     /* the first piece of a long frame: header, total length, bytes */
     PL_RECORD_MORE,      /* the next piece */
+    PL_RECORD_HELP,      /* no frame: the header is a struct pl_shm_task */
     PL_RECORD_SKIP,      /* nothing up to the end of the array */
 };
 
@@ -191,11 +192,11 @@ static inline uint32_t pl_ring_room(struct pl_ring_writer *w, uint32_t least, ui
     }
 }
 
-/* Writes a whole frame of at most PL_RECORD_MAX bytes. false: no room now. */
-static inline bool pl_ring_put(struct pl_ring_writer *w, const struct pl_header *header, const void *payload,
-                               size_t length)
+/* Writes a whole frame of at most PL_RECORD_MAX bytes, or a HELP without any. false: no room now. */
+static inline bool pl_ring_put(struct pl_ring_writer *w, enum pl_record kind, const struct pl_header *header,
+                               const void *payload, size_t length)
 {
-    uint32_t cells = pl_ring_cells(PL_RECORD_FRAME, length);
+    uint32_t cells = pl_ring_cells(kind, length);
     if (!pl_ring_room(w, cells, cells))
         return false;
     struct pl_cell *cell = &w->ring->cells[w->index];
@@ -204,7 +205,7 @@ static inline bool pl_ring_put(struct pl_ring_writer *w, const struct pl_header 
         pl_ring_copy_short(cell->data, payload, length);
     else
         pl_ring_copy_long(cell + 1, payload, length);
-    pl_ring_publish(w, PL_RECORD_FRAME, length, cells);
+    pl_ring_publish(w, kind, length, cells);
     return true;
 }
 

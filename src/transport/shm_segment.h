@@ -16,6 +16,14 @@ enum {
 
 enum { PL_SHM_HEADER = 4096 };
 
+enum { PL_SHM_SHARES = 8 };
+
+/* A copy that two ranks share; shm_copy.c. In the reader's segment. */
+struct pl_shm_share {
+    alignas(64) _Atomic uint64_t next; /* number of the share << 32 | next chunk that nobody has claimed */
+    _Atomic uint32_t done, failed;     /* chunks that the owner has written; 1: not all of them arrived */
+};
+
 /* The beginning of the memfd. Offsets: 0 this; PL_SHM_HEADER the bitmap `senders`
  * (who has announced itself); rings_at the rings, one a rank, PL_RING_BYTES each. */
 struct pl_segment {
@@ -27,7 +35,9 @@ struct pl_segment {
     uint64_t heap_base, heap_size; /* address in the owner and bytes; valid once heap is >= 0 */
     alignas(64) _Atomic uint32_t state;
     _Atomic uint32_t announced; /* counts announcements */
+    struct pl_shm_share shares[PL_SHM_SHARES];
 };
+_Static_assert(sizeof(struct pl_segment) <= PL_SHM_HEADER, "the bitmap comes after it");
 
 /* The business card, as it travels. */
 struct pl_shm_card {

@@ -98,6 +98,8 @@ static bool something_to_do(struct pl_shm_port *port)
     for (int i = 0; i < port->nactive; i++)
         if (pl_ring_ready(&port->active[i]->in))
             return true;
+    if (port->sharing && pl_shm_settles(port))
+        return true;
     pl_list_each(node, &port->pending)
     {
         struct pl_shm_peer *peer = pl_container(node, struct pl_shm_peer, pending);

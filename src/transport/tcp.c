@@ -258,8 +258,12 @@ static int listen_all(struct pl_tcp_port *port)
             pl_info("%s", pl_fail_text());
             continue;
         }
+        port->card.prefix[port->card.count] = found.prefix[i];
+        port->card.inner[port->card.count] = found.inner[i];
         port->card.address[port->card.count++] = found.address[i];
     }
+    char text[512];
+    pl_info("tcp: reached at %s", pl_tcp_card_text(&port->card, text, sizeof text));
     return port->card.count ? 0 : pl_fail(PL_EUNSUPPORTED, "%.400s", pl_fail_text());
 }
 
@@ -345,7 +349,9 @@ static int tcp_connect(struct pl_port *base, int rank, const void *bytes, size_t
         return pl_fail(PL_EARG, "tcp: rank %d has an endpoint to rank %d already", port->rank, rank);
     if (peer->state == PL_TCP_LOST)
         return pl_fail(PL_EPEER, "tcp: rank %d was lost", rank);
-    pl_tcp_card_prefer(&card, &port->card);
+    /* The bits of both numbers: pairs are divided evenly, however the ranks lie on the hosts. */
+    pl_tcp_card_prefer(&card, &port->card,
+                       __builtin_popcount((unsigned)port->rank) + __builtin_popcount((unsigned)rank));
     peer->card = card;
     peer->connected = true;
     *endpoint = &peer->base;

@@ -6,6 +6,11 @@
  * that a local job opens nothing to the outside. Link-local IPv6 addresses are
  * left out: they mean nothing without the name of the peer's own interface.
  *
+ * Which address is tried first decides how long a first message takes, and over which
+ * network all others go. In the card those of bridges to containers or virtual machines come
+ * last: docker0 has the same address on every host, and leads nowhere. The dialer,
+ * who knows its own networks, puts addresses of those first.
+ *
  * Packed, all numbers little-endian except the ports, which stay as the
  * network has them:
  *
@@ -18,12 +23,16 @@
 #include "transport.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <ifaddrs.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define CARD_VERSION 1
@@ -119,11 +128,56 @@ static bool usable(const struct ifaddrs *at, bool local)
     return !IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr);
 }
 
-static int collect(const struct ifaddrs *all, bool local, const char *filter, struct pl_tcp_card *card)
+/* Whether an interface is a bridge without a card of the machine's own in it, as Docker, Podman and libvirt
+ * make them. The driver's name says what a bridge is; /sys, which may be another network's in a container,
+ * only what is in it. */
+static bool inner_bridge(const char *interface)
 {
-    card->count = 0;
+    struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
+    struct ifreq request = {.ifr_data = (char *)&driver};
+    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", interface);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool bridge = fd >= 0 && !ioctl(fd, SIOCETHTOOL, &request) && !strcmp(driver.driver, "bridge");
+    if (fd >= 0)
+        close(fd);
+    if (!bridge)
+        return false;
+    char path[300];
+    snprintf(path, sizeof path, "/sys/class/net/%s/brif", interface);
+    DIR *members = opendir(path);
+    bool own = false;
+    for (struct dirent *entry; members && !own && (entry = readdir(members));) {
+        char device[600];
+        snprintf(device, sizeof device, "/sys/class/net/%s/device", entry->d_name);
+        own = entry->d_name[0] != '.' && !access(device, F_OK);
+    }
+    if (members)
+        closedir(members);
+    return !own;
+}
+
+static unsigned char prefix_of(const struct ifaddrs *at)
+{
+    union pl_tcp_address mask = {.v6 = {0}};
+    int bits, count = 0;
+    if (!at->ifa_netmask)
+        return 0;
+    memcpy(&mask, at->ifa_netmask, at->ifa_addr->sa_family == AF_INET ? sizeof mask.v4 : sizeof mask.v6);
+    mask.any.sa_family = at->ifa_addr->sa_family;
+    const unsigned char *bytes = address_bits(&mask, &bits);
+    while (count < bits && bytes[count / 8] >> (7 - count % 8) & 1)
+        count++;
+    return (unsigned char)count;
+}
+
+/* Adds the addresses of one kind: inner bridges, or the others. */
+static int collect_kind(const struct ifaddrs *all, bool local, bool inner, const char *filter,
+                        struct pl_tcp_card *card)
+{
     for (const struct ifaddrs *at = all; at; at = at->ifa_next) {
-        if (!usable(at, local))
+        if (!usable(at, local) || inner_bridge(at->ifa_name) != inner)
             continue;
         union pl_tcp_address address = {.v6 = {0}};
         memcpy(&address, at->ifa_addr,
@@ -137,9 +191,25 @@ static int collect(const struct ifaddrs *all, bool local, const char *filter, st
             pl_info("tcp: more than %d addresses, the rest is not used; PEAL_NET chooses", PL_TCP_ADDRESSES);
             break;
         }
+        card->prefix[card->count] = prefix_of(at);
+        card->inner[card->count] = inner;
         card->address[card->count++] = address;
     }
     return 0;
+}
+
+static int collect(const struct ifaddrs *all, bool local, const char *filter, struct pl_tcp_card *card)
+{
+    card->count = 0;
+    int error = collect_kind(all, local, false, filter, card);
+    return error ? error : collect_kind(all, local, true, filter, card);
+}
+
+int pl_tcp_filter_check(const char *filter)
+{
+    union pl_tcp_address none = {.v4 = {.sin_family = AF_INET}};
+    int pass = filter_passes(filter, "", &none);
+    return pass < 0 ? pass : 0;
 }
 
 int pl_tcp_addresses(bool local, const char *filter, struct pl_tcp_card *card)
@@ -214,28 +284,59 @@ int pl_tcp_card_unpack(const void *bytes, size_t length, struct pl_tcp_card *car
     return 0;
 }
 
-static bool has_number(const struct pl_tcp_card *card, const union pl_tcp_address *address)
+/* How an address of a peer looks from here. */
+enum nearness { NEAR, FAR, OWN };
+
+static enum nearness nearness_of(const struct pl_tcp_card *own, const union pl_tcp_address *address)
 {
     int bits;
     const unsigned char *number = address_bits(address, &bits);
-    for (int i = 0; i < card->count; i++) {
+    enum nearness nearness = FAR;
+    for (int i = 0; i < own->count; i++) {
         int own_bits;
-        const unsigned char *own = address_bits(&card->address[i], &own_bits);
-        if (own_bits == bits && same_prefix(own, number, bits))
-            return true;
+        const unsigned char *mine = address_bits(&own->address[i], &own_bits);
+        if (own_bits != bits)
+            continue;
+        if (same_prefix(mine, number, bits))
+            return OWN;
+        if (!own->inner[i] && own->prefix[i] && same_prefix(mine, number, own->prefix[i]))
+            nearness = NEAR;
     }
-    return false;
+    return nearness;
 }
 
-void pl_tcp_card_prefer(struct pl_tcp_card *card, const struct pl_tcp_card *own)
+void pl_tcp_card_prefer(struct pl_tcp_card *card, const struct pl_tcp_card *own, int turn)
 {
     struct pl_tcp_card sorted = *card;
     sorted.count = 0;
-    for (int pass = 0; pass < 2; pass++)
+    for (enum nearness nearness = NEAR; nearness <= OWN; nearness++) {
+        int first = sorted.count;
         for (int i = 0; i < card->count; i++)
-            if (has_number(own, &card->address[i]) == pass)
+            if (nearness_of(own, &card->address[i]) == nearness)
                 sorted.address[sorted.count++] = card->address[i];
+        int near = sorted.count - first;
+        for (int i = 0; nearness == NEAR && i < (near ? turn % near : 0); i++) {
+            union pl_tcp_address moved = sorted.address[0];
+            memmove(sorted.address, sorted.address + 1, sizeof moved * (size_t)(near - 1));
+            sorted.address[near - 1] = moved;
+        }
+    }
     *card = sorted;
+}
+
+const char *pl_tcp_card_text(const struct pl_tcp_card *card, char *text, size_t size)
+{
+    size_t at = 0;
+    text[0] = 0;
+    for (int i = 0; i < card->count && at < size; i++) {
+        char number[INET6_ADDRSTRLEN] = "?";
+        int bits;
+        const unsigned char *bytes = address_bits(&card->address[i], &bits);
+        inet_ntop(bits == 32 ? AF_INET : AF_INET6, bytes, number, sizeof number);
+        at += (size_t)snprintf(text + at, size - at, "%s%s%s", i ? ", " : "", number,
+                               card->inner[i] ? " (a bridge)" : "");
+    }
+    return text;
 }
 
 socklen_t pl_tcp_address_size(const union pl_tcp_address *address)

@@ -198,6 +198,6 @@ int pl_tcp_peer_up(struct pl_tcp_peer *peer, int fd, const union pl_tcp_address 
     if (port->watch_all || port->stream_count > PL_TCP_DIRECT)
         pl_tcp_watch_all(port);
     char where[PL_TCP_TEXT];
-    pl_debug("tcp: connected with rank %d at %s", peer->base.peer, pl_tcp_address_text(address, where));
+    pl_info("tcp: connected with rank %d at %s", peer->base.peer, pl_tcp_address_text(address, where));
     return 0;
 }

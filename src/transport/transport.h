@@ -112,6 +112,7 @@ struct pl_upcalls {
 struct pl_port_params {
     int rank, size;        /* this rank and how many there are at start */
     int local_size;        /* ranks on this host */
+    bool crowded;          /* ... which are more than the CPUs that this one may use */
     unsigned char key[32]; /* the job's secret, for authentication */
     const struct pl_config *config;
     struct pl_fabric *fabric; /* loopback: the in-process world all its ports share; else NULL */

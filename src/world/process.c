@@ -13,6 +13,7 @@
 #include "log.h"
 #include "names.h"
 #include "pmi1.h"
+#include "tcp_address.h"
 #include "watch.h"
 
 #include <sodium.h>
@@ -351,6 +352,8 @@ int pl_process_start(struct pl_rank **started)
     if (error || sodium_init() < 0)
         goto free_memory;
     pl_config_read(&rank->config, environ);
+    if (!strstr(rank->config.transports, "tcp") && pl_tcp_filter_check(rank->config.net))
+        pl_warn("%s", pl_fail_text()); /* tcp itself would refuse it */
     gethostname(rank->hostname, sizeof rank->hostname - 1);
     rank->world_state = process;
     pl_names_init(&process->names);

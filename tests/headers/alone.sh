@@ -39,7 +39,7 @@ for header in mpi.h mpi_functions.h mpi_large_counts.h mpi_profiling.h mpi-ext.h
 done
 
 floors="-I$root/src/base"
-for floor in base transport p2p collectives world mpi; do
+for floor in base cuda transport p2p collectives world mpi; do
     [ -d "$root/src/$floor" ] || continue
     floors="$floors -I$root/src/$floor"
     [ "$floor" != mpi ] || floors="$floors -I$root/include"

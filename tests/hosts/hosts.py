@@ -216,6 +216,21 @@ class Net:
             time.sleep(0.05)
 
 
+def recipe(kind):
+    """The lines of the block in docs/running.md that stands behind `<!-- run: KIND -->`."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/running.md")
+    text = open(path, encoding="utf-8").read()
+    block = text[text.index("<!-- " + kind + " -->"):].split("```")[1]
+    return block.splitlines()[1:]
+
+
+def commands(kind, mpiexec, program):
+    """The commands of a recipe, with the real mpiexec and program in them."""
+    for line in recipe("run: " + kind):
+        words = [{"mpiexec": mpiexec, "./program": program}.get(word, word) for word in line.split(" ")]
+        yield " ".join(words)
+
+
 def check(condition, result, what):
     if not condition:
         raise AssertionError("%s\n%s" % (what, result))

@@ -5,6 +5,7 @@ Hydra, Open MPI, what torchrun, Kubernetes and a script set, and mpi-operator's 
 launchers_test.py MPIEXEC PROGRAM HELLO TRAINER [-- TEST...]
 """
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -66,6 +67,21 @@ def test_own_names():
     right(each("abb", lambda rank: own(rank, 3, "10.9.0.1:24100#a secret"), delays={0: 2}), "abb")
 
 
+def test_recipe_of_a_script():
+    processes = [NET[name].popen("exec env " + line, stdout=subprocess.PIPE)
+                 for name, line in zip("ab", hosts.commands("script", MPIEXEC, PROGRAM))]
+    right("".join(process.communicate(timeout=60)[0] for process in processes), "ab")
+
+
+def test_recipes_of_hydra_and_open_mpi():
+    for command in hosts.commands("others", MPIEXEC, PROGRAM):
+        if shutil.which(command.split()[0]):
+            # Open MPI wants to be told that root may run it.
+            result = NET["a"].run(command, env=dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1"))
+            hosts.check(result.code == 0, result, command)
+            right(result.out, "aabb")
+
+
 def test_torchrun():
     every_program(torch)
     # torchrun's own store keeps MASTER_PORT, and another job may sit where this one would meet.
@@ -91,8 +107,12 @@ def test_kubernetes():
     """Pods of an indexed Job `work` with a headless service: each is called work-INDEX, the last comes late."""
     pods = ["work-0", "work-1", "work-2"]
     processes = []
+    manifest = "\n".join(hosts.recipe("run: kubernetes"))
+    set_there = dict(re.findall(r'name: (PEAL_\w+), value: "(\d+)"', manifest))
+    hosts.check(set_there["PEAL_SIZE"] == re.search(r"completions: (\d+)", manifest).group(1) == str(len(pods)), manifest,
+                "the recipe")
     for index, name in enumerate(pods):
-        env = dict(os.environ, JOB_COMPLETION_INDEX=str(index), PEAL_SIZE="3", PEAL_TIMEOUT="5")
+        env = dict(os.environ, JOB_COMPLETION_INDEX=str(index), **set_there)
         processes.append(NET[name].popen("sleep %d; exec %s" % (2 if index == 0 else 0, PROGRAM), env=env,
                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
     out = "".join(process.communicate(timeout=60)[0] for process in processes)

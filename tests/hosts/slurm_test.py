@@ -92,6 +92,13 @@ def test_plain():
     hosts.check(result.code == 0 and result.out.count("of 2 on n1 with 1: right") == 3, result, "three worlds of two")
 
 
+def test_recipes():
+    for command in hosts.commands("slurm", MPIEXEC, PROGRAM):
+        if "pmix" not in command or os.path.exists(PLUGINS + "/mpi_pmix.so"):
+            result = NET["n1"].run(command)
+            right(result, 4, 2)
+
+
 def test_cyclic():
     result = srun("--mpi=none -m cyclic -N 2 -n 4 --ntasks-per-node 2 " + PROGRAM)
     hosts.check(result.code == 0 and "rank 1 of 4 on n2 with 2: right" in result.out, result, "cyclic placing")
@@ -104,10 +111,6 @@ def test_inside_an_allocation():
     NET["n1"].do("printf '#!/bin/sh\\n%s\\n' >%s/batch; chmod +x %s/batch" % (PROGRAM, NET.work, NET.work))
     result = NET["n1"].run("cd %s && sbatch -W -Q -N 2 -n 4 --ntasks-per-node 2 -o %s/out batch; cat %s/out" % ((NET.work,) * 3))
     hosts.check("rank 0 of 1 on n1" in result.out, result, "a world of one in a batch script")
-    # mpiexec reaches the nodes of the allocation through srun.
-    result = NET["n1"].run("salloc -Q -N 2 -n 4 --ntasks-per-node 2 %s --ssh 'srun -u --overlap --mpi=none -N 1 -n 1 -w' -host n1:2,n2:2 -n 4 %s" %
-                           (MPIEXEC, PROGRAM))
-    right(result, 4, 2)
 
 
 def test_a_rank_dies():

@@ -77,6 +77,13 @@ def test_placing():
     on_hosts(good(mpiexec("-host c -n 1 %s : -host b:2 -n 2 %s" % (PROGRAM, PROGRAM))), place(*"cbb"))
 
 
+def test_recipes():
+    open(NET.work + "/hosts-of-the-recipe", "w").write("\n".join(hosts.recipe("file: hosts")) + "\n")
+    for command in hosts.commands("ssh", MPIEXEC, PROGRAM):
+        lines = good(NET["a"].run(command.replace("-f hosts", "-f %s/hosts-of-the-recipe" % NET.work)))
+        on_hosts(lines, place(*("aabb" if "2" in command.split("-n 4")[0] or "-f" in command else "abab")))
+
+
 def test_variables_and_directories():
     lines = good(mpiexec("-hosts b,c -n 2 -wdir / -genv ONE 1 -x TWO=2 -env THREE '3 3' %s names ONE TWO THREE PWD "
                          "OMPI_COMM_WORLD_RANK OMPI_COMM_WORLD_LOCAL_RANK MPI_LOCALNRANKS WORLD_SIZE LOCAL_RANK FROM_A "

@@ -57,7 +57,11 @@ static void set_get(void)
     OK(MPI_Comm_free_keyval(&key));
     CHECK(key == MPI_KEYVAL_INVALID, "%d", key);
     FAILS(MPI_ERR_KEYVAL, MPI_Comm_set_attr(comm, kept, NULL));
+    CHECK(get(comm, kept) == 9, "a freed key serves as long as an attribute is left");
+    int again = kept;
+    OK(MPI_Comm_free_keyval(&again));
     OK(MPI_Comm_free(&comm));
+    FAILS(MPI_ERR_KEYVAL, MPI_Comm_free_keyval(&kept));
     CHECK(counts.deletes == 3 && counts.order[2] == 9, "deleted with the communicator: %d", counts.deletes);
 }
 

@@ -13,7 +13,7 @@ static void ranks(void)
     MPI_Request request = MPI_REQUEST_NULL;
     MPI_Status status;
     MPI_Message message;
-    snprintf(text, sizeof text, "%d ranks", n);
+    snprintf(text, sizeof text, "0..%d", n - 1);
     FAILS_WITH(MPI_ERR_RANK, MPI_Send(&value, 1, MPI_INT, n, 0, MPI_COMM_WORLD), "MPI_Send", "MPI_COMM_WORLD",
                text);
     FAILS_WITH(MPI_ERR_RANK, MPI_Send(&value, 1, MPI_INT, -7, 0, MPI_COMM_WORLD), "rank -7");

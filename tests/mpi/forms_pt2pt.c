@@ -331,11 +331,14 @@ static void generalised(void)
     MPI_Request copy = request;
     OK(MPI_Request_free(&copy));
     CHECK(general.freed == 2, "freed %d before it was complete", general.freed);
+    FAILS(MPI_ERR_REQUEST, MPI_Test(&request, &flag, &status));
+    OK(MPI_Grequest_complete(request));
+    CHECK(general.freed == 3, "freed %d", general.freed);
     FAILS(MPI_ERR_REQUEST, MPI_Grequest_complete(request));
     OK(MPI_Grequest_start(query, refuse, cancel, &general, &request));
     OK(MPI_Grequest_complete(request));
     FAILS_WITH(MPI_ERR_BUFFER, MPI_Wait(&request, &status), "free function");
-    CHECK(request == MPI_REQUEST_NULL && general.freed == 3, "freed %d", general.freed);
+    CHECK(request == MPI_REQUEST_NULL && general.freed == 4, "freed %d", general.freed);
 }
 
 static void partitioned(void)

@@ -1,7 +1,7 @@
 /* Counts beyond 2^31: messages of more bytes, and types of more elements, than an int can say. The
  * memory is one megabyte, mapped again and again until it is as long as the message, so that
- * the test costs time but no memory. It runs on two ranks only, once, and not under a sanitizer: seconds count
- * (CASE_SLEEPS keeps it out of deterministic worlds). */
+ * the test costs time but no memory. It runs on two ranks only, once, and not under a sanitizer: seconds
+ * count (CASE_SLEEPS keeps it out of deterministic worlds). */
 #include "case.h"
 
 #include <stdint.h>

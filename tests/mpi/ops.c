@@ -13,7 +13,7 @@ static const struct {
            {"MPI_LXOR", MPI_LXOR}, {"MPI_MINLOC", MPI_MINLOC}, {"MPI_MAXLOC", MPI_MAXLOC}};
 enum { OPS = 12 };
 
-/* For each type the operators that the standard defines: arithmetic a, ordering o, bits b, logic l, pairs p.
+/* For each type the operators that are defined: arithmetic a, ordering o, bits b, logic l, pairs p.
  */
 static const struct {
     const char *name;
@@ -24,23 +24,24 @@ static const struct {
     {"MPI_UNSIGNED_CHAR", MPI_UNSIGNED_CHAR, "aobl"},
     {"MPI_INT64_T", MPI_INT64_T, "aobl"},
     {"MPI_SHORT", MPI_SHORT, "aobl"},
-    {"MPI_FLOAT", MPI_FLOAT, "ao"},
-    {"MPI_DOUBLE", MPI_DOUBLE, "ao"},
-    {"MPI_LONG_DOUBLE", MPI_LONG_DOUBLE, "ao"},
+    {"MPI_FLOAT", MPI_FLOAT, "aol"},
+    {"MPI_DOUBLE", MPI_DOUBLE, "aol"},
+    {"MPI_LONG_DOUBLE", MPI_LONG_DOUBLE, "aol"},
     {"MPI_C_FLOAT_COMPLEX", MPI_C_FLOAT_COMPLEX, "a"},
     {"MPI_C_DOUBLE_COMPLEX", MPI_C_DOUBLE_COMPLEX, "a"},
     {"MPI_C_BOOL", MPI_C_BOOL, "l"},
     {"MPI_BYTE", MPI_BYTE, "b"},
-    {"MPI_AINT", MPI_AINT, "aob"},
-    {"MPI_COUNT", MPI_COUNT, "aob"},
-    {"MPI_INTEGER", MPI_INTEGER, "aob"},
-    {"MPI_REAL", MPI_REAL, "ao"},
+    {"MPI_AINT", MPI_AINT, "aobl"},
+    {"MPI_COUNT", MPI_COUNT, "aobl"},
+    {"MPI_INTEGER", MPI_INTEGER, "aobl"},
+    {"MPI_REAL", MPI_REAL, "aol"},
     {"MPI_LOGICAL", MPI_LOGICAL, "l"},
     {"MPI_FLOAT_INT", MPI_FLOAT_INT, "p"},
     {"MPI_SHORT_INT", MPI_SHORT_INT, "p"},
     {"MPI_LONG_DOUBLE_INT", MPI_LONG_DOUBLE_INT, "p"},
     {"MPI_2INT", MPI_2INT, "p"},
-    {"MPI_CHAR", MPI_CHAR, ""},
+    {"MPI_CHAR", MPI_CHAR, "aobl"},
+    {"MPI_WCHAR", MPI_WCHAR, ""},
     {"MPI_PACKED", MPI_PACKED, ""},
 };
 
@@ -173,7 +174,76 @@ static void user_asks(void)
     OK(MPI_Op_free(&op));
 }
 
+/* x -> a x + b, one after the other: associative, and the order matters. */
+struct affine {
+    unsigned a, b;
+};
+
+static void compose(void *in, void *inout, int *count, MPI_Datatype *type)
+{
+    const struct affine *first = in;
+    struct affine *second = inout;
+    for (int i = 0; i < *count; i++)
+        second[i] = (struct affine){first[i].a * second[i].a, second[i].a * first[i].b + second[i].b};
+}
+
+static struct affine affine_of(int rank, int i)
+{
+    return (struct affine){2 * mix((unsigned)rank, (unsigned)i) + 1, mix((unsigned)i, (unsigned)rank + 7)};
+}
+
+static void check_composed(const struct affine *got, int first, int count, const char *what)
+{
+    for (int i = 0; i < count; i++) {
+        struct affine want = affine_of(0, first + i);
+        for (int r = 1; r < world_size(); r++) {
+            struct affine next = affine_of(r, first + i);
+            compose(&want, &next, &(int){1}, NULL);
+            want = next;
+        }
+        if (!CHECK(got[i].a == want.a && got[i].b == want.b, "%s of %d: element %d", what, count, i))
+            return;
+    }
+}
+
+/* Each rank's block moves to the front of the buffer it lies in, over itself. */
+static void user_in_place(void)
+{
+    static const int sizes[] = {1, 5, 900};
+    int n = world_size(), me = my_rank();
+    MPI_Op op;
+    MPI_Datatype pair;
+    OK(MPI_Op_create(compose, 0, &op));
+    OK(MPI_Type_contiguous(2, MPI_UNSIGNED, &pair));
+    OK(MPI_Type_commit(&pair));
+    for (int k = 0; k < 3; k++) {
+        int *counts = need((size_t)n * sizeof *counts), total = 0, mine = 0;
+        for (int r = 0; r < n; total += counts[r++]) {
+            counts[r] = sizes[k] + (r % 3 == 1 ? sizes[k] : r % 3);
+            mine = r < me ? mine + counts[r] : mine;
+        }
+        struct affine *data = need((size_t)total * sizeof *data);
+        for (int i = 0; i < total; i++)
+            data[i] = affine_of(me, i);
+        OK(MPI_Reduce_scatter(MPI_IN_PLACE, data, counts, pair, op, MPI_COMM_WORLD));
+        check_composed(data, mine, counts[me], "MPI_Reduce_scatter");
+        for (int i = 0; i < sizes[k] * n; i++)
+            data[i] = affine_of(me, i);
+        OK(MPI_Reduce_scatter_block(MPI_IN_PLACE, data, sizes[k], pair, op, MPI_COMM_WORLD));
+        check_composed(data, sizes[k] * me, sizes[k], "MPI_Reduce_scatter_block");
+        free(counts);
+        free(data);
+    }
+    OK(MPI_Type_free(&pair));
+    OK(MPI_Op_free(&op));
+}
+
 const struct test_case op_cases[] = {
-    {"defined", defined, 1, 0}, {"windows_only", windows_only, 1, 0}, {"values", values, 1, 0},
-    {"user", user, 1, 0},       {"user_asks", user_asks, 1, 0},       {0},
+    {"user_in_place", user_in_place, 1, 0},
+    {"defined", defined, 1, 0},
+    {"windows_only", windows_only, 1, 0},
+    {"values", values, 1, 0},
+    {"user", user, 1, 0},
+    {"user_asks", user_asks, 1, 0},
+    {0},
 };

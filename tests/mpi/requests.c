@@ -216,6 +216,69 @@ static void cancel(void)
     OK(MPI_Wait(&request, MPI_STATUS_IGNORE));
 }
 
+static int start_send(int mode, const void *data, int size, int to, MPI_Request *request)
+{
+    switch (mode) {
+    case 0:
+        return MPI_Isend(data, size, MPI_BYTE, to, 31, MPI_COMM_WORLD, request);
+    case 1:
+        return MPI_Issend(data, size, MPI_BYTE, to, 31, MPI_COMM_WORLD, request);
+    case 2:
+        return MPI_Ibsend(data, size, MPI_BYTE, to, 31, MPI_COMM_WORLD, request);
+    default:
+        OK(MPI_Send_init(data, size, MPI_BYTE, to, 31, MPI_COMM_WORLD, request));
+        return MPI_Start(request);
+    }
+}
+
+/* Nobody receives it, so it is cancelled and leaves nothing behind; `next`, sent alike, arrives. */
+static void cancel_one_send(int mode, int size, int to, int from)
+{
+    int flag = 0, next = size, got = 0;
+    char *data = need((size_t)size);
+    MPI_Request request;
+    MPI_Status status;
+    OK(start_send(mode, data, size, to, &request));
+    OK(MPI_Cancel(&request));
+    OK(MPI_Wait(&request, &status));
+    OK(MPI_Test_cancelled(&status, &flag));
+    CHECK(flag, "mode %d, %d bytes: not cancelled", mode, size);
+    if (mode == 3)
+        OK(MPI_Request_free(&request));
+    OK(MPI_Barrier(MPI_COMM_WORLD));
+    OK(MPI_Sendrecv(&next, 1, MPI_INT, to, 31, &got, 1, MPI_INT, from, 31, MPI_COMM_WORLD, &status));
+    CHECK(got == size, "mode %d, %d bytes: got %d", mode, size, got);
+    CHECK_STATUS(&status, from, 31, MPI_INT, 1);
+    OK(MPI_Barrier(MPI_COMM_WORLD));
+    OK(MPI_Iprobe(MPI_ANY_SOURCE, 31, MPI_COMM_WORLD, &flag, MPI_STATUS_IGNORE));
+    CHECK(!flag, "mode %d, %d bytes: left behind", mode, size);
+    OK(MPI_Barrier(MPI_COMM_WORLD));
+    free(data);
+}
+
+static void cancel_send(void)
+{
+    int n = world_size(), me = my_rank(), right = (me + 1) % n, left = (me + n - 1) % n, in = 0, flag = 1;
+    char attached[2000];
+    MPI_Request requests[2];
+    MPI_Status status;
+    OK(MPI_Buffer_attach(attached, sizeof attached));
+    for (int mode = 0; mode < 4; mode++) {
+        cancel_one_send(mode, 8, right, left);
+        cancel_one_send(mode, mode == 2 ? 800 : 300000, right, left);
+    }
+    OK(MPI_Buffer_detach(&(void *){NULL}, &(int){0}));
+    /* One that has met its receive is not cancelled. */
+    OK(MPI_Irecv(&in, 1, MPI_INT, left, 33, MPI_COMM_WORLD, &requests[0]));
+    OK(MPI_Barrier(MPI_COMM_WORLD));
+    OK(MPI_Issend(&me, 1, MPI_INT, right, 33, MPI_COMM_WORLD, &requests[1]));
+    OK(MPI_Cancel(&requests[1]));
+    OK(MPI_Wait(&requests[1], &status));
+    OK(MPI_Test_cancelled(&status, &flag));
+    OK(MPI_Wait(&requests[0], MPI_STATUS_IGNORE));
+    CHECK(!flag && in == left, "cancelled %d, got %d", flag, in);
+}
+
 /* Freed while under way: a send still arrives, whatever its size. */
 static void free_active(void)
 {
@@ -300,6 +363,7 @@ const struct test_case request_cases[] = {
     {"all", all, 1, 0},
     {"testall_waits_for_all", testall_waits_for_all, 1, 0},
     {"cancel", cancel, 1, 0},
+    {"cancel_send", cancel_send, 1, 0},
     {"free_active", free_active, 1, 0},
     {"free_receive", free_receive, 1, 0},
     {"stale", stale, 1, 0},

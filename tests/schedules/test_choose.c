@@ -68,7 +68,7 @@ Test(choose, never_what_is_wrong)
                     const struct pl_algorithm *a =
                         pl_choose(pl_machine_of("tcp", true), &args, mode == 2, false, NULL);
                     cr_assert(pl_algorithm_fits(a, &args, mode == 2));
-                    cr_assert_not(a->flags & PL_DIRECT);
+                    cr_assert_not(a->flags & PL_REACHES);
                     cr_assert(mode == 0 || (a->flags & PL_ORDERED));
                 }
 }

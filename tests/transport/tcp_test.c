@@ -288,7 +288,7 @@ Test(tcp, cards_travel)
     char a[PL_TCP_TEXT], b[PL_TCP_TEXT];
     for (int i = 0; i < 2; i++)
         cr_assert_str_eq(pl_tcp_address_text(&card.address[i], a), pl_tcp_address_text(&back.address[i], b));
-    pl_tcp_card_prefer(&back, &(struct pl_tcp_card){.count = 1, .address = {card.address[0]}});
+    pl_tcp_card_prefer(&back, &(struct pl_tcp_card){.count = 1, .address = {card.address[0]}}, 0);
     cr_assert_str_eq(pl_tcp_address_text(&back.address[1], b), "0.0.0.0:77", "our own number comes last");
     cr_assert_eq(pl_tcp_card_unpack(bytes, length - 1, &back), PL_EPROTOCOL);
     cr_assert_eq(pl_tcp_card_unpack(bytes, length + 1, &back), PL_EPROTOCOL);

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Which network the ranks of several hosts find each other on: several cards, cards that lead nowhere,
+bridges to containers, IPv6 alone, PEAL_NET.
+
+net_test.py MPIEXEC PROGRAM HELLO TRAINER [-- TEST...]
+"""
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import hosts  # noqa: E402
+
+MPIEXEC, PROGRAM, HELLO, TRAINER = hosts.programs()
+NET = None
+
+
+def job(names, ranks, **variables):
+    """A check on these hosts; the addresses at which ranks found each other."""
+    env = dict(os.environ, PEAL_LOG="info", **variables)
+    result = NET[names.split(",")[0]].run("%s -hosts %s -n %d %s" % (MPIEXEC, names, ranks, PROGRAM), env=env)
+    hosts.check(result.code == 0 and result.out.count("right") == ranks, result, "the check")
+    met = set(re.findall(r"connected with rank \d+ at \[?([0-9a-f.:]+?)\]?:\d+$", result.err, re.M))
+    hosts.check(met, result, "the choice is not told of")
+    return met, result
+
+
+def within(met, result, prefix):
+    hosts.check(all(address.startswith(prefix) for address in met), result, "%s instead of %s*" % (met, prefix))
+
+
+def test_cards_that_lead_nowhere():
+    """a and b each have an address in 10.8.0.0/24, and no wire between them there."""
+    met, result = job("a,b", 2)
+    within(met, result, "10.9.")
+    hosts.check(result.seconds < 15, result, "too slow")
+    hosts.check("tcp: reached at 10." in result.err, result, "the own addresses are not told of")
+
+
+def test_container_bridges():
+    """a and b have docker0 with the same number, and b a bridge with a number of its own, made before the card."""
+    for names in ("a,b", "b,a"):
+        met, result = job(names, 4)
+        within(met, result, "10.9.")
+    hosts.check("172.17.0.1 (a bridge)" in result.err, result, "the bridge is not recognised")
+    reached = re.findall(r"reached at (.*)", result.err)
+    hosts.check(all(line.startswith("10.") for line in reached), result, "the bridge stands first")
+
+
+def test_peal_net():
+    # Two good cards between c and d: 10.9.0.0/24 on eth0 and 10.7.0.0/24 on eth1.
+    for value, prefix in (("eth1", "10.7."), ("10.7.0.0/16", "10.7."), ("eth0", "10.9."), ("^eth0", "10.7."),
+                          ("^10.9.0.0/24", "10.7."), ("10.0.0.0/8,^eth1", "10.9.")):
+        met, result = job("c,d", 2, PEAL_NET=value)
+        within(met, result, prefix)
+    result = NET["c"].run("%s -hosts c,d -n 2 --net 10.99.0.0/16 %s" % (MPIEXEC, PROGRAM))
+    hosts.check(result.code != 0 and "PEAL_NET=10.99.0.0/16" in result.err, result, "a network that nobody has")
+    result = NET["c"].run("%s -n 2 --transport shm --net 10.7/x %s" % (MPIEXEC, PROGRAM))
+    hosts.check("PEAL_NET: '10.7/x'" in result.err and result.out.count("right") == 2, result, "nonsense is not told of")
+
+
+def received(host, card):
+    for line in NET[host].do("cat /proc/net/dev").splitlines():
+        if line.strip().startswith(card + ":"):
+            return int(line.split(":")[1].split()[0])
+    return 0
+
+
+def test_two_cards_share():
+    """Ranks of two hosts with two common networks use both."""
+    before = [received("d", "eth%d" % i) for i in range(2)]
+    met, result = job("c,d", 8)
+    after = [received("d", "eth%d" % i) for i in range(2)]
+    moved = [a - b for a, b in zip(after, before)]
+    hosts.check(min(moved) > max(moved) / 4, result, "bytes on the two cards: %s" % moved)
+
+
+def test_a_dead_card():
+    """One of two cards has lost its wire: the other carries everything."""
+    NET["d"].cut(1)
+    try:
+        met, result = job("c,d", 4, PEAL_TIMEOUT="4")
+        within(met, result, "10.9.")
+    finally:
+        NET["d"].mend(1)
+
+
+def test_ipv6_only():
+    met, result = job("six1,six2", 4)
+    within(met, result, "fd00:")
+    lines = [NET[name].popen("PEAL_RANK=%d PEAL_SIZE=2 PEAL_ROOT=[fd00:9::1]:24100 exec timeout 30 %s" % (rank, PROGRAM),
+                             stdout=-1) for rank, name in enumerate(("six1", "six2"))]
+    out = "".join(process.communicate()[0] for process in lines)
+    hosts.check(out.count("right") == 2, out, "a meeting over IPv6")
+    result = NET["six1"].run("%s -host '[fd00:9::1]:2,[fd00:9::2]:2' -n 4 %s" % (MPIEXEC, PROGRAM))
+    hosts.check(result.code == 0 and result.out.count("right") == 4, result, "hosts named by their addresses")
+
+
+def main():
+    global NET
+    hosts.enter()
+    NET = hosts.Net(["a", "b", "c", "d", "six1", "six2"])
+    for number, name in enumerate("abcd", 1):
+        if name == "b":
+            NET[name].do("ip link add podman0 type bridge && ip addr add 10.88.0.1/16 dev podman0 && ip link set podman0 up")
+        if name in "ab":
+            NET[name].do("ip link add docker0 type bridge && ip addr add 172.17.0.1/16 dev docker0 && "
+                         "ip link set docker0 up")
+            NET[name].wire(number, "10.8.0.%d/24" % number, name="eth9")
+        NET[name].wire(0, "10.9.0.%d/24" % number, name="eth0")
+        if name in "cd":
+            NET[name].wire(3, "10.7.0.%d/24" % number, name="eth1")
+        NET.name(name, "10.9.0.%d" % number)
+    for number, name in enumerate(("six1", "six2"), 1):
+        NET[name].wire(4, "fd00:9::%d/64" % number)
+        NET.name(name, "fd00:9::%d" % number)
+    for host in NET.hosts.values():
+        host.serve_ssh()
+    hosts.main([value for name, value in globals().items() if name.startswith("test_")])
+
+
+main()
