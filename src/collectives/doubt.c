@@ -135,6 +135,20 @@ static const struct pl_call_log *numbered(const struct pl_comm *comm, int sequen
     return NULL;
 }
 
+/* Whether a message of the same sender for a later call is kept: it came first, so this one is for a still
+ * later. */
+static bool has_gone_round(const struct pl_comm *comm, const struct pl_envelope *envelope)
+{
+    pl_list_each(node, &comm->owner->unexpected_all)
+    {
+        const struct pl_envelope *kept = &pl_container(node, struct pl_message, all)->envelope;
+        uint32_t ahead = ((uint32_t)(kept->tag >> 16) - comm->sequence) & ((1 << 14) - 1);
+        if (kept->context == envelope->context && kept->source == envelope->source && ahead < 1 << 13)
+            return true;
+    }
+    return false;
+}
+
 /* A message was left. Numbers go round, and who only sends may be far ahead; but then the call is the same.
  */
 static void left(struct pl_comm *comm, const struct pl_envelope *envelope)
@@ -142,7 +156,7 @@ static void left(struct pl_comm *comm, const struct pl_envelope *envelope)
     const struct pl_call_log *log = numbered(comm, envelope->tag >> 16);
     struct pl_call_log there = {.signature = envelope->signature};
     char here[TEXT], other[TEXT];
-    if (!log || log->signature == envelope->signature)
+    if (!log || log->signature == envelope->signature || has_gone_round(comm, envelope))
         return;
     in_words(comm, log, here, sizeof here);
     in_words(comm, &there, other, sizeof other);
