@@ -34,27 +34,30 @@ static int complain(int rank, int code, const struct failure *failure)
 
 static void introduce(const struct trainer *t)
 {
+    static const char *const ways[] = {"", ", parameter server", ", parameter server, bounded delay",
+                                       ", parameter server, asynchronous", ", averaged weights"};
     const struct options *o = t->options;
-    printf("%s, %zu weights, %d images to train and %d to test (%s), batch %d over %d rank%s%s\n", o->model,
+    printf("%s, %zu weights, %d images to train and %d to test (%s), batch %d over %d rank%s%s%s\n", o->model,
            t->model.parameters, t->data->train.count, t->data->test.count,
            o->data[0] ? o->data : "drawn digits", t->batch, t->ranks, t->ranks == 1 ? "" : "s",
-           o->reproducible ? ", reproducible" : "");
+           o->reproducible ? ", reproducible" : "", ways[o->sync]);
     fflush(stdout);
 }
 
-static int train(int rank, const struct options *options, const struct data *data, struct save *save)
+/* What the ranks that train do. */
+static int train(int rank, struct sync *sync, const struct options *options, const struct data *data,
+                 struct save *save)
 {
     struct failure failure = {""};
     struct trainer trainer;
     struct progress progress;
     struct metrics total;
     int code = EXIT_DONE;
-    if (trainer_create(&trainer, MPI_COMM_WORLD, options, data, &failure) != 0)
+    if (trainer_create(&trainer, sync, options, data, &failure) != 0)
         return complain(rank, EXIT_WRONG, &failure);
     if (rank == 0)
         introduce(&trainer);
-    progress_init(&progress, rank == 0, options->epochs,
-                  (data->train.count + trainer.batch - 1) / trainer.batch);
+    progress_init(&progress, rank == 0, options->epochs, trainer_steps(options, data));
     if (trainer_run(&trainer, &progress, &total, &failure) != 0) {
         progress_clear(&progress);
         code = complain(rank, EXIT_WRONG, &failure);
@@ -70,11 +73,32 @@ static int train(int rank, const struct options *options, const struct data *dat
         else
             complain(rank, EXIT_WRONG, &failure);
     }
-    if (agree(MPI_COMM_WORLD, &failure) != 0)
+    if (agree(sync->workers, &failure) != 0)
         code = EXIT_WRONG;
 destroy_trainer:
     progress_finish(&progress);
     trainer_destroy(&trainer);
+    return code;
+}
+
+/* All ranks: some train, others may serve. */
+static int train_or_serve(int rank, const struct options *options, const struct data *data, struct save *save)
+{
+    struct failure failure = {""};
+    struct sync sync = {.workers = MPI_COMM_NULL};
+    int code = EXIT_DONE;
+    size_t parameters = trainer_parameters(options, data, &failure);
+    if (agree(MPI_COMM_WORLD, &failure) == 0)
+        sync_create(&sync, MPI_COMM_WORLD, options, parameters,
+                    trainer_steps(options, data) * options->epochs, trainer_momentum, trainer_decay,
+                    &failure);
+    else
+        return complain(rank, EXIT_WRONG, &failure);
+    if (agree(MPI_COMM_WORLD, &failure) != 0)
+        return complain(rank, EXIT_USAGE, &failure);
+    if (sync.workers != MPI_COMM_NULL)
+        code = train(rank, &sync, options, data, save);
+    sync_destroy(&sync);
     return code;
 }
 
@@ -102,7 +126,7 @@ static int run(int rank, int argc, char **argv)
     if (load_data(MPI_COMM_WORLD, &options, &data, &failure) != 0)
         code = complain(rank, EXIT_USAGE, &failure);
     else
-        code = train(rank, &options, &data, &save);
+        code = train_or_serve(rank, &options, &data, &save);
     save_abandon(&save);
     dataset_destroy(&data.train);
     dataset_destroy(&data.test);

@@ -23,6 +23,12 @@ static const char help_text[] =
     "  --batch N       images a step over all ranks together (default 64)\n"
     "  --lr RATE       learning rate at the start; it falls to 0 as a cosine (default 0.03)\n"
     "  --seed N        of the weights, the order and the drawn digits (default 1)\n"
+    "  --sync HOW      ring (default): gradients are summed by allreduce; ps: on a parameter server;\n"
+    "                  ps-bounded:S: a worker is at most S steps ahead; ps-async: nobody waits;\n"
+    "                  average:K: each learns alone, weights are averaged every K steps\n"
+    "  --servers N     with ps: the last N ranks serve (default 1)\n"
+    "  --replicas K    with ps: copies of the weights (default 1)\n"
+    "  --slow MS       worker 0 sleeps so many milliseconds in each step: to see who waits for it\n"
     "  --reproducible  the same bits on any number of ranks; also by PEAL_REPRODUCIBLE=1\n"
     "  --save FILE     write the trained weights there\n"
     "  --help, --version\n"
@@ -84,6 +90,32 @@ static int read_text(const char *name, const char *text, char *value, size_t siz
     return 0;
 }
 
+/* "ps-bounded:3" and the like. */
+static int read_sync(struct options *o, const char *text, struct failure *failure)
+{
+    static const struct {
+        const char *name;
+        enum sync_kind kind;
+        int number; /* it has one */
+    } kinds[] = {{"ring", SYNC_RING, 0},
+                 {"ps", SYNC_PS, 0},
+                 {"ps-bounded", SYNC_BOUNDED, 1},
+                 {"ps-async", SYNC_ASYNC, 0},
+                 {"average", SYNC_AVERAGE, 1}};
+    const char *colon = strchr(text, ':');
+    size_t length = colon ? (size_t)(colon - text) : strlen(text);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strlen(kinds[i].name) != length || strncmp(text, kinds[i].name, length) ||
+            kinds[i].number != !!colon)
+            continue;
+        o->sync = kinds[i].kind;
+        return colon ? read_count("--sync ...:", colon + 1, 1 << 20,
+                                  o->sync == SYNC_AVERAGE ? &o->period : &o->staleness, failure)
+                     : 0;
+    }
+    return fail(failure, "--sync %.40s: there are ring, ps, ps-bounded:S, ps-async and average:K", text);
+}
+
 static int read_value(struct options *o, const char *name, const char *text, struct failure *failure)
 {
     if (strcmp(name, "--data") == 0)
@@ -94,6 +126,14 @@ static int read_value(struct options *o, const char *name, const char *text, str
         return read_count(name, text, 100000, &o->epochs, failure);
     if (strcmp(name, "--batch") == 0)
         return read_count(name, text, 1 << 20, &o->batch, failure);
+    if (strcmp(name, "--sync") == 0)
+        return read_sync(o, text, failure);
+    if (strcmp(name, "--servers") == 0)
+        return read_count(name, text, 250, &o->servers, failure);
+    if (strcmp(name, "--replicas") == 0)
+        return read_count(name, text, 4, &o->replicas, failure);
+    if (strcmp(name, "--slow") == 0)
+        return read_count(name, text, 10000, &o->slow, failure);
     if (strcmp(name, "--lr") == 0)
         return read_rate(name, text, &o->rate, failure);
     if (strcmp(name, "--seed") == 0) {
@@ -110,8 +150,8 @@ static int read_value(struct options *o, const char *name, const char *text, str
 
 static int takes_value(const char *name)
 {
-    static const char *const names[] = {"--data", "--save", "--epochs", "--batch",
-                                        "--lr",   "--seed", "--model"};
+    static const char *const names[] = {"--data",  "--save", "--epochs",  "--batch",    "--lr",  "--seed",
+                                        "--model", "--sync", "--servers", "--replicas", "--slow"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)
             return 1;
@@ -120,7 +160,8 @@ static int takes_value(const char *name)
 
 int options_read(struct options *options, int argc, char **argv, struct failure *failure)
 {
-    struct options o = {.model = "lenet", .epochs = 10, .batch = 64, .rate = 0.03, .seed = 1};
+    struct options o = {
+        .model = "lenet", .epochs = 10, .batch = 64, .rate = 0.03, .seed = 1, .servers = 1, .replicas = 1};
     o.reproducible = options_reproducible(argc, argv);
     for (int i = 1; i < argc; i++) {
         char name[32];
@@ -139,6 +180,8 @@ int options_read(struct options *options, int argc, char **argv, struct failure 
         else if (strcmp(argv[i], "--reproducible") != 0)
             return fail(failure, "%.100s: no such option; --help lists them", argv[i]);
     }
+    if (o.reproducible && o.sync != SYNC_RING)
+        return fail(failure, "--reproducible is there with --sync ring only");
     *options = o;
     return 0;
 }

@@ -8,6 +8,9 @@
 
 enum { OPTION_TEXT = 2048 };
 
+/* How the workers' gradients meet (sync.h). */
+enum sync_kind { SYNC_RING, SYNC_PS, SYNC_BOUNDED, SYNC_ASYNC, SYNC_AVERAGE };
+
 /* Plain data without pointers, so that rank 0 can send it to the others. */
 struct options {
     char data[OPTION_TEXT]; /* a directory; "": draw digits */
@@ -17,6 +20,10 @@ struct options {
     double rate;
     uint64_t seed;
     int reproducible;
+    enum sync_kind sync;
+    int staleness, period; /* clocks of SYNC_BOUNDED; steps of SYNC_AVERAGE */
+    int servers, replicas; /* of the parameter server */
+    int slow;              /* milliseconds that worker 0 sleeps in each step */
     int help, version;
 };
 

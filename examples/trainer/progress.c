@@ -7,17 +7,17 @@
  * and a finished line takes its place.
  *
  * A launcher passes on whole lines and through pipes, so under mpiexec standard
- * output is never a terminal although the user looks at one. Therefore the
- * launcher's own standard output counts too, when it is the parent: if that is a
- * terminal the bar, and only the bar, is drawn there. The cursor is left at the
- * bar's start, so that a line which arrives late overwrites it. Rejected: /dev/tty,
- * which is there also when the output goes to a file.
+ * output is never a terminal although the user looks at one. Peal's mpiexec says in
+ * PEAL_TERMINAL which one its own output goes to: the bar, and only the bar, is drawn
+ * there. The cursor is left at the bar's start, so that a line which arrives late
+ * overwrites it. Rejected: /dev/tty, which is there also when the output goes to a file.
  */
 #include "progress.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -37,13 +37,12 @@ static double seconds(void)
 /* The terminal to draw on, or -1. One that stops background jobs which write is left alone. */
 static int find_terminal(void)
 {
-    char path[64];
+    const char *path = getenv("PEAL_TERMINAL");
     struct stat file;
     struct termios settings;
     if (isatty(STDOUT_FILENO))
         return dup(STDOUT_FILENO);
-    snprintf(path, sizeof path, "/proc/%d/fd/1", (int)getppid());
-    if (stat(path, &file) != 0 || !S_ISCHR(file.st_mode))
+    if (!path || stat(path, &file) != 0 || !S_ISCHR(file.st_mode))
         return -1;
     int fd = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)

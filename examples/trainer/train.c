@@ -10,6 +10,8 @@
  *                        \  \  \  buckets: allreduce
  *   rank 1  [ forward | backward ...... ] update
  *
+ * Other ways to learn together (a parameter server, averaged weights) are in sync.c.
+ *
  * Normally a rank's share is one pass: the largest products, the fewest calls. In
  * reproducible mode it is one pass a shard (shards.c). The test set is cut in
  * pieces that do not depend on the number of ranks, for the same reason.
@@ -17,14 +19,16 @@
 #include "train.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "agree.h"
 
 enum { TEST_PIECE = 50 };
 
-static const real momentum = (real)0.9, decay = (real)0.0005;
+const real trainer_momentum = (real)0.9, trainer_decay = (real)0.0005;
 
 /* The shares' sizes are largest for a whole batch; the test set's pieces pass through too. */
 static int largest_pass(const struct trainer *t)
@@ -42,21 +46,42 @@ static int allocate(struct trainer *t, struct failure *failure)
         return -1;
     size_t length = t->model.parameters + 1;
     t->weights = malloc(length * sizeof *t->weights);
-    t->sgd = (struct sgd){momentum, decay, calloc(length, sizeof(real))};
+    t->sgd = (struct sgd){trainer_momentum, trainer_decay, calloc(length, sizeof(real))};
     t->order = malloc((size_t)train->count * sizeof *t->order);
     if (!t->weights || !t->sgd.steps || !t->order)
         return fail(failure, "no memory for %zu weights and the order of %d images", length, train->count);
     return t->options->reproducible ? shard_sum_create(&t->sum, length, failure) : 0;
 }
 
-int trainer_create(struct trainer *t, MPI_Comm comm, const struct options *options, const struct data *data,
-                   struct failure *failure)
+static int batch_of(const struct options *options, const struct data *data)
+{
+    return options->batch < data->train.count ? options->batch : data->train.count;
+}
+
+long trainer_steps(const struct options *options, const struct data *data)
+{
+    return (data->train.count + batch_of(options, data) - 1) / batch_of(options, data);
+}
+
+size_t trainer_parameters(const struct options *options, const struct data *data, struct failure *failure)
+{
+    struct model model;
+    if (model_create(&model, options->model, data->train.height, data->train.width, 1, failure) != 0)
+        return 0;
+    size_t parameters = model.parameters;
+    model_destroy(&model);
+    return parameters;
+}
+
+int trainer_create(struct trainer *t, struct sync *sync, const struct options *options,
+                   const struct data *data, struct failure *failure)
 {
     size_t starts[MODEL_LAYERS + 1];
-    *t = (struct trainer){.comm = comm, .options = options, .data = data};
+    MPI_Comm comm = sync->workers;
+    *t = (struct trainer){.comm = comm, .options = options, .data = data, .sync = sync};
     MPI_Comm_rank(comm, &t->rank);
     MPI_Comm_size(comm, &t->ranks);
-    t->batch = options->batch < data->train.count ? options->batch : data->train.count;
+    t->batch = batch_of(options, data);
     t->shards = shards_of_rank(t->rank, t->ranks);
     allocate(t, failure);
     if (agree(comm, failure) != 0) {
@@ -69,6 +94,12 @@ int trainer_create(struct trainer *t, MPI_Comm comm, const struct options *optio
     starts[t->model.count] = t->model.parameters + 1;
     reducer_init(&t->reducer, comm, t->gradients, starts, t->model.count);
     model_initialise(&t->model, t->weights, options->seed);
+    if (sync->ps && sync_begin(sync, t->weights, t->model.parameters))
+        failure_set(failure, "the servers did not take the weights: %s", peal_ps_why(sync->ps));
+    if (agree(comm, failure) != 0) {
+        trainer_destroy(t);
+        return -1;
+    }
     return 0;
 }
 
@@ -100,7 +131,7 @@ static void layer_ready(void *context, int layer)
     size_t end = l->offset + l->parameters + (layer == t->model.count - 1);
     if (t->options->reproducible && l->parameters > 0)
         shard_sum_add(&t->sum, pass->index, pass->count, l->offset, end, t->gradients);
-    if (pass->index == pass->count - 1)
+    if (pass->index == pass->count - 1 && t->sync->kind == SYNC_RING)
         reducer_ready(&t->reducer, layer);
 }
 
@@ -133,6 +164,34 @@ static void compute(struct pass *pass, const int *order, int n, int batch)
     target[m->parameters] =
         (real)layer_loss(scores, labels, n, MODEL_CLASSES, (real)1 / (real)batch, model_delta(m));
     model_backward(m, t->weights, target, n, layer_ready, pass);
+}
+
+/* One step without allreduce; returns this worker's part of the mean loss. */
+static double step_apart(struct trainer *t, const int *order, int batch, double rate)
+{
+    struct pass pass = {t, 0, 1};
+    struct run share = share_of(batch, t->rank, t->ranks);
+    size_t n = t->model.parameters;
+    bool alone = t->sync->kind == SYNC_AVERAGE;
+    int error = alone ? 0 : sync_take(t->sync, t->weights, n);
+    if (!error)
+        compute(&pass, order + share.first, share.count, alone && share.count ? share.count : batch);
+    if (!error && !alone)
+        error = sync_give(t->sync, t->gradients, n);
+    if (error)
+        return NAN;
+    if (alone && share.count)
+        sgd_update(&t->sgd, (real)rate, 0, n, t->gradients, t->weights);
+    if (alone && ++t->steps % t->options->period == 0)
+        sync_average(t->sync, t->weights, n);
+    return (double)t->gradients[n] * (alone ? (double)share.count / batch : 1);
+}
+
+static void sleep_if_slow(const struct trainer *t)
+{
+    struct timespec time = {t->options->slow / 1000, t->options->slow % 1000 * 1000000L};
+    if (t->options->slow && t->rank == 0)
+        nanosleep(&time, NULL);
 }
 
 /* One step on the batch order[0 .. batch-1]; returns its mean loss. */
@@ -187,11 +246,20 @@ static double run_epoch(struct trainer *t, int epoch, struct progress *progress)
     for (long i = 0; i < steps; i++) {
         int first = (int)(i * t->batch), batch = count - first < t->batch ? count - first : t->batch;
         double rate = sgd_rate(t->options->rate, epoch * steps + i, all);
-        sum += step(t, t->order + first, batch, rate) * batch;
+        sleep_if_slow(t);
+        sum += (t->sync->kind == SYNC_RING ? step : step_apart)(t, t->order + first, batch, rate) * batch;
         if (!isfinite(sum))
-            return sum;
+            break;
         int done = first + batch;
         progress_step(progress, epoch + 1, i + 1, sum / done, done / (MPI_Wtime() - begin));
+    }
+    if (t->sync->kind != SYNC_RING) { /* each has its own part */
+        double mine = sum;
+        if (isfinite(mine) && t->sync->ps && sync_meet(t->sync, t->weights, t->model.parameters))
+            mine = NAN;
+        MPI_Allreduce(&mine, &sum, 1, MPI_DOUBLE, MPI_SUM, t->comm);
+        if (isfinite(sum) && t->sync->kind == SYNC_AVERAGE)
+            sync_average(t->sync, t->weights, t->model.parameters);
     }
     return sum / count;
 }
@@ -202,12 +270,12 @@ int trainer_run(struct trainer *t, struct progress *progress, struct metrics *to
     *total = (struct metrics){0};
     for (int epoch = 0; epoch < t->options->epochs; epoch++) {
         double begin = MPI_Wtime(), spent[2];
-        t->reducer.seconds = 0;
+        t->reducer.seconds = t->sync->seconds = 0;
         struct metrics m = {.loss = run_epoch(t, epoch, progress)};
         if (!isfinite(m.loss))
             return fail(failure, "epoch %d: the loss is no longer a number; a smaller --lr than %g may help",
                         epoch + 1, t->options->rate);
-        double mine[2] = {t->reducer.seconds, MPI_Wtime() - begin};
+        double mine[2] = {t->reducer.seconds + t->sync->seconds, MPI_Wtime() - begin};
         MPI_Allreduce(mine, spent, 2, MPI_DOUBLE, MPI_SUM, t->comm);
         m.accuracy = test(t);
         m.rate = t->data->train.count / (spent[1] / t->ranks);

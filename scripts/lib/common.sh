@@ -93,12 +93,13 @@ need_packages()
     [ "${#missing[@]}" = 0 ] || die "installed, and still not usable: ${missing[*]}"
 }
 
-# want_packages PACKAGE...: the same, but goes on without them; says what will be skipped.
+# want_packages PACKAGE...: the same, but goes on without those that cannot be had; says what will be skipped.
 want_packages()
 {
     local package missing
     mapfile -t missing < <(missing_packages "$@")
     [ "${#missing[@]}" = 0 ] && return
+    [ "${#missing[@]}" = 1 ] || (apt_install "${missing[@]}") && return
     for package in "${missing[@]}"; do
         (apt_install "$package") || say "no $package here: the tests that need it are skipped"
     done

@@ -57,6 +57,16 @@ static bool parse_flag(bool *flag, const char *text)
     return on || off;
 }
 
+static bool parse_checksum(struct pl_config *config, const char *text)
+{
+    return parse_flag(&config->checksum, text);
+}
+
+static bool parse_secure(struct pl_config *config, const char *text)
+{
+    return parse_flag(&config->secure, text);
+}
+
 static bool parse_reproducible(struct pl_config *config, const char *text)
 {
     return parse_flag(&config->reproducible, text);
@@ -85,6 +95,8 @@ static const struct pl_knob knobs[] = {
     {"PEAL_NET", "", "network interfaces, subnets and RDMA devices to use; empty for all"},
     {"PEAL_TIMEOUT", "10", "seconds until a silent peer or link is given up"},
     {"PEAL_LOG", "warn", "what to tell on standard error: error, warn, info or debug"},
+    {"PEAL_CHECKSUM", "0", "1: every message is checked end to end by a CRC32C"},
+    {"PEAL_SECURE", "0", "1: tcp connections are encrypted (TLS 1.3 with the job's key)"},
     {"PEAL_REPRODUCIBLE", "0", "1: reductions use one fixed tree, the same bits on every run"},
     {"PEAL_ALGORITHM", "", "force algorithms, for experiments: allreduce=ring,bcast=binomial"},
     {"PEAL_CUDA", "auto", "auto: buffers may be in the memory of CUDA devices; off: they never are"},
@@ -92,8 +104,9 @@ static const struct pl_knob knobs[] = {
     {NULL, NULL, NULL},
 };
 
-static parse_fn *const parsers[] = {parse_transports,   parse_net,       parse_timeout, parse_log,
-                                    parse_reproducible, parse_algorithm, parse_cuda,    parse_tuning};
+static parse_fn *const parsers[] = {parse_transports, parse_net,    parse_timeout,      parse_log,
+                                    parse_checksum,   parse_secure, parse_reproducible, parse_algorithm,
+                                    parse_cuda,       parse_tuning};
 
 int pl_config_distance(const char *a, const char *b)
 {
@@ -120,8 +133,8 @@ int pl_config_distance(const char *a, const char *b)
 }
 
 /* No knobs: where a rank stands in its world, for launchers that have no words of their own for it
- * (src/world/launcher_find.c). */
-static const char *const places[] = {"PEAL_RANK", "PEAL_SIZE", "PEAL_ROOT", NULL};
+ * (src/world/launcher_find.c), and which terminal mpiexec writes to. */
+static const char *const places[] = {"PEAL_RANK", "PEAL_SIZE", "PEAL_ROOT", "PEAL_TERMINAL", NULL};
 
 static bool is_place(const char *name)
 {

@@ -13,6 +13,8 @@ struct pl_config {
     char net[256];         /* PEAL_NET: interfaces and subnets, "" for all */
     double timeout;        /* PEAL_TIMEOUT: seconds until a silent peer or link is given up, 10 */
     enum pl_log_level log; /* PEAL_LOG: error, warn, info, debug */
+    bool checksum;         /* PEAL_CHECKSUM: every payload is checked end to end */
+    bool secure;           /* PEAL_SECURE: connections that leave a host are encrypted */
     bool reproducible;     /* PEAL_REPRODUCIBLE: one summation tree whatever the algorithm */
     char algorithm[256];   /* PEAL_ALGORITHM: "allreduce=ring,bcast=binomial", for experiments */
     bool cuda;             /* PEAL_CUDA: auto: device memory where there is a driver; off: none */

@@ -138,6 +138,9 @@ static inline struct pl_slice pl_out_block(const struct pl_coll_args *args, int 
 size_t pl_blocks_total(const struct pl_block *block, int n);
 size_t pl_blocks_longest(const struct pl_block *block, int n);
 
+/* In how many segments the allreduce through windows goes (allreduce.c). */
+int pl_window_segments(const struct pl_coll_args *args);
+
 /* The largest power of two that is at most n (n >= 1). */
 static inline int pl_power2(int n)
 {

@@ -340,14 +340,14 @@ static void take(const struct window *w, int s)
         pl_step_signal(w->b, (r - k + n) % n, segment_of(w, whole_out(w->args), s));
 }
 
-static int window_segments(const struct pl_coll_args *args)
+int pl_window_segments(const struct pl_coll_args *args)
 {
     return pl_segments(pl_coll_bytes(args), args->element, args->segment ? args->segment : WINDOW_SEGMENT);
 }
 
 static void window(struct pl_builder *b, const struct pl_coll_args *args)
 {
-    struct window w = {b, args, .segments = window_segments(args)};
+    struct window w = {b, args, .segments = pl_window_segments(args)};
     size_t longest = pl_chunk(whole_out(args), args->element, w.segments, 0).length;
     struct pl_slice *operand = malloc((size_t)args->size * sizeof *operand);
     if (!operand) {
@@ -357,19 +357,23 @@ static void window(struct pl_builder *b, const struct pl_coll_args *args)
     w.slot[0] = pl_tmp(b, longest);
     w.slot[1] = pl_tmp(b, longest);
     lay_out(&w, 0);
+    size_t scratch = b->tmp, most = b->tmp;
     for (int s = 0; s < w.segments; s++) {
         if (s + 1 < w.segments)
             lay_out(&w, s + 1);
+        b->tmp = scratch; /* all sums have their intermediate results in the same place */
         sum_up(&w, s, operand);
+        most = b->tmp > most ? b->tmp : most;
         take(&w, s);
     }
+    b->tmp = most;
     free(operand);
 }
 
 static double window_cost(const struct pl_machine *m, const struct pl_coll_args *args)
 {
     double n = args->size, bytes = (double)pl_coll_bytes(args);
-    return (2 + (window_segments(args) - 1) / 2.0) * (n - 1) * m->alpha +
+    return (2 + (pl_window_segments(args) - 1) / 2.0) * (n - 1) * m->alpha +
            (n - 1) / n * bytes * (m->beta + m->gamma);
 }
 

@@ -50,8 +50,8 @@ enum {
 struct cell {
     alignas(64) _Atomic uint32_t number; /* of the call it is for, plus 1 */
     uint32_t signature;
-    uint32_t history; /* of the calls before it on this board, hashed */
     unsigned char data[SHORT];
+    uint32_t history; /* of the calls before it on this board, hashed */
 };
 
 struct row {

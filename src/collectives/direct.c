@@ -28,7 +28,8 @@ const struct pl_algorithm *pl_direct_wanted(struct pl_direct *direct, const stru
                                             const struct pl_algorithm *forced)
 {
     bool reproducible = comm->owner->config.reproducible;
-    if (comm->size < 2 || comm->size > RANKS_MAX || comm->hosts > 1 || !args->count)
+    if (comm->size < 2 || comm->size > RANKS_MAX || comm->hosts > 1 || !args->count ||
+        comm->owner->config.checksum)
         return NULL;
     const struct pl_algorithm *a = pl_algorithms(args->collective);
     while (a->name && !(a->flags & PL_DIRECT))

@@ -183,7 +183,7 @@ void pl_doubt_left(struct pl_run *run)
 /* A message of a call that is over here. */
 static void stray(struct pl_rank *rank, const struct pl_envelope *envelope)
 {
-    struct pl_comm *comm = pl_comm_find(rank, envelope->context >> PL_CHANNEL_BITS);
+    struct pl_comm *comm = pl_comm_of_context(rank, envelope->context >> PL_CHANNEL_BITS);
     int sequence = envelope->tag >> 16;
     if (!comm || comm->broken || persistent(sequence))
         return;
@@ -281,7 +281,7 @@ static void wonder(struct pl_rank *rank)
 /* `comm` is where this rank waits for the peer, which waits for this rank on another communicator. */
 static void heard_busy(struct pl_rank *rank, int peer, struct pl_comm *comm, const struct ask *ask)
 {
-    struct pl_comm *other = pl_comm_find(rank, ask->other);
+    struct pl_comm *other = pl_comm_of_context(rank, ask->other);
     if (!other || other == comm || blocked(rank) != comm || !other->claim || other->claim->peer != peer ||
         other->claim->ask.ordinal < other->calls)
         return;
@@ -296,7 +296,7 @@ static void asked(struct pl_rank *rank, int peer, const struct pl_envelope *enve
                   size_t length)
 {
     struct ask ask;
-    struct pl_comm *comm = pl_comm_find(rank, envelope->context);
+    struct pl_comm *comm = pl_comm_of_context(rank, envelope->context);
     if (length != sizeof ask || !comm || comm->broken)
         return;
     memcpy(&ask, payload, sizeof ask);

@@ -19,7 +19,8 @@ bool pl_tiny_wanted(const struct pl_tiny *tiny, const struct pl_coll_call *call)
     enum pl_collective what = call->collective;
     if (what != PL_ALLREDUCE && what != PL_BARRIER && what != PL_BCAST && what != PL_REDUCE)
         return false;
-    if (comm->size < 2 || comm->size > PL_BOARD_RANKS || comm->hosts > 1 || comm->owner->fabric)
+    if (comm->size < 2 || comm->size > PL_BOARD_RANKS || comm->hosts > 1 || comm->owner->fabric ||
+        comm->owner->config.checksum)
         return false;
     if (tiny->tried && !tiny->board)
         return false;
@@ -92,9 +93,10 @@ int pl_tiny_open(struct pl_tiny *tiny, struct pl_comm *comm, int (*blocking)(con
 
 void pl_tiny_close(struct pl_tiny *tiny, struct pl_comm *comm)
 {
+    if (!comm->owner->collectives_state) { /* the rank has ended: shared memory is not mapped any more */
+        free(tiny->board);
+        return;
+    }
     pl_board_destroy(tiny->board);
-    if (tiny->memory)
-        pl_retire(comm->owner, tiny->memory, pl_board_left(tiny->memory), comm->size);
-    else
-        pl_retire(comm->owner, NULL, NULL, 0);
+    pl_retire(comm->owner, tiny->memory, tiny->memory ? pl_board_left(tiny->memory) : NULL, comm->size);
 }

@@ -19,9 +19,7 @@ const struct pl_algorithm *pl_window_wanted(const struct pl_window *window, cons
                                             const struct pl_machine *machine, const struct pl_coll_args *args,
                                             const struct pl_algorithm *forced, bool crowded)
 {
-    size_t bytes = args->count * args->element;
-    if (comm->size < 2 || comm->size > PL_WINDOW_RANKS || comm->hosts > 1 ||
-        args->count < (size_t)comm->size || bytes / PL_SEGMENTS_MAX > PL_WINDOW_BYTES / 2 - 1024)
+    if (comm->size < 2 || comm->size > PL_WINDOW_RANKS || comm->hosts > 1 || !pl_window_fits(args))
         return NULL;
     const struct pl_algorithm *a = pl_algorithms(args->collective);
     while (a->name && !(a->flags & PL_WINDOW))
@@ -86,7 +84,7 @@ void pl_window_lend(struct pl_window *window, struct pl_run *run)
 
 void pl_window_close(struct pl_window *window, struct pl_comm *comm)
 {
-    if (!pl_window_there(window))
+    if (!pl_window_there(window) || !comm->owner->collectives_state) /* as pl_tiny_close */
         return;
     for (int i = 0; i < comm->size; i++)
         atomic_fetch_add(left_of(window->of[i]), 1);

@@ -8,7 +8,19 @@
 #include "choose.h"
 #include "run.h"
 
-enum { PL_WINDOW_RANKS = 16, PL_WINDOW_BYTES = 513 << 10 /* two slots of 256 KiB, and odds */ };
+/* Two slots of 256 KiB, as much for intermediate sums, and odds. */
+enum { PL_WINDOW_RANKS = 16, PL_WINDOW_BYTES = 784 << 10 };
+
+/* Whether the TMP of such a call fits: two segments, and what a tree of sums of their chunks needs besides.
+ */
+static inline bool pl_window_fits(const struct pl_coll_args *args)
+{
+    size_t segments = (size_t)pl_window_segments(args), n = (size_t)args->size;
+    size_t longest = (args->count + segments - 1) / segments, chunk = (longest + n - 1) / n;
+    size_t bytes = (2 * longest + (n - 1) * chunk) * args->element + (n + 1) * 64;
+    return args->count >= n && longest < PL_WINDOW_BYTES && args->element < PL_WINDOW_BYTES &&
+           bytes <= PL_WINDOW_BYTES;
+}
 
 struct pl_window {
     bool tried; /* to open it; the same on all ranks */

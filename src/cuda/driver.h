@@ -1,5 +1,5 @@
 /* What is used of CUDA's driver library, declared here so that no header of NVIDIA's is needed
- * to build. tests/cuda/declarations.c compares it with cuda.h where there is one. The library is opened at
+ * to build. The library is opened at
  * run time: library.c. */
 #ifndef PL_CUDA_DRIVER_H
 #define PL_CUDA_DRIVER_H

@@ -3,11 +3,13 @@
  * Several deaths may be heard of at once, and the kernel does not tell their
  * order. One rank's death makes others fail within milliseconds, so the one that
  * explains most goes first: a signal before an exit code, an exit code before a
- * rank that left without MPI_Finalize. What dies after it was told to is not
+ * rank that left without MPI_Finalize, that before one which says by its code that it ends because
+ * another one died. What dies after it was told to is not
  * told of, and neither are exit codes then: they are consequences.
  */
 #include "job.h"
 
+#include "clock.h"
 #include "errors.h"
 
 #include <errno.h>
@@ -17,23 +19,25 @@
 
 enum { LINES = 8, NOT_FINALIZED = 1 };
 
+static const int64_t CAUSE_NS = 200000000; /* for the cause to be heard of */
+
 /* How a rank's end is to be taken, worst first. */
-enum verdict { BY_SIGNAL, BY_CODE, UNFINALIZED, FINE };
+enum verdict { BY_SIGNAL, BY_CODE, UNFINALIZED, BY_ANOTHER, FINE };
 
 static enum verdict judge(const struct pl_member *member, bool broke_off)
 {
     if (WIFSIGNALED(member->status))
         return BY_SIGNAL;
     if (WEXITSTATUS(member->status))
-        return BY_CODE;
+        return WEXITSTATUS(member->status) == PL_CONSEQUENCE ? BY_ANOTHER : BY_CODE;
     return broke_off ? UNFINALIZED : FINE;
 }
 
 static int code_of(const struct pl_member *member, int verdict)
 {
-    return verdict == BY_SIGNAL ? 128 + WTERMSIG(member->status)
-           : verdict == BY_CODE ? WEXITSTATUS(member->status)
-                                : NOT_FINALIZED;
+    return verdict == BY_SIGNAL     ? 128 + WTERMSIG(member->status)
+           : verdict == UNFINALIZED ? NOT_FINALIZED
+                                    : WEXITSTATUS(member->status);
 }
 
 static void tell(struct pl_job *job, int rank, int verdict, const char *so)
@@ -45,7 +49,7 @@ static void tell(struct pl_job *job, int rank, int verdict, const char *so)
     if (verdict == BY_SIGNAL)
         snprintf(how, sizeof how, "was killed by signal %d (%s)%s", WTERMSIG(member->status),
                  strsignal(WTERMSIG(member->status)), WCOREDUMP(member->status) ? ", core dumped" : "");
-    else if (verdict == BY_CODE)
+    else if (verdict != UNFINALIZED)
         snprintf(how, sizeof how, "exited with code %d", WEXITSTATUS(member->status));
     else
         snprintf(how, sizeof how, "exited without MPI_Finalize");
@@ -144,11 +148,32 @@ static int first_failure(struct pl_job *job, int count)
     return first;
 }
 
+void pl_job_suspect(struct pl_job *job, int rank)
+{
+    if (job->suspect_at)
+        return;
+    job->suspect = rank;
+    job->suspect_at = pl_now() + CAUSE_NS;
+}
+
+void pl_job_take_suspect(struct pl_job *job)
+{
+    job->suspect_at = 0;
+    if (job->phase != PL_RUNNING)
+        return;
+    pl_job_say(
+        "rank %d (pid %d) on %s gave up with code %d, for it could not reach another rank; ending the job",
+        job->suspect, (int)job->members[job->suspect].pid, pl_job_host_of(job, job->suspect), PL_CONSEQUENCE);
+    pl_job_fail(job, PL_CONSEQUENCE);
+}
+
 void pl_job_reap(struct pl_job *job)
 {
     int count = collect(job), first = first_failure(job, count);
     bool running = job->phase == PL_RUNNING;
-    if (first >= 0)
+    if (first >= 0 && running && !job->options->go_on && job->members[first].verdict == BY_ANOTHER)
+        pl_job_suspect(job, first);
+    else if (first >= 0)
         weigh(job, first, job->members[first].verdict);
     for (int i = 0; i < count; i++) {
         const struct pl_member *member = &job->members[job->ended[i]];

@@ -232,14 +232,19 @@ int pl_description_read(struct pl_description *description, const char *bytes, s
         count += !bytes[i];
     description->bytes = malloc(length);
     description->words = calloc((size_t)count + 1, sizeof(char *));
-    if (!description->bytes || !description->words)
+    if (!description->bytes || !description->words) {
+        pl_description_finish(description);
         return pl_fail(PL_ENOMEM, "no memory for the description of the job");
+    }
     memcpy(description->bytes, bytes, length);
     char *word = description->bytes;
     for (int i = 0; i < count; i++, word += strlen(word) + 1)
         description->words[i] = word;
     struct reader reader = {.words = description->words, .count = count};
-    return read_all(&reader, description);
+    int error = read_all(&reader, description);
+    if (error)
+        pl_description_finish(description);
+    return error;
 }
 
 void pl_description_finish(struct pl_description *description)

@@ -91,8 +91,9 @@ int pl_environment_init(struct pl_environment *environment, char **inherited,
 static bool stays_home(const char *word)
 {
     static const char *const names[] = {
-        "HOME=", "USER=",     "LOGNAME=", "SHELL=",   "PWD=",        "OLDPWD=",        "SHLVL=",
-        "MAIL=", "HOSTNAME=", "HOST=",    "DISPLAY=", "XAUTHORITY=", "SSH_AUTH_SOCK=", "_="};
+        "HOME=",    "USER=",          "LOGNAME=",    "SHELL=",         "PWD=",
+        "OLDPWD=",  "SHLVL=",         "MAIL=",       "HOSTNAME=",      "HOST=",
+        "DISPLAY=", "PEAL_TERMINAL=", "XAUTHORITY=", "SSH_AUTH_SOCK=", "_="};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (names_equal(word, names[i]))
             return true;

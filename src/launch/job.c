@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "errors.h"
+#include "log.h"
 #include "sweep.h"
 
 #include <errno.h>
@@ -23,22 +24,21 @@
 
 #define MILLISECONDS(n) ((int64_t)(n)*1000000)
 
-enum { TERM_GRACE_MS = 500, SIGNAL_GRACE_MS = 5000, OUTPUT_GRACE_MS = 500, LOOK_MS = 50, UNWRITABLE = 1 };
+enum {
+    TERM_GRACE_MS = 500,
+    SIGNAL_GRACE_MS = 5000,
+    OUTPUT_GRACE_MS = 500,
+    LOOK_MS = 50,
+
+    UNWRITABLE = 1
+};
 
 void pl_job_say(const char *format, ...)
 {
-    char line[PL_ERROR_TEXT + 64];
-    int at = snprintf(line, sizeof line, "mpiexec: ");
     va_list args;
     va_start(args, format);
-    int more = vsnprintf(line + at, sizeof line - (size_t)at - 1, format, args);
+    pl_log_line("mpiexec: ", format, args);
     va_end(args);
-    size_t length = (size_t)at + (more > 0 ? (size_t)more : 0);
-    if (length > sizeof line - 2)
-        length = sizeof line - 2;
-    line[length++] = '\n';
-    ssize_t written = write(STDERR_FILENO, line, length);
-    (void)written;
 }
 
 void pl_job_signal(struct pl_job *job, int number)
@@ -87,6 +87,10 @@ void pl_job_fail(struct pl_job *job, int code)
 static void aborted(void *owner, int rank, int code)
 {
     struct pl_job *job = owner;
+    if (job->phase == PL_RUNNING && code == PL_CONSEQUENCE) {
+        pl_job_suspect(job, rank);
+        return;
+    }
     if (job->phase == PL_RUNNING)
         pl_job_say("rank %d (pid %d) on %s called MPI_Abort with code %d; ending the job", rank,
                    (int)job->members[rank].pid, pl_job_host_of(job, rank), code);
@@ -145,6 +149,8 @@ static void check_deadlines(struct pl_job *job, int64_t now)
         pl_job_say("the job ran longer than %g seconds (--timeout); ending it", job->options->timeout);
         pl_job_fail(job, 124);
     }
+    if (job->suspect_at && (now >= job->suspect_at || !job->alive))
+        pl_job_take_suspect(job);
     if (job->act_at && now >= job->act_at)
         pl_job_kill(job);
 }
@@ -180,7 +186,8 @@ static int64_t sooner(int64_t a, int64_t b)
 
 static int wait_ms(struct pl_job *job)
 {
-    int64_t now = pl_now(), until = sooner(sooner(job->timeout_at, job->act_at), job->look_at);
+    int64_t now = pl_now(),
+            until = sooner(sooner(job->timeout_at, job->act_at), sooner(job->look_at, job->suspect_at));
     until = sooner(until, job->replace_at);
     if (job->options->explain_after > 0 && job->phase == PL_RUNNING)
         until = sooner(until, job->explain_at > now ? job->explain_at : now + MILLISECONDS(1000));

@@ -18,6 +18,9 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+/* The exit code of a rank for which the death of another was fatal: MPIX_ERR_PROC_FAILED. */
+enum { PL_CONSEQUENCE = 101 };
+
 /* RUNNING -> ENDING (asked to end) -> KILLED: what a failure does.
  * RUNNING -> SIGNALLED (a signal was passed on, the ranks decide) -> KILLED. */
 enum pl_phase { PL_RUNNING, PL_SIGNALLED, PL_ENDING, PL_KILLED };
@@ -77,6 +80,8 @@ struct pl_job {
     bool begun;     /* the ranks were started */
     bool released;  /* the agents were told to end */
     int64_t act_at; /* when to use more force, 0: never */
+    int suspect; /* the first rank that gave up because another one died, if that is not known to have died */
+    int64_t suspect_at; /* when nobody else is to blame; 0: there is none */
     int64_t timeout_at;
     int64_t look_at; /* when to look after the agents, 0: never */
     int64_t over_at; /* when the last rank ended, 0: not yet */
@@ -112,6 +117,11 @@ int pl_job_watch_signals(struct pl_job *job);
 
 /* Collects what has died, tells of it, and decides what follows. (deaths.c) */
 void pl_job_reap(struct pl_job *job);
+/* A rank gives up because another one died, which may be heard of a moment later: that is the cause then, and
+ * gives the job its code. */
+void pl_job_suspect(struct pl_job *job, int rank);
+/* Nobody else has died in time. */
+void pl_job_take_suspect(struct pl_job *job);
 
 /* The roll: made before the first rank is started. 0 or an error. A rank's end goes into it, and into those
  * of the agents. The table of who died how, if anybody did. (roll.c) */

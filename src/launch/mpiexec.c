@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,6 +25,16 @@ static void take_standard_descriptors(void)
         close(fd);
 }
 
+/* The ranks' outputs are pipes; who draws for a person to look at is told which terminal that person has. */
+static void name_terminal(void)
+{
+    const char *name = isatty(STDOUT_FILENO) ? ttyname(STDOUT_FILENO) : NULL;
+    if (name)
+        setenv("PEAL_TERMINAL", name, 1);
+    else
+        unsetenv("PEAL_TERMINAL");
+}
+
 int main(int argc, char **argv)
 {
     struct pl_options options;
@@ -31,6 +42,7 @@ int main(int argc, char **argv)
     take_standard_descriptors();
     if (argc == 2 && !strcmp(argv[1], "--agent"))
         return pl_agent_run();
+    name_terminal();
     int code, error = pl_options_read(&options, argc, argv);
     if (!error)
         error = pl_layout_make(&layout, &options);

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -414,6 +415,22 @@ static void ready(struct pl_watch *watch, uint32_t events)
     }
 }
 
+/* The job's secret, by which its ranks know each other on the network. It leaves this process only on the
+ * descriptors that the ranks inherit (and inside ssh): it is in no argument, environment, file or log. */
+static int make_key(struct pl_pmi_server *server)
+{
+    unsigned char key[32];
+    char text[2 * sizeof key + 1];
+    if (getrandom(key, sizeof key, 0) != sizeof key)
+        return pl_fail_errno("no random numbers for the job's key (getrandom)");
+    for (size_t i = 0; i < sizeof key; i++)
+        snprintf(text + 2 * i, 3, "%02x", key[i]);
+    int error = pl_kvs_put(&server->kvs, PL_PMI1_JOB_KEY, text);
+    explicit_bzero(key, sizeof key);
+    explicit_bzero(text, sizeof text);
+    return error;
+}
+
 int pl_pmi_server_init(struct pl_pmi_server *server, struct pl_loop *loop, int size, const char *mapping,
                        const struct pl_pmi_calls *calls)
 {
@@ -425,6 +442,8 @@ int pl_pmi_server_init(struct pl_pmi_server *server, struct pl_loop *loop, int s
     for (int i = 0; i < size; i++)
         server->peers[i].watch.fd = -1;
     int error = pl_kvs_init(&server->kvs, ((size_t)size + 1) * BYTES_PER_RANK);
+    if (!error)
+        error = make_key(server);
     return error ? error : pl_kvs_put(&server->kvs, "PMI_process_mapping", mapping);
 }
 

@@ -73,8 +73,10 @@ static void say_row(const struct pl_job *job, int rank)
     const struct pl_roll_entry *entry = &job->roll->entry[rank];
     char text[256];
     pl_roll_how(entry, text, sizeof text);
-    const char *how = strstr(text, entry->host); /* process N on HOST how */
-    how = how ? how + strlen(entry->host) + 1 : text;
+    char place[sizeof entry->host + 8];
+    snprintf(place, sizeof place, " on %s ", entry->host);
+    const char *how = strstr(text, place); /* process N on HOST how */
+    how = how ? how + strlen(place) : text;
     int replaced = job->members[rank].replaced;
     char again[32] = "";
     if (replaced)

@@ -133,6 +133,15 @@ bool pl_class_known(int class); /* one of the library's */
 const char *pl_class_name(int class);
 const char *pl_class_meaning(int class);
 
+/* The communicator with this handle, or NULL. */
+static inline struct pl_comm *pl_comm_find(const struct pl_mpi *mpi, MPI_Comm handle)
+{
+    return handle == MPI_COMM_WORLD ? mpi->rank->world
+           : handle == MPI_COMM_SELF
+               ? mpi->rank->self
+               : pl_handle_find(&mpi->handles[PL_CLASS_COMM], PL_CLASS_COMM, (uintptr_t)handle);
+}
+
 /* Handles to objects: 0, or an MPI error class with its text set. */
 int pl_comm_of(struct pl_mpi *mpi, MPI_Comm handle, struct pl_comm **comm);
 int pl_group_of(struct pl_mpi *mpi, MPI_Group handle, struct pl_group **group);

@@ -9,10 +9,7 @@
 
 int pl_comm_of(struct pl_mpi *mpi, MPI_Comm handle, struct pl_comm **comm)
 {
-    *comm = handle == MPI_COMM_WORLD ? mpi->rank->world
-            : handle == MPI_COMM_SELF
-                ? mpi->rank->self
-                : pl_handle_find(&mpi->handles[PL_CLASS_COMM], PL_CLASS_COMM, (uintptr_t)handle);
+    *comm = pl_comm_find(mpi, handle);
     if (__builtin_expect(*comm != NULL, 1))
         return 0;
     if (handle == MPI_COMM_NULL)

@@ -36,6 +36,8 @@ static int status(struct pl_mpi_request *request, MPI_Status *to)
     MPI_Status own;
     int code = 0;
     pl_status_empty(&own);
+    if (request->base.error) /* given up: everybody waits for ever, or this rank is dead */
+        return pl_fail(request->base.error, "%s", request->base.text ? request->base.text : "");
     OUTSIDE(request->mpi->rank, code = general->query ? general->query(general->state, &own) : 0);
     if (to != MPI_STATUS_IGNORE) {
         int error = to->MPI_ERROR;

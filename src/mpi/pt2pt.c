@@ -98,9 +98,7 @@ static inline bool usual(struct pl_mpi *mpi, const void *buf, MPI_Count count, M
                          int peer, int tag, MPI_Comm comm, struct pl_message_args *args)
 {
     const struct pl_datatype *type = pl_datatype_predefined((uintptr_t)datatype);
-    struct pl_comm *c = comm == MPI_COMM_WORLD
-                            ? mpi->rank->world
-                            : pl_handle_find(&mpi->handles[PL_CLASS_COMM], PL_CLASS_COMM, (uintptr_t)comm);
+    struct pl_comm *c = pl_comm_find(mpi, comm);
     if (!type || !c || !type->contiguous || (unsigned)peer >= (unsigned)c->target->size || tag < 0 || !buf ||
         buf == MPI_IN_PLACE || (uint64_t)count > USUAL_COUNT || pl_memory_holds(mpi->rank->memory, buf))
         return false;

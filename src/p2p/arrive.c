@@ -7,6 +7,7 @@
  */
 #include "agreement.h"
 #include "loss.h"
+#include "checksum.h"
 #include "protocol.h"
 
 #include "errors.h"
@@ -50,7 +51,7 @@ static void nonsense(struct pl_rank *rank, int peer, const char *what)
 {
     char cause[128];
     snprintf(cause, sizeof cause, "it sent a frame that makes no sense (%s)", what);
-    pl_peer_lost(rank, peer, PL_EPROTOCOL, cause);
+    pl_peer_give_up(rank, peer, cause);
 }
 
 static struct pl_message *message_create(struct pl_rank *rank, int peer, const struct pl_envelope *envelope,
@@ -162,8 +163,10 @@ static void arrived_rts(struct pl_rank *rank, int peer, const struct pl_envelope
         return;
     }
     struct pl_message *message = message_create(rank, peer, envelope, carded ? sizeof rts.card : 0);
-    if (!message)
+    if (!message) {
+        nonsense(rank, peer, "too many to keep");
         return;
+    }
     message->carded = carded;
     if (payload) {
         memcpy(&message->rts, payload, sizeof rts.rts);
@@ -236,6 +239,52 @@ static void arrived_control(struct pl_rank *rank, int peer, const struct pl_enve
     *landing = (struct pl_landing){news->data, length, (char *)news + CONTROL};
 }
 
+static void dispatch(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, size_t length,
+                     const void *payload, struct pl_landing *landing)
+{
+    switch (envelope->kind) {
+    case PL_KIND_EAGER:
+    case PL_KIND_EAGER_SYNC:
+        if (envelope->length == length)
+            arrived_eager(rank, peer, envelope, length, payload, landing);
+        else
+            nonsense(rank, peer, "lengths differ");
+        break;
+    case PL_KIND_RTS:
+        arrived_rts(rank, peer, envelope, length, payload, landing);
+        break;
+    case PL_KIND_DATA:
+        arrived_data(rank, peer, envelope, length, payload, landing);
+        break;
+    case PL_KIND_ACK:
+    case PL_KIND_CTS:
+    case PL_KIND_FIN:
+    case PL_KIND_CANCELLED:
+        pl_send_answered(rank, peer, envelope);
+        break;
+    case PL_KIND_CANCEL:
+        pl_cancel_asked(rank, peer, envelope);
+        break;
+    case PL_KIND_WITHDRAW:
+        pl_match_withdrawn(rank, peer, envelope->cookie);
+        break;
+    case PL_KIND_WAKE:
+        break;
+    case PL_KIND_GIVE_UP:
+        pl_peer_lost(rank, peer, PL_EPROTOCOL,
+                     "it gave up the link, for what it got from this rank made no sense");
+        break;
+    case PL_KIND_DEATH:
+    case PL_KIND_BREAK:
+    case PL_KIND_ASK:
+    case PL_KIND_AGREE:
+        arrived_control(rank, peer, envelope, length, payload, landing);
+        break;
+    default:
+        nonsense(rank, peer, "unknown kind");
+    }
+}
+
 static void arrived(void *context, int peer, const struct pl_header *header, size_t length,
                     const void *payload, struct pl_landing *landing)
 {
@@ -244,43 +293,16 @@ static void arrived(void *context, int peer, const struct pl_header *header, siz
     memcpy(&envelope, header, sizeof envelope);
     if (landing)
         *landing = (struct pl_landing){NULL, 0, NULL};
-    switch (envelope.kind) {
-    case PL_KIND_EAGER:
-    case PL_KIND_EAGER_SYNC:
-        if (envelope.length == length)
-            arrived_eager(rank, peer, &envelope, length, payload, landing);
-        else
-            nonsense(rank, peer, "lengths differ");
-        break;
-    case PL_KIND_RTS:
-        arrived_rts(rank, peer, &envelope, length, payload, landing);
-        break;
-    case PL_KIND_DATA:
-        arrived_data(rank, peer, &envelope, length, payload, landing);
-        break;
-    case PL_KIND_ACK:
-    case PL_KIND_CTS:
-    case PL_KIND_FIN:
-    case PL_KIND_CANCELLED:
-        pl_send_answered(rank, peer, &envelope);
-        break;
-    case PL_KIND_CANCEL:
-        pl_cancel_asked(rank, peer, &envelope);
-        break;
-    case PL_KIND_WITHDRAW:
-        pl_match_withdrawn(rank, peer, envelope.cookie);
-        break;
-    case PL_KIND_WAKE:
-        break;
-    case PL_KIND_DEATH:
-    case PL_KIND_BREAK:
-    case PL_KIND_ASK:
-    case PL_KIND_AGREE:
-        arrived_control(rank, peer, &envelope, length, payload, landing);
-        break;
-    default:
-        nonsense(rank, peer, "unknown kind");
+    if (__builtin_expect(rank->wary || envelope.kind == PL_KIND_SUM, 0)) {
+        rank->wary = true;
+        if (pl_checksum_admits(rank, peer, header, length, payload)) {
+            dispatch(rank, peer, &envelope, length, payload, landing);
+            if (landing)
+                pl_checksum_landing(rank, peer, landing, length);
+        }
+        return;
     }
+    dispatch(rank, peer, &envelope, length, payload, landing);
 }
 
 static void message_landed(struct pl_message *message, int status)
@@ -289,7 +311,7 @@ static void message_landed(struct pl_message *message, int status)
     if (status < 0) {
         if (message->queued)
             pl_match_remove(message);
-        else if (!claim) {
+        else if (!claim && message->envelope.kind != PL_KIND_RTS) { /* an RTS is nobody's before it is here */
             message->status = status; /* a probe has taken it: its receive will tell */
             return;
         }
@@ -314,6 +336,8 @@ static void landed(void *context, int peer, const struct pl_landing *landing, si
     struct pl_rank *rank = context;
     if (!landing->token)
         return;
+    if (__builtin_expect(rank->wary, 0) && !status)
+        status = pl_checksum_landed(rank, peer, landing);
     struct control *news = control_of(landing->token);
     if (news) {
         if (!status)

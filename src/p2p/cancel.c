@@ -62,20 +62,20 @@ static void ask(struct pl_request *request)
     if (!request->cookie)
         request->cookie = pl_cookie_new(&rank->cookies, request);
     request->parts++;
+    request->asked = true;
     struct pl_envelope question = {.kind = PL_KIND_CANCEL,
                                    .cookie = request->cookie,
                                    .answer = request->serial ? request->serial : request->cookie,
                                    .length = request->serial != 0};
     if (!request->cookie || pl_frame_send(rank, request->peer, &question, NULL) < 0)
-        pl_send_part_done(request, 0);
+        pl_cancel_answered(request, false);
 }
 
 static void cancel_send(struct pl_request *request)
 {
     bool matched = request->complete && !request->serial;
-    if (request->matched || matched || request->error || request->peer < 0)
+    if (request->asked || matched || request->error || request->peer < 0)
         return;
-    request->matched = true;
     if (request->peer == request->rank->rank)
         cancel_local(request);
     else
@@ -92,6 +92,9 @@ void pl_cancel_asked(struct pl_rank *rank, int peer, const struct pl_envelope *q
 
 void pl_cancel_answered(struct pl_request *request, bool taken)
 {
+    if (!request->asked)
+        return;
+    request->asked = false;
     if (taken) {
         request->cancelled = true;
         if (!request->serial)

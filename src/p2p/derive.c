@@ -164,7 +164,12 @@ int pl_datatype_resize(const struct pl_datatype *type, ptrdiff_t lb, ptrdiff_t e
     int error = copy(type, &resized);
     if (error)
         return error;
-    if (resized->contiguous && resized->size && (lb || extent != resized->extent)) {
+    if (lb == resized->lb && extent == resized->extent) { /* it stays in one piece, if it was */
+        resized->bounded = true;
+        *made = resized;
+        return 0;
+    }
+    if (resized->contiguous && resized->size) {
         struct pl_program_builder builder = {0};
         pl_program_add(&builder, &(struct pl_part){.count = 1, .type = resized});
         error = pl_program_build(&builder, &resized->program);

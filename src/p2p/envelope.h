@@ -24,6 +24,8 @@ enum pl_kind {
     PL_KIND_AGREE,  /* an agreement on communicator `context`; payload: agreement.c's */
     PL_KIND_CANCEL, /* to the receiver: forget the message `answer`, if it is still kept, and say so */
     PL_KIND_CANCELLED, /* to the sender: cookie's message was forgotten (length 1) or met its receive (0) */
+    PL_KIND_SUM,       /* the checksums of the frame that follows (checksum.c) */
+    PL_KIND_GIVE_UP,   /* the sender does not listen any more: what it got from here made no sense */
     PL_KIND_ASK, /* "is this your call too?", on communicator `context`; payload: collectives/doubt.c's */
 };
 

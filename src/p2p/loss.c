@@ -117,6 +117,7 @@ struct event {
     int peer;
     const struct pl_comm *comm;
     unsigned why;
+    bool end;                               /* or the rank ends, and its ports are closed */
     int (*fail)(const struct event *event); /* sets the text */
 };
 
@@ -137,6 +138,8 @@ static bool needs_comm(const struct event *event, const struct pl_request *reque
 static bool doomed(const struct event *event, const struct pl_request *request)
 {
     unsigned channel = channel_of(request);
+    if (event->end)
+        return true;
     if (event->comm)
         return needs_comm(event, request);
     if (request->peer == event->peer)
@@ -154,7 +157,8 @@ static bool doomed(const struct event *event, const struct pl_request *request)
 /* Whether nothing but a frame of the other side is waited for: no transport holds it. */
 static bool loose(const struct pl_request *request)
 {
-    return request->is_send ? request->parts == 1 && !request->matched : request->parts == 0;
+    unsigned frames = 1 + (request->asked && !request->serial); /* cancel.c */
+    return request->is_send ? request->parts == frames && !request->matched : request->parts == 0;
 }
 
 /* Completions run callers' code, which may post and complete others: so look anew after each. */
@@ -191,7 +195,7 @@ static void give_up(const struct event *event, struct pl_request *request)
         mark(event, request);
     __atomic_store_n(&request->guard, 0,
                      __ATOMIC_SEQ_CST); /* who reads the buffer now shall not believe it */
-    if (request->peer != event->peer && request->is_send)
+    if (!event->end && request->peer != event->peer && request->is_send)
         pl_frame_send(event->rank, request->peer, &withdraw, NULL);
     if (request->is_send) {
         pl_send_part_done(request, 0);
@@ -240,6 +244,17 @@ static void fail_all(const struct event *event)
 {
     while (fail_one_waiting(event) || fail_one_posted(event) || fail_one_local(event))
         ;
+}
+
+static int fail_end(const struct event *event)
+{
+    return pl_fail(PL_ECANCELLED, "rank %d ends", event->rank->rank);
+}
+
+void pl_loss_finish(struct pl_rank *rank)
+{
+    struct event event = {.rank = rank, .peer = -1, .end = true, .fail = fail_end};
+    fail_all(&event);
 }
 
 bool pl_request_stalled(const struct pl_request *request)
@@ -361,7 +376,7 @@ static void remember(struct pl_rank *rank, uint64_t context, unsigned why, const
         (struct pl_broken){context, why, why == PL_BREAK_MISMATCH ? strdup(cause) : NULL};
 }
 
-struct pl_comm *pl_comm_find(const struct pl_rank *rank, uint64_t context)
+struct pl_comm *pl_comm_of_context(const struct pl_rank *rank, uint64_t context)
 {
     pl_list_each(node, &rank->comms)
     {
@@ -374,7 +389,7 @@ struct pl_comm *pl_comm_find(const struct pl_rank *rank, uint64_t context)
 
 static void heard_break(struct pl_rank *rank, uint64_t context, const struct breaking *breaking)
 {
-    struct pl_comm *comm = pl_comm_find(rank, context);
+    struct pl_comm *comm = pl_comm_of_context(rank, context);
     const char *cause = breaking->why == PL_BREAK_MISMATCH ? breaking->text : NULL;
     if (breaking->why != PL_BREAK_MISMATCH && breaking->why != PL_BREAK_REVOKED)
         return;

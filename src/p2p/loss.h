@@ -27,7 +27,7 @@ struct pl_broken {
 void pl_comm_begin(struct pl_comm *comm);
 
 /* The communicator of that context, or NULL. */
-struct pl_comm *pl_comm_find(const struct pl_rank *rank, uint64_t context);
+struct pl_comm *pl_comm_of_context(const struct pl_rank *rank, uint64_t context);
 
 /* The error of a broken communicator, with its text; 0 when it is not `broken` in one of these ways. */
 int pl_comm_check(const struct pl_comm *comm, unsigned ways);
@@ -63,5 +63,9 @@ void pl_spread(struct pl_rank *rank, const struct pl_group *group, const struct 
 /* A frame with news has come (PL_KIND_DEATH, PL_KIND_BREAK). */
 void pl_loss_heard(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, const void *payload,
                    size_t length);
+
+/* The ports are closed: completes what waits for frames that will never come (collectives that were given
+ * up). */
+void pl_loss_finish(struct pl_rank *rank);
 
 #endif

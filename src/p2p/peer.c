@@ -108,3 +108,16 @@ int pl_peer_fail(struct pl_rank *rank, int number)
                  rank->obituary(rank, number, text, sizeof text);
     return pl_fail(PL_EPEER, "rank %d failed: %s", number, known ? text : "its link broke");
 }
+
+void pl_peer_give_up(struct pl_rank *rank, int number, const char *cause)
+{
+    struct pl_peer *peer = pl_peer_get(rank, number);
+    if (!peer || peer->given_up)
+        return;
+    struct pl_envelope farewell = {.kind = PL_KIND_GIVE_UP};
+    if (!peer->lost)
+        pl_frame_send(rank, number, &farewell, NULL);
+    peer->given_up = true;
+    rank->wary = true;
+    pl_peer_lost(rank, number, PL_EPROTOCOL, cause);
+}

@@ -28,6 +28,12 @@ int pl_frame_send(struct pl_rank *rank, int peer, const struct pl_envelope *enve
 int pl_control_send(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, const void *payload,
                     size_t length);
 
+/* A frame without payload, and without a checksum before it. 0 or an error. */
+int pl_frame_bare(struct pl_rank *rank, struct pl_endpoint *endpoint, const struct pl_envelope *envelope);
+
+/* What the peer sends makes no sense: the link to it is given up, and it is told; not the process. */
+void pl_peer_give_up(struct pl_rank *rank, int peer, const char *cause);
+
 /* Sender's half: the answers of the receiver. */
 void pl_send_answered(struct pl_rank *rank, int peer, const struct pl_envelope *envelope);
 /* A message from this rank to itself. */

@@ -7,6 +7,8 @@
  */
 #include "agreement.h"
 #include "bridge.h"
+#include "checksum.h"
+#include "loss.h"
 #include "protocol.h"
 
 #include "errors.h"
@@ -17,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static _Thread_local struct pl_rank *thread_rank;
 static _Atomic(struct pl_rank *) process_rank;
@@ -140,16 +143,25 @@ static int open_allowed(struct pl_rank *rank)
                    rank->size - 1, rank->config.transports, why);
 }
 
+/* CPUs that the ranks of this host share. A rank that its launcher has bound to one core sees one; the
+ * launcher, its parent, sees what it had to deal out. */
 static int cpus_available(void)
 {
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+    cpu_set_t own, parents;
+    if (sched_getaffinity(0, sizeof own, &own))
+        return 1;
+    if (sched_getaffinity(getppid(), sizeof parents, &parents))
+        return CPU_COUNT(&own);
+    CPU_OR(&parents, &parents, &own);
+    return CPU_COUNT(&parents);
 }
 
 int pl_rank_open(struct pl_rank *rank)
 {
     pl_match_init(rank);
     pl_list_init(&rank->orphans);
+    pl_list_init(&rank->sums);
+    rank->wary = rank->config.checksum;
     pl_list_init(&rank->bridges);
     pl_list_init(&rank->comms);
     pl_list_init(&rank->agreements);
@@ -183,7 +195,12 @@ void pl_rank_close(struct pl_rank *rank)
     for (int i = 0; i < rank->nports; i++)
         rank->ports[i]->transport->close(rank->ports[i]);
     rank->nports = 0;
+    for (int i = 0; i < rank->npeers && rank->peers; i++)
+        if (rank->peers[i])
+            rank->peers[i]->endpoint = NULL;
+    pl_loss_finish(rank);
     free_orphans(rank);
+    pl_checksum_finish(rank);
     pl_agreements_finish(rank);
     pl_match_finish(rank);
     pl_cookies_finish(&rank->cookies);

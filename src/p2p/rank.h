@@ -31,6 +31,10 @@ struct pl_peer {
     char *cause;
     struct pl_endpoint *endpoint; /* NULL until first used */
     struct pl_identity identity;
+    bool given_up;          /* lost because of what it sent: nothing from it is looked at */
+    bool summed, sum_waits; /* a checksum has come; its payload is going to land */
+    uint32_t sum_header, sum_payload;
+    uint64_t sum_length;
 };
 
 struct pl_bucket {
@@ -75,6 +79,8 @@ struct pl_rank {
     int nbroken;
     uint32_t contexts;      /* contexts led so far */
     uint64_t world_id;      /* the same on all ranks of a world, and on no others' */
+    bool wary;              /* frames are looked at by checksum.c first */
+    struct pl_list sums;    /* checksums of payloads that are landing */
     struct pl_list orphans; /* requests given to p2p for good */
 
     struct pl_list bridges; /* to other worlds */

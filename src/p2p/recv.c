@@ -129,7 +129,7 @@ void pl_recv_fetch(struct pl_request *request, const struct pl_envelope *envelop
         pl_request_complete(request, PL_EPEER);
         return;
     }
-    if (rts->address && endpoint->transport->reaches(endpoint)) {
+    if (rts->address && !request->rank->config.checksum && endpoint->transport->reaches(endpoint)) {
         if (request->type) {
             pl_typed_get(request, rts, fits, got);
             return;

@@ -46,9 +46,9 @@ struct pl_request {
     bool complete;        /* the one thing a waiter looks at */
     bool cancelled;
     bool is_send;
-    bool matched; /* receive: an envelope has been found; it can no longer be cancelled. send: it was tried */
-    int error;    /* 0 or an enum pl_error, when complete */
-    char *text;   /* malloc'd text of the error or NULL; freed by pl_request_finish */
+    bool matched;    /* receive: an envelope has been found; it can no longer be cancelled */
+    int error;       /* 0 or an enum pl_error, when complete */
+    char *text;      /* malloc'd text of the error or NULL; freed by pl_request_finish */
     int source, tag; /* receive: as wanted; when complete: as MPI_Status has them. send: tag */
     size_t length;   /* receive, when complete: bytes landed; send: bytes of the message */
     /* Called once, when the request becomes complete (also with an error), from
@@ -70,6 +70,7 @@ struct pl_request {
     uint32_t remote_cookie;
     struct pl_memory_key key;
     bool registered;
+    bool asked;     /* send: the receiver has been asked to forget it, and has not answered */
     uint64_t guard; /* rendezvous: what a peer that reads the buffer finds here while it is the message's */
     const struct pl_datatype *type; /* held: how the data lies in buffer; NULL: plain bytes */
     unsigned char *staging;         /* typed: packed bytes on their way, or NULL */

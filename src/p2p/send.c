@@ -13,6 +13,7 @@
  * Data with gaps is packed: see typed.c.
  */
 #include "loss.h"
+#include "checksum.h"
 #include "pack.h"
 #include "protocol.h"
 
@@ -55,7 +56,7 @@ int pl_control_send(struct pl_rank *rank, int peer, const struct pl_envelope *en
     frame->operation.done = control_done;
     frame->operation.payload = frame->payload;
     frame->operation.length = length;
-    int result = endpoint->transport->send(endpoint, &frame->operation);
+    int result = pl_frame_start(rank, endpoint, &frame->operation);
     if (result != PL_PENDING)
         free(frame);
     return result < 0 ? result : 0;
@@ -83,6 +84,19 @@ int pl_frame_send(struct pl_rank *rank, int peer, const struct pl_envelope *enve
         frame->operation.payload = &frame->rts;
         frame->operation.length = sizeof frame->rts;
     }
+    int result = pl_frame_start(rank, endpoint, &frame->operation);
+    if (result != PL_PENDING)
+        free(frame);
+    return result < 0 ? result : 0;
+}
+
+int pl_frame_bare(struct pl_rank *rank, struct pl_endpoint *endpoint, const struct pl_envelope *envelope)
+{
+    struct frame *frame = calloc(1, sizeof *frame);
+    if (!frame)
+        return pl_fail(PL_ENOMEM, "no memory for a frame to rank %d", endpoint->peer);
+    memcpy(&frame->operation.header, envelope, PL_HEADER_SIZE);
+    frame->operation.done = frame_done;
     int result = endpoint->transport->send(endpoint, &frame->operation);
     if (result != PL_PENDING)
         free(frame);
@@ -122,7 +136,7 @@ static void post(struct pl_request *request, struct pl_endpoint *endpoint, const
     operation->payload = payload;
     operation->length = length;
     operation->done = send_done;
-    int result = endpoint->transport->send(endpoint, operation);
+    int result = pl_frame_start(request->rank, endpoint, operation);
     if (result != PL_PENDING)
         pl_send_part_done(request, result);
 }
@@ -190,6 +204,7 @@ static inline void fill(struct pl_request *request, struct pl_comm *comm, enum p
     request->context = pl_context_of(comm, channel);
     request->signature = signature;
     request->cookie = request->serial = 0;
+    request->asked = false;
     request->peer = -1;
 }
 
@@ -255,7 +270,8 @@ static bool start_short(struct pl_request *request, struct pl_comm *comm, enum p
                         const void *buffer, size_t length, int destination, int tag, uint32_t signature)
 {
     struct pl_endpoint *endpoint = known_way(comm, destination);
-    if (!endpoint || length > endpoint->transport->eager_limit || comm->broken)
+    if (!endpoint || length > endpoint->transport->eager_limit || comm->broken ||
+        comm->owner->config.checksum)
         return false;
     fill(request, comm, channel, buffer, length, tag, signature);
     struct pl_operation *operation = &request->operation;

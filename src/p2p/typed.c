@@ -18,6 +18,7 @@
  * Rejected: packing whole messages (twice the memory), and gather lists handed to the
  * transports, which would bring datatypes into each of them.
  */
+#include "checksum.h"
 #include "protocol.h"
 
 #include "errors.h"
@@ -163,7 +164,7 @@ static void send_on(struct pl_request *request)
         operation->done = segment_sent;
         memcpy(&operation->header, &data, PL_HEADER_SIZE);
         request->moved += length;
-        status = operation->payload ? endpoint->transport->send(endpoint, operation) : PL_ENOMEM;
+        status = operation->payload ? pl_frame_start(request->rank, endpoint, operation) : PL_ENOMEM;
     }
     if (status != PL_PENDING)
         pl_send_part_done(request, status);

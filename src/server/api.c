@@ -189,7 +189,9 @@ int pl_ps_barrier(struct peal_ps *ps, uint32_t verdict, MPI_Request *out)
     struct pl_ps_worker *worker = ps->worker;
     int error = MPI_SUCCESS;
     pl_ps_enter(ps);
-    if (worker->at_barrier)
+    if (worker->given_up)
+        error = worker->given_up;
+    else if (worker->at_barrier)
         error = pl_ps_fail(ps, MPI_ERR_PENDING, "peal_ps_barrier: the one before is not complete");
     struct pl_ps_request *request = error ? NULL : pl_ps_request_create(1, &handle);
     if (!error && !request)

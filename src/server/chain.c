@@ -156,13 +156,12 @@ void pl_ps_chain_again(struct peal_ps *ps)
     struct pl_ps_pending *next;
     for (struct pl_ps_pending *pending = ps->server->first; pending; pending = next) {
         next = pending->next;
+        pending->rank = -1; /* who sent it sends it again, and that is what will be acknowledged */
         pending->passed = ++ps->server->passed | pl_ps_chain_bit;
         pending->waiting = pass(ps, pending->frame, pending->passed, false);
         ps->stats.resent += (uint64_t)pending->waiting;
-        if (pending->waiting)
-            continue;
-        pl_ps_server_safe(ps, pending->rank, pending->id, pending->frame);
-        forget(ps, pending);
+        if (!pending->waiting)
+            forget(ps, pending);
     }
 }
 

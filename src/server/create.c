@@ -126,13 +126,18 @@ static void free_all(struct peal_ps *ps)
     pl_ps_pool_finish(&ps->pool);
     free(ps->view);
     free(ps->farewell);
+    pl_ps_request_forget(ps->waiter);
     pthread_mutex_destroy(&ps->lock);
     free(ps);
 }
 
-/* MPI ends, and nobody has destroyed it: only memory is left to care for. */
-static void ended(void *ps)
+/* MPI ends, and nobody has destroyed it: only memory is left to care for. A rank that is ended inside a call
+ * holds the lock itself; else it is free. */
+static void ended(void *state)
 {
+    struct peal_ps *ps = state;
+    (void)pthread_mutex_trylock(&ps->lock);
+    pthread_mutex_unlock(&ps->lock);
     free_all(ps);
 }
 

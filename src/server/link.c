@@ -92,6 +92,13 @@ void pl_ps_links_close(struct peal_ps *ps)
     }
 }
 
+static void forget(struct pl_ps_cache *cache)
+{
+    if (cache)
+        pl_ps_cache_finish(cache);
+    free(cache);
+}
+
 void pl_ps_links_free(struct peal_ps *ps)
 {
     struct pl_ps_links *links = &ps->links;
@@ -100,6 +107,10 @@ void pl_ps_links_free(struct peal_ps *ps)
     for (int i = 0; links->link && i < links->open; i++)
         for (int s = 0; s < PL_PS_SLOTS; s++)
             pl_ps_frame_release(&ps->pool, links->link[links->listening[i]].frames[s]);
+    for (int r = 0; links->link && r < links->count; r++) {
+        forget(links->link[r].in);
+        forget(links->link[r].out);
+    }
     free(links->link);
     free(links->listening);
     free(links->oldest);
@@ -135,22 +146,45 @@ static bool grow(struct pl_ps_links *links)
     return true;
 }
 
-void pl_ps_send(struct peal_ps *ps, int rank, struct pl_ps_frame *frame)
+static struct pl_ps_cache *cache_of(struct pl_ps_cache **cache)
+{
+    if (!*cache)
+        *cache = calloc(1, sizeof **cache);
+    return *cache;
+}
+
+/* The frame as it goes: whole, or without the list of keys that the peer has. A reference to it. */
+static struct pl_ps_frame *shorten(struct peal_ps *ps, struct pl_ps_link *link, struct pl_ps_frame *frame)
+{
+    const struct pl_ps_header *header = pl_ps_header_of(frame);
+    bool cached = (header->kind == PL_PS_PUSH || header->kind == PL_PS_PULL) &&
+                  (ps->tables[header->table].is.filters & PEAL_PS_CACHE) && cache_of(&link->out);
+    if (cached)
+        return pl_ps_cache_shorten(link->out, &ps->pool, frame);
+    frame->references++;
+    return frame;
+}
+
+void pl_ps_send(struct peal_ps *ps, int rank, struct pl_ps_frame *whole)
 {
     struct pl_ps_links *links = &ps->links;
     struct pl_ps_link *link = &links->link[rank];
     MPI_Request request;
     if (link->dead || (links->outgoing == links->room && !grow(links)))
         return;
+    struct pl_ps_frame *frame = shorten(ps, link, whole);
+    if (!frame)
+        return;
     ps->stats.sent++;
     ps->stats.bytes += frame->length;
-    if (MPI_Isend(frame->bytes, (int)frame->length, MPI_BYTE, rank, PL_PS_TAG, ps->comm, &request))
+    if (MPI_Isend(frame->bytes, (int)frame->length, MPI_BYTE, rank, PL_PS_TAG, ps->comm, &request)) {
+        pl_ps_frame_release(&ps->pool, frame);
         return; /* its receive tells of the death */
+    }
     links->sending[links->outgoing] = request;
     links->sent[links->outgoing] = frame;
     links->to[links->outgoing] = rank;
     links->outgoing++;
-    frame->references++;
 }
 
 void pl_ps_send_header(struct peal_ps *ps, int rank, enum pl_ps_kind kind, uint64_t id, uint32_t clock)
@@ -194,18 +228,30 @@ static bool pump_out(struct peal_ps *ps)
 
 /* ---- in ---- */
 
+/* Hands the frame up, with its list of keys. false: it has to wait. */
+static bool deal_with(struct peal_ps *ps, struct pl_ps_link *link, struct pl_ps_frame **frame)
+{
+    if (pl_ps_header_of(*frame)->flags & (PL_PS_KEEP | PL_PS_CACHED)) {
+        struct pl_ps_frame *whole =
+            cache_of(&link->in) ? pl_ps_cache_restore(link->in, &ps->pool, *frame) : NULL;
+        if (!whole)
+            return true;
+        pl_ps_frame_release(&ps->pool, *frame);
+        *frame = whole;
+        link->length = whole->length;
+    }
+    link->stalled = pl_ps_received(ps, link->rank, *frame) == PL_PS_STALL;
+    return !link->stalled;
+}
+
 /* Deals with the oldest frame of a link, and posts its receive again. false: it has to wait. */
 static bool take(struct peal_ps *ps, struct pl_ps_link *link, int listener)
 {
     struct pl_ps_frame **frame = &link->frames[link->next];
     (*frame)->length = link->length;
-    int references = (*frame)->references;
-    link->stalled = link->length < sizeof(struct pl_ps_header)
-                        ? false
-                        : pl_ps_received(ps, link->rank, *frame) == PL_PS_STALL;
-    if (link->stalled)
+    if (link->length >= sizeof(struct pl_ps_header) && !deal_with(ps, link, frame))
         return false;
-    if ((*frame)->references > references) { /* somebody keeps it */
+    if ((*frame)->references > 1 || !(*frame)->whole) { /* somebody keeps it, or it took another's place */
         struct pl_ps_frame *fresh = pl_ps_frame_create(&ps->pool, PL_PS_FRAME);
         pl_ps_frame_release(&ps->pool, *frame);
         *frame = fresh;

@@ -2,6 +2,7 @@
 #ifndef PL_PS_LINK_H
 #define PL_PS_LINK_H
 
+#include "cache.h"
 #include "frame.h"
 #include "mpi.h"
 
@@ -17,7 +18,8 @@ struct pl_ps_link {
     bool open, dead;
     bool stalled; /* the oldest frame has come, and must wait for a newer view */
     int next;
-    size_t length; /* of the stalled frame */
+    size_t length;                /* of the stalled frame */
+    struct pl_ps_cache *in, *out; /* of lists of keys; NULL: none yet */
     struct pl_ps_frame *frames[PL_PS_SLOTS];
     MPI_Request requests[PL_PS_SLOTS]; /* all but the oldest's, which is in `oldest` */
 };

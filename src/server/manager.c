@@ -212,7 +212,8 @@ static bool take_over(struct peal_ps *ps)
     if (!view)
         return false;
     manager->latest = NULL;
-    manager->taking_over = manager->changed = false;
+    manager->taking_over = false;
+    manager->changed = true; /* the first view only takes the dead out; the next ones mend the chains */
     view->manager = (uint16_t)ps->my_server;
     bring_up_to_date(ps, view);
     view->epoch++;

@@ -107,6 +107,9 @@ struct pl_ps_request *pl_ps_request_create(int parts, MPI_Request *handle);
 /* One of them has ended, with an error class or 0. Completes the request with the last. */
 void pl_ps_request_end(struct pl_ps_request *request, int error);
 
+/* One of them will never end, as MPI ends on this rank. */
+void pl_ps_request_forget(struct pl_ps_request *request);
+
 /* failure.c: no answer will come from `rank` any more. */
 void pl_ps_lost(struct peal_ps *ps, int rank);
 /* Whether an operation's error means that the peer is gone. */

@@ -10,6 +10,7 @@
 struct pl_ps_request {
     MPI_Request handle;
     int parts, error;
+    bool dropped; /* MPI has given it up, with parts still to end */
 };
 
 static int query(void *state, MPI_Status *status)
@@ -24,7 +25,11 @@ static int query(void *state, MPI_Status *status)
 
 static int end(void *state)
 {
-    free(state);
+    struct pl_ps_request *request = state;
+    if (request->parts > 0)
+        request->dropped = true;
+    else
+        free(request);
     return MPI_SUCCESS;
 }
 
@@ -53,6 +58,16 @@ void pl_ps_request_end(struct pl_ps_request *request, int error)
         return;
     if (error && !request->error)
         request->error = error;
-    if (--request->parts == 0)
+    if (--request->parts > 0)
+        return;
+    if (request->dropped)
+        free(request);
+    else
         MPI_Grequest_complete(request->handle);
+}
+
+void pl_ps_request_forget(struct pl_ps_request *request)
+{
+    if (request && --request->parts == 0)
+        free(request);
 }

@@ -15,6 +15,8 @@
  */
 #include "worker.h"
 
+#include "residual.h"
+
 #include <stdlib.h>
 
 enum { WINDOW = 16 };
@@ -32,6 +34,7 @@ int pl_ps_worker_create(struct peal_ps *ps)
 static void free_operation(struct pl_ps_operation *operation)
 {
     free(operation->own);
+    free(operation->own_keys);
     free(operation->order);
     free(operation->pieces);
     free(operation->queue);
@@ -59,8 +62,11 @@ void pl_ps_worker_destroy(struct peal_ps *ps)
     while (worker->first) {
         struct pl_ps_operation *operation = worker->first;
         worker->first = operation->next;
+        pl_ps_request_forget(operation->request);
         free_operation(operation);
     }
+    pl_ps_request_forget(worker->at_barrier);
+    pl_ps_residuals_finish(ps);
     free(worker->lanes);
     free(worker);
     ps->worker = NULL;
@@ -91,6 +97,8 @@ static void complete(struct peal_ps *ps, struct pl_ps_operation *operation, int 
 int pl_ps_worker_start(struct peal_ps *ps, const struct pl_ps_operation *what, struct pl_ps_request *request)
 {
     struct pl_ps_worker *worker = ps->worker;
+    if (worker->given_up)
+        return worker->given_up;
     struct pl_ps_operation *operation = malloc(sizeof *operation);
     if (!operation)
         return pl_ps_fail(ps, MPI_ERR_NO_MEM, "no memory for an operation");
@@ -98,14 +106,19 @@ int pl_ps_worker_start(struct peal_ps *ps, const struct pl_ps_operation *what, s
     operation->request = request;
     operation->clock = what->kind == PL_PS_CLOCK ? what->clock : worker->clock;
     operation->base = worker->next_entry;
-    int error = pl_ps_split(ps, operation);
+    int error = what->kind == PL_PS_PUSH ? pl_ps_residual_push(ps, operation) : MPI_SUCCESS;
+    if (what->kind == PL_PS_PULL && (ps->tables[what->table].is.filters & PEAL_PS_FP16))
+        operation->encoding = PL_PS_FLOAT16;
+    if (!error)
+        error = pl_ps_split(ps, operation);
     if (error) {
         free_operation(operation);
         return error;
     }
     if (what->kind != PL_PS_PULL && what->kind != PL_PS_DUMP)
-        worker->next_entry +=
-            what->kind == PL_PS_PUSH || what->kind == PL_PS_RESTORE ? what->n : (uint64_t)ps->view->parts;
+        worker->next_entry += what->kind == PL_PS_PUSH || what->kind == PL_PS_RESTORE
+                                  ? operation->n
+                                  : (uint64_t)ps->view->parts;
     *(worker->last ? &worker->last->next : &worker->first) = operation;
     worker->last = operation;
     pl_ps_assign(ps, operation);
@@ -255,6 +268,7 @@ void pl_ps_worker_install(struct peal_ps *ps)
 
 void pl_ps_worker_give_up(struct peal_ps *ps, int error)
 {
+    ps->worker->given_up = error;
     while (ps->worker->first)
         complete(ps, ps->worker->first, error);
     if (ps->worker->at_barrier)

@@ -21,7 +21,8 @@ struct pl_ps_operation {
     uint64_t first;
     const float *in; /* [n][floats], the caller's or `own` */
     float *out;      /* the caller's */
-    float *own;
+    float *own;      /* freed with the operation, as is */
+    uint64_t *own_keys;
     size_t floats; /* of an entry */
     int encoding;
     float scale;
@@ -49,7 +50,10 @@ struct pl_ps_lane {
     int count;
 };
 
+struct pl_ps_residual;
+
 struct pl_ps_worker {
+    struct pl_ps_residual *residuals; /* [tables]: what filters have left over; NULL: nothing yet */
     struct pl_ps_operation *first, *last;
     struct pl_ps_lane *lanes; /* [servers] */
     uint64_t next_id, next_entry;
@@ -59,6 +63,7 @@ struct pl_ps_worker {
     uint32_t verdict; /* brought to it; and the largest of all, when it has ended */
     struct pl_ps_request *at_barrier;
     bool leaving;
+    int given_up; /* an error class: there are no servers any more */
 };
 
 int pl_ps_worker_create(struct peal_ps *ps);

@@ -17,6 +17,7 @@ static const char *const about =
     "Measures TESTs (default: all) between the ranks that mpiexec started, and checks every result.\n"
     "  collectives  barrier bcast scatter gather allgather reduce allreduce reduce_scatter_block alltoall\n"
     "  messages     latency bandwidth bibw msgrate\n"
+    "  ps           the parameter server: has a --help of its own\n"
     "Sizes are bytes of the larger buffer of a rank. The exit code is 1 if a result was wrong.";
 
 static const struct pl_call *find_call(const char *name)
@@ -215,6 +216,8 @@ static int run(struct pl_bench *bench, const char **tests, int n)
 
 int pl_tool_bench(int argc, char **argv)
 {
+    if (argc > 1 && !strcmp(argv[1], "ps"))
+        return pl_tool_bench_ps(argc - 1, argv + 1);
     struct pl_bench bench = {.begin = 8,
                              .end = 1 << 20,
                              .factor = 4,

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "errors.h"
 #include "tool.h"
+#include "memory.h"
 #include "transport.h"
 
 #include <mpi.h>
@@ -106,6 +107,22 @@ static bool allowed(const struct pl_config *config, const char *name)
     return !strcmp(name, "loopback");
 }
 
+/* Whether buffers may be on devices. */
+static void print_devices(void)
+{
+    struct pl_memory *memory = NULL;
+    char text[256];
+    printf("\ndevices\n");
+    if (pl_memory_cuda.open(&memory) < 0) {
+        printf("  %-10s NOT usable here: %s\n", pl_memory_cuda.name, pl_fail_text());
+        return;
+    }
+    pl_memory_cuda.describe(memory, text, sizeof text);
+    printf("  %-10s %s: %s\n", pl_memory_cuda.name,
+           pl_memory_cuda.usable(memory) ? "usable" : "NOT usable here", text);
+    pl_memory_cuda.close(memory);
+}
+
 static void print_transports(void)
 {
     struct pl_config config;
@@ -123,7 +140,7 @@ int pl_tool_info(int argc, char **argv)
     static const struct pl_option none[] = {{0}};
     const struct pl_usage usage = {"peal info",
                                    "Prints the version, the CPUs, the knobs with their values, and which\n"
-                                   "transports can be used here.",
+                                   "transports and devices can be used here.",
                                    none, false};
     const char **words = malloc((size_t)argc * sizeof *words);
     int n, code;
@@ -145,5 +162,6 @@ int pl_tool_info(int argc, char **argv)
     print_cpus();
     print_knobs();
     print_transports();
+    print_devices();
     return PL_TOOL_OK;
 }

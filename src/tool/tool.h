@@ -13,6 +13,7 @@ enum { PL_TOOL_OK = 0, PL_TOOL_BAD = 1, PL_TOOL_USAGE = 2 }; /* exit codes */
 
 /* Entries. argv[0] is the sub-command's name; the result is the exit code. */
 int pl_tool_bench(int argc, char **argv);
+int pl_tool_bench_ps(int argc, char **argv);
 int pl_tool_info(int argc, char **argv);
 int pl_tool_plan(int argc, char **argv);
 

@@ -629,6 +629,7 @@ const struct pl_transport pl_loopback = {
     .free = pl_loop_dealloc,
     .map = pl_loop_map,
     .reg = pl_loop_reg,
+    .reg_dmabuf = pl_no_reg_dmabuf,
     .dereg = pl_no_dereg,
     .get = pl_loop_get,
     .put = pl_loop_put,

@@ -258,6 +258,7 @@ const struct pl_transport pl_shm = {
     .free = shm_free,
     .map = shm_map,
     .reg = pl_no_reg,
+    .reg_dmabuf = pl_no_reg_dmabuf,
     .dereg = pl_no_dereg,
     .get = pl_shm_get,
     .put = pl_shm_put,

@@ -71,6 +71,8 @@ void pl_tcp_bury(struct pl_tcp_port *port, struct pl_tcp_source *source)
 {
     if (source->watched)
         pl_tcp_watch(port, source, 0);
+    pl_tcp_tls_destroy(source->tls);
+    source->tls = NULL;
     if (source->fd >= 0)
         close(source->fd);
     source->fd = -1;
@@ -298,6 +300,8 @@ static int tcp_open(const struct pl_port_params *params, struct pl_port **out)
     if (!port)
         return pl_fail(PL_ENOMEM, "tcp: no memory for a port");
     port->base.transport = &pl_tcp;
+    if (params->config->secure && (error = pl_tcp_tls_context_create(port->key, &port->tls)))
+        goto free_port;
     error = pl_tcp_addresses(params->local_size == params->size, params->config->net, &port->card);
     if (error)
         goto free_port;
@@ -324,6 +328,7 @@ close_timer:
 close_epoll:
     close(port->epoll);
 free_port:
+    pl_tcp_tls_context_destroy(port->tls);
     free(port);
     return error;
 }
@@ -449,6 +454,7 @@ const struct pl_transport pl_tcp = {
     .free = pl_no_free,
     .map = pl_no_map,
     .reg = pl_no_reg,
+    .reg_dmabuf = pl_no_reg_dmabuf,
     .dereg = pl_no_dereg,
     .get = pl_no_get,
     .put = pl_no_put,

@@ -13,6 +13,7 @@
 #include "list.h"
 #include "tcp_address.h"
 #include "tcp_auth.h"
+#include "tcp_tls.h"
 #include "transport.h"
 
 #include <sys/epoll.h>
@@ -36,8 +37,9 @@ struct pl_tcp_source {
     struct pl_list link; /* the list it is in; the port's graveyard when dead */
     enum pl_tcp_kind kind;
     int fd;
-    bool watched;    /* epoll knows it */
-    uint32_t events; /* which it was told */
+    struct pl_tcp_tls *tls; /* of a connection; NULL: not encrypted */
+    bool watched;           /* epoll knows it */
+    uint32_t events;        /* which it was told */
 };
 
 /* One operation in a peer's queue. The head is kept here, since the caller's
@@ -95,7 +97,8 @@ struct pl_tcp_port {
     struct pl_port base;
     int rank, size;
     unsigned char key[PL_TCP_KEY];
-    int64_t timeout; /* ns */
+    struct pl_tcp_tls_context *tls; /* NULL: connections are not encrypted */
+    int64_t timeout;                /* ns */
     const struct pl_upcalls *upcalls;
     void *context;
 
@@ -153,8 +156,10 @@ struct pl_tcp_peer *pl_tcp_peer_get(struct pl_tcp_port *port, int rank);
 void pl_tcp_peer_attend(struct pl_tcp_peer *peer);
 /* What `attend` asked for. Returns how many upcalls were made. */
 int pl_tcp_peer_look(struct pl_tcp_peer *peer);
-/* An authenticated socket is there: makes it the peer's stream (the descriptor is taken over on success). */
-int pl_tcp_peer_up(struct pl_tcp_peer *peer, int fd, const union pl_tcp_address *address);
+/* An authenticated socket is there: makes it the peer's stream (the descriptor, and `tls` if it is not NULL,
+ * are taken over on success). */
+int pl_tcp_peer_up(struct pl_tcp_peer *peer, int fd, struct pl_tcp_tls *tls,
+                   const union pl_tcp_address *address);
 /* It said goodbye. Returns how many upcalls were made. */
 int pl_tcp_peer_left(struct pl_tcp_peer *peer);
 /* It is gone: completes everything with `error`, calls lost. Only from progress or close. */
@@ -181,7 +186,7 @@ void pl_tcp_greeting_tick(struct pl_tcp_port *port, int64_t now);
 
 /* tcp_stream.c */
 /* Makes a stream of the socket and sets the socket up. NULL and pl_fail when it cannot. */
-struct pl_tcp_stream *pl_tcp_stream_create(struct pl_tcp_peer *peer, int fd,
+struct pl_tcp_stream *pl_tcp_stream_create(struct pl_tcp_peer *peer, int fd, struct pl_tcp_tls *tls,
                                            const union pl_tcp_address *address);
 /* Tries to write one operation at once. 0: all of it was taken; PL_PENDING: it has to be queued. */
 int pl_tcp_stream_try(struct pl_tcp_stream *stream, struct pl_operation *operation);

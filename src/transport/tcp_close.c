@@ -89,8 +89,8 @@ static bool said_goodbye(struct pl_tcp_stream *stream)
         return true;
     if (stream->goodbye < sizeof bytes) {
         pl_tcp_goodbye(bytes);
-        ssize_t took = send(stream->source.fd, bytes + stream->goodbye, sizeof bytes - stream->goodbye,
-                            MSG_NOSIGNAL | MSG_DONTWAIT);
+        struct iovec rest = {bytes + stream->goodbye, sizeof bytes - stream->goodbye};
+        ssize_t took = pl_tcp_wire_write(stream->source.fd, stream->source.tls, &rest, 1);
         if (took < 0)
             return errno != EAGAIN && errno != EINTR;
         stream->goodbye += (size_t)took;
@@ -149,6 +149,7 @@ void pl_tcp_close(struct pl_port *base)
     for (int rank = 0; rank < port->peers; rank++)
         pl_tcp_peer_destroy(port->peer[rank]);
     free(port->peer);
+    pl_tcp_tls_context_destroy(port->tls);
     explicit_bzero(port->key, sizeof port->key);
     free(port);
 }

@@ -46,7 +46,8 @@
 #define REFUSALS       5            /* rounds of dialing that may end in a hung up handshake */
 #define ACCEPTS        16           /* a round */
 
-enum step { CONNECTING, WAIT_ANSWER, WAIT_VERDICT, WAIT_HELLO, WAIT_PROOF, PARKED };
+/* SEALING and UNSEALING: TLS is being set up, by the dialer and by the listener. */
+enum step { CONNECTING, SEALING, WAIT_ANSWER, WAIT_VERDICT, UNSEALING, WAIT_HELLO, WAIT_PROOF, PARKED };
 
 /* One connection whose other end is not proven yet. */
 struct pl_tcp_greeting {
@@ -55,6 +56,7 @@ struct pl_tcp_greeting {
     struct pl_tcp_peer *peer; /* dials and parked ones */
     union pl_tcp_address address;
     int64_t since, deadline; /* ns; deadline 0: none */
+    unsigned char binding[PL_TCP_KEY];
     struct pl_tcp_hello hello;
     struct pl_tcp_answer answer;
     size_t have; /* bytes of `in` */
@@ -85,8 +87,9 @@ static struct pl_tcp_greeting *greeting_create(int fd, enum step step, const uni
 static bool say(struct pl_tcp_greeting *greeting, const void *bytes, size_t size)
 {
     ssize_t took;
+    struct iovec all = {(void *)(uintptr_t)bytes, size};
     do
-        took = send(greeting->source.fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        took = pl_tcp_wire_write(greeting->source.fd, greeting->source.tls, &all, 1);
     while (took < 0 && errno == EINTR);
     return took == (ssize_t)size;
 }
@@ -95,9 +98,9 @@ static bool say(struct pl_tcp_greeting *greeting, const void *bytes, size_t size
 static int hear(struct pl_tcp_greeting *greeting, size_t size)
 {
     ssize_t got;
+    struct iovec rest = {(char *)&greeting->in + greeting->have, size - greeting->have};
     do
-        got = recv(greeting->source.fd, (char *)&greeting->in + greeting->have, size - greeting->have,
-                   MSG_DONTWAIT);
+        got = pl_tcp_wire_read(greeting->source.fd, greeting->source.tls, &rest, 1);
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return errno == EAGAIN ? 0 : -1;
@@ -115,12 +118,39 @@ static int hear(struct pl_tcp_greeting *greeting, size_t size)
 static int take_over(struct pl_tcp_port *port, struct pl_tcp_peer *peer, struct pl_tcp_greeting *greeting)
 {
     int fd = greeting->source.fd;
+    struct pl_tcp_tls *tls = greeting->source.tls;
     pl_tcp_watch(port, &greeting->source, 0);
     greeting->source.fd = -1;
-    int error = pl_tcp_peer_up(peer, fd, &greeting->address);
-    if (error)
+    greeting->source.tls = NULL;
+    int error = pl_tcp_peer_up(peer, fd, tls, &greeting->address);
+    if (error) {
         greeting->source.fd = fd;
+        greeting->source.tls = tls;
+    }
     return error;
+}
+
+/* The first step on a connected socket: TLS, where it is wanted. Without, the channel is known at once.
+ * 1: go on; 0: TLS is under way; -1: failed. */
+static int seal(struct pl_tcp_port *port, struct pl_tcp_greeting *greeting, bool dials)
+{
+    if (!port->tls)
+        return pl_tcp_binding(greeting->source.fd, dials, greeting->binding) ? -1 : 1;
+    greeting->source.tls = pl_tcp_tls_create(port->tls, greeting->source.fd, dials);
+    greeting->step = dials ? SEALING : UNSEALING;
+    return greeting->source.tls ? 0 : -1;
+}
+
+/* Goes on with TLS. The same. */
+static int seal_on(struct pl_tcp_port *port, struct pl_tcp_greeting *greeting)
+{
+    bool writes;
+    int result = pl_tcp_tls_greet(greeting->source.tls, &writes);
+    if (result > 0 && !pl_tcp_tls_binding(greeting->source.tls, greeting->binding))
+        return -1;
+    if (result == 0)
+        pl_tcp_watch(port, &greeting->source, EPOLLIN | (writes ? EPOLLOUT : 0u));
+    return result;
 }
 
 /* ---- dialing ---- */
@@ -244,6 +274,27 @@ void pl_tcp_dial_stop(struct pl_tcp_peer *peer)
         pl_tcp_bury(port, &parked->source);
 }
 
+static void dial_hello(struct pl_tcp_port *port, struct pl_tcp_greeting *dial)
+{
+    struct pl_tcp_peer *peer = dial->peer;
+    pl_tcp_hello_make(&dial->hello, port->rank, peer->base.peer, peer->card.nonce);
+    dial->step = WAIT_ANSWER;
+    if (!say(dial, &dial->hello, sizeof dial->hello))
+        dial_failed(peer, true, "hung up before the handshake");
+    else
+        pl_tcp_watch(port, &dial->source, EPOLLIN);
+}
+
+static void dial_sealing(struct pl_tcp_port *port, struct pl_tcp_greeting *dial)
+{
+    int sealed = seal_on(port, dial);
+    if (sealed < 0)
+        dial_failed(dial->peer, true,
+                    "does not speak TLS with this job's key (PEAL_SECURE must be the same on all ranks)");
+    else if (sealed)
+        dial_hello(port, dial);
+}
+
 static void dial_connected(struct pl_tcp_port *port, struct pl_tcp_greeting *dial)
 {
     struct pl_tcp_peer *peer = dial->peer;
@@ -262,31 +313,31 @@ static void dial_connected(struct pl_tcp_port *port, struct pl_tcp_greeting *dia
         dial_failed(peer, false, strerror(error));
         return;
     }
-    pl_tcp_hello_make(&dial->hello, port->rank, peer->base.peer, peer->card.nonce);
-    if (!say(dial, &dial->hello, sizeof dial->hello)) {
-        dial_failed(peer, true, "hung up before the handshake");
-        return;
-    }
     unsigned limit = port->timeout / 1000000 < UINT32_MAX / 2 ? (unsigned)(port->timeout / 1000000) : 0;
     pl_tcp_socket_setup(dial->source.fd, port->timeout);
     setsockopt(dial->source.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof limit);
-    dial->step = WAIT_ANSWER;
     dial->deadline = peer->next_address < peer->card.count ? pl_now() + port->timeout : 0;
-    pl_tcp_watch(port, &dial->source, EPOLLIN);
+    int sealed = seal(port, dial, true);
+    if (sealed < 0)
+        dial_failed(peer, false, "out of memory");
+    else if (sealed)
+        dial_hello(port, dial);
+    else
+        dial_sealing(port, dial);
 }
 
 static void dial_answered(struct pl_tcp_port *port, struct pl_tcp_greeting *dial)
 {
     struct pl_tcp_proof proof;
     dial->answer = dial->in.answer;
-    if (!pl_tcp_answer_holds(&dial->answer, port->key, &dial->hello)) {
+    if (!pl_tcp_answer_holds(&dial->answer, port->key, dial->binding, &dial->hello)) {
         char where[PL_TCP_TEXT];
         pl_warn("tcp: what answers at %s does not have this job's key, so it is not rank %d",
                 pl_tcp_address_text(&dial->address, where), dial->peer->base.peer);
         dial_failed(dial->peer, false, "what answers there does not have this job's key");
         return;
     }
-    pl_tcp_proof_make(&proof, port->key, &dial->hello, &dial->answer);
+    pl_tcp_proof_make(&proof, port->key, dial->binding, &dial->hello, &dial->answer);
     dial->step = WAIT_VERDICT;
     dial->deadline = 0;
     if (!say(dial, &proof, sizeof proof))
@@ -308,6 +359,10 @@ static void dial_event(struct pl_tcp_port *port, struct pl_tcp_greeting *dial)
 {
     if (dial->step == CONNECTING) {
         dial_connected(port, dial);
+        return;
+    }
+    if (dial->step == SEALING) {
+        dial_sealing(port, dial);
         return;
     }
     int got = hear(dial, dial->step == WAIT_ANSWER ? sizeof dial->in.answer : sizeof dial->in.verdict);
@@ -388,7 +443,9 @@ void pl_tcp_accept(struct pl_tcp_port *port, struct pl_tcp_source *listener)
         stranger->deadline = stranger->since + STRANGER_TIME;
         pl_list_append(&port->strangers, &stranger->source.link);
         port->stranger_count++;
-        if (pl_tcp_watch(port, &stranger->source, EPOLLIN))
+        if (seal(port, stranger, false) < 0)
+            stranger_drop(port, stranger, PL_LOG_INFO, "gone before the handshake");
+        else if (pl_tcp_watch(port, &stranger->source, EPOLLIN))
             stranger_drop(port, stranger, PL_LOG_WARN, pl_fail_text());
     }
     pl_tcp_timer_set(port);
@@ -402,7 +459,7 @@ static void stranger_hello(struct pl_tcp_port *port, struct pl_tcp_greeting *str
         stranger_drop(port, stranger, PL_LOG_INFO, "it wants another rank or another job");
         return;
     }
-    pl_tcp_answer_make(&stranger->answer, port->key, &stranger->hello);
+    pl_tcp_answer_make(&stranger->answer, port->key, stranger->binding, &stranger->hello);
     stranger->step = WAIT_PROOF;
     if (!say(stranger, &stranger->answer, sizeof stranger->answer))
         stranger_drop(port, stranger, PL_LOG_DEBUG, "gone in the handshake");
@@ -444,8 +501,28 @@ static void stranger_proven(struct pl_tcp_port *port, struct pl_tcp_greeting *st
     pl_tcp_bury(port, &stranger->source);
 }
 
+static void stranger_event(struct pl_tcp_port *port, struct pl_tcp_greeting *stranger);
+
+static void stranger_unsealing(struct pl_tcp_port *port, struct pl_tcp_greeting *stranger)
+{
+    int sealed = seal_on(port, stranger);
+    if (sealed < 0) {
+        stranger_drop(
+            port, stranger, PL_LOG_WARN,
+            "it does not speak TLS with this job's key (PEAL_SECURE must be the same on all ranks)");
+    } else if (sealed) {
+        stranger->step = WAIT_HELLO;
+        pl_tcp_watch(port, &stranger->source, EPOLLIN);
+        stranger_event(port, stranger); /* its hello may be here already, where epoll does not see it */
+    }
+}
+
 static void stranger_event(struct pl_tcp_port *port, struct pl_tcp_greeting *stranger)
 {
+    if (stranger->step == UNSEALING) {
+        stranger_unsealing(port, stranger);
+        return;
+    }
     bool first = stranger->step == WAIT_HELLO;
     int got = hear(stranger, first ? sizeof stranger->in.hello : sizeof stranger->in.proof);
     size_t have = got > 0 ? sizeof stranger->in.hello : stranger->have;
@@ -456,7 +533,8 @@ static void stranger_event(struct pl_tcp_port *port, struct pl_tcp_greeting *str
                       "gone in the handshake");
     else if (got && first)
         stranger_hello(port, stranger);
-    else if (got && !pl_tcp_proof_holds(&stranger->in.proof, port->key, &stranger->hello, &stranger->answer))
+    else if (got && !pl_tcp_proof_holds(&stranger->in.proof, port->key, stranger->binding, &stranger->hello,
+                                        &stranger->answer))
         stranger_drop(port, stranger, PL_LOG_WARN, "it does not have this job's key");
     else if (got)
         stranger_proven(port, stranger);
@@ -479,7 +557,7 @@ void pl_tcp_greeting_event(struct pl_tcp_port *port, struct pl_tcp_source *sourc
     struct pl_tcp_greeting *greeting = pl_container(source, struct pl_tcp_greeting, source);
     if (greeting->step == PARKED)
         parked_event(port, greeting);
-    else if (greeting->step >= WAIT_HELLO)
+    else if (greeting->step >= UNSEALING)
         stranger_event(port, greeting);
     else
         dial_event(port, greeting);

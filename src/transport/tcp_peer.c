@@ -181,10 +181,11 @@ int pl_tcp_peer_look(struct pl_tcp_peer *peer)
     return 0;
 }
 
-int pl_tcp_peer_up(struct pl_tcp_peer *peer, int fd, const union pl_tcp_address *address)
+int pl_tcp_peer_up(struct pl_tcp_peer *peer, int fd, struct pl_tcp_tls *tls,
+                   const union pl_tcp_address *address)
 {
     struct pl_tcp_port *port = pl_tcp_port_of(peer);
-    struct pl_tcp_stream *stream = pl_tcp_stream_create(peer, fd, address);
+    struct pl_tcp_stream *stream = pl_tcp_stream_create(peer, fd, tls, address);
     if (!stream)
         return PL_ENOMEM;
     pl_list_append(&port->streams, &stream->source.link);

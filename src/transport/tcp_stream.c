@@ -60,7 +60,7 @@ void pl_tcp_socket_setup(int fd, int64_t timeout)
     set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
 }
 
-struct pl_tcp_stream *pl_tcp_stream_create(struct pl_tcp_peer *peer, int fd,
+struct pl_tcp_stream *pl_tcp_stream_create(struct pl_tcp_peer *peer, int fd, struct pl_tcp_tls *tls,
                                            const union pl_tcp_address *address)
 {
     struct pl_tcp_stream *stream = malloc(sizeof *stream);
@@ -72,6 +72,7 @@ struct pl_tcp_stream *pl_tcp_stream_create(struct pl_tcp_peer *peer, int fd,
     stream->source.kind = PL_TCP_STREAM;
     stream->source.fd = fd;
     stream->peer = peer;
+    stream->source.tls = tls;
     stream->address = *address;
     pl_tcp_socket_setup(fd, pl_tcp_port_of(peer)->timeout);
     set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
@@ -115,10 +116,9 @@ static int gather(struct iovec *v, unsigned char head[PL_TCP_HEAD], const struct
  * broken (remembered for the reader to tell). */
 static ssize_t send_vector(struct pl_tcp_stream *stream, struct iovec *v, int n)
 {
-    struct msghdr message = {.msg_iov = v, .msg_iovlen = (size_t)n};
     ssize_t took;
     do
-        took = sendmsg(stream->source.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        took = pl_tcp_wire_write(stream->source.fd, stream->source.tls, v, n);
     while (took < 0 && errno == EINTR);
     if (took >= 0)
         return took;
@@ -227,9 +227,9 @@ static ssize_t read_once(struct pl_tcp_stream *stream, bool *full)
     unsigned char *buffer = stream->buffer + stream->end;
     ssize_t got;
     do {
-        if (room) {
-            struct iovec v[2] = {{landing_at(stream), room}, {buffer, space}};
-            got = readv(stream->source.fd, v, 2);
+        if (room || stream->source.tls) {
+            struct iovec v[2] = {{room ? landing_at(stream) : NULL, room}, {buffer, space}};
+            got = pl_tcp_wire_read(stream->source.fd, stream->source.tls, v, 2);
         } else {
             got = recv(stream->source.fd, buffer, space, MSG_DONTWAIT);
         }
@@ -329,18 +329,23 @@ static int parse(struct pl_tcp_stream *stream)
     return count;
 }
 
+static const char *broken(int number)
+{
+    return number == EBADMSG ? "what came was changed on the way (PEAL_SECURE)" : strerror(number);
+}
+
 int pl_tcp_stream_read(struct pl_tcp_stream *stream)
 {
     int count = 0;
     bool full = true;
-    for (int reads = 0; full && reads < 4; reads++) {
+    for (int reads = 0; (full && reads < 4) || pl_tcp_wire_pending(stream->source.tls); reads++) {
         full = false;
         ssize_t got = read_once(stream, &full);
         if (got < 0 && errno == EAGAIN && !stream->write_error)
             break;
         if (got < 0)
             return count + pl_tcp_peer_lose(stream->peer, PL_EPEER, "broke the connection: %s",
-                                            strerror(stream->write_error ? stream->write_error : errno));
+                                            broken(stream->write_error ? stream->write_error : errno));
         if (got == 0)
             return count + pl_tcp_peer_lose(stream->peer, PL_EPEER, "closed the connection without a word%s",
                                             stream->left || stream->end ? ", in the middle of a frame" : "");

@@ -187,6 +187,12 @@ struct pl_transport {
 
     /* Makes [address, address+length) reachable by get and put of peers. */
     int (*reg)(struct pl_port *port, void *address, size_t length, struct pl_memory_key *key);
+    /* The same for memory of another device, which no page of the host stands for: [address, address+length)
+     * is what the dma-buf `fd` has from `offset` on. The descriptor stays the caller's and may be closed.
+     * get and put of peers reach it by the key; those of this port take parts of it as `local`.
+     * PL_EUNSUPPORTED: transport, driver or kernel takes no dma-buf; such data is staged in host memory. */
+    int (*reg_dmabuf)(struct pl_port *port, int fd, uint64_t offset, void *address, size_t length,
+                      struct pl_memory_key *key);
     void (*dereg)(struct pl_port *port, const struct pl_memory_key *key);
     /* Reads / writes the peer's registered memory. 0, PL_PENDING or an error;
      * PL_EUNSUPPORTED: use frames. Ordered with nothing but its own completion. Where reg is not

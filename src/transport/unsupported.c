@@ -47,6 +47,17 @@ int pl_no_reg(struct pl_port *port, void *address, size_t length, struct pl_memo
     return 0;
 }
 
+int pl_no_reg_dmabuf(struct pl_port *port, int fd, uint64_t offset, void *address, size_t length,
+                     struct pl_memory_key *key)
+{
+    (void)fd;
+    (void)offset;
+    (void)address;
+    *key = (struct pl_memory_key){{0, 0}};
+    return pl_fail(PL_EUNSUPPORTED, "%s cannot reach %zu bytes of a device's memory (dma-buf)",
+                   port->transport->name, length);
+}
+
 void pl_no_dereg(struct pl_port *port, const struct pl_memory_key *key)
 {
     (void)port;

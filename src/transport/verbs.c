@@ -41,6 +41,7 @@
 #define SECOND      ((int64_t)1000000000)
 #define SLEEP_FDS   16
 #define IDLE_ROUNDS 1024 /* between two looks at the timer */
+#define SOFT_ROUNDS 64   /* between two yields to a device made of software */
 
 /* ---- progress ---- */
 
@@ -170,10 +171,13 @@ int pl_verbs_round(struct pl_verbs_port *port)
     if (port->in_progress)
         return 0;
     port->in_progress = true;
-    memcpy(done, port->stash, (size_t)n * sizeof *done);
-    port->stashed = 0;
-    if (!n)
+    if (n)
+        memcpy(done, port->stash, (size_t)n * sizeof *done);
+    else
         n = ibv_poll_cq(port->completions, 16, done);
+    port->stashed = 0;
+    if (n <= 0 && port->takens)
+        pl_verbs_receives_return(port);
     for (int i = 0; i < n; i++)
         count += one_completion(port, &done[i]);
     /* Nothing to be sent can go before a completion has come. */
@@ -181,6 +185,9 @@ int pl_verbs_round(struct pl_verbs_port *port)
         count += push_waiting(port);
     if (port->check || ++port->turn % IDLE_ROUNDS == 0)
         timer_and_events(port);
+    /* The thread of the kernel that does the device's work may wait for just this core. */
+    if (port->device.software && !n && port->turn % SOFT_ROUNDS == 0)
+        sched_yield();
     for (struct pl_list *node; (node = pl_list_first(&port->attention));)
         count += pl_verbs_peer_lose(pl_container(node, struct pl_verbs_peer, attention));
     port->in_progress = false;
@@ -244,7 +251,7 @@ static int queues_create(struct pl_verbs_port *port)
     const struct pl_verbs_device *device = &port->device;
     int ranks = port->size > 32 ? port->size : 32, busy = ranks < 64 ? ranks : 64;
     int window = port->size <= 16 ? 64 : port->size <= 128 ? 32 : 8;
-    port->receives_room = ranks * (window + PL_VERBS_RESERVE);
+    port->receives_room = ranks * (window + PL_VERBS_RESERVE) + PL_VERBS_TAKEN;
     if (port->receives_room > device->max_srq)
         port->receives_room = device->max_srq;
     int entries = port->receives_room + busy * PL_VERBS_DEPTH + 2 * PL_VERBS_CALL_SLOTS;
@@ -328,6 +335,8 @@ static void port_free(struct pl_verbs_port *port)
 
 static int verbs_open(const struct pl_port_params *params, struct pl_port **out)
 {
+    if (params->config->secure)
+        return pl_fail(PL_EUNSUPPORTED, "verbs: PEAL_SECURE=1 wants encryption, which is tcp's alone");
     struct pl_verbs_port *port = calloc(1, sizeof *port);
     if (!port)
         return pl_fail(PL_ENOMEM, "verbs: no memory for a port");
@@ -536,6 +545,7 @@ const struct pl_transport pl_verbs = {
     .free = pl_no_free,
     .map = pl_no_map,
     .reg = pl_verbs_reg,
+    .reg_dmabuf = pl_verbs_reg_dmabuf,
     .dereg = pl_verbs_dereg,
     .get = pl_verbs_get,
     .put = pl_verbs_put,

@@ -27,6 +27,7 @@ enum {
     PL_VERBS_QUIET = 16,  /* one in so many sends asks for its completion */
     PL_VERBS_READS = 16,  /* reads of one queue pair in the network at once */
     PL_VERBS_RESERVE = 5, /* receive slots of a peer beside the window: what needs no credit */
+    PL_VERBS_TAKEN = 8,   /* receive slots that were taken and may wait for being posted again */
     PL_VERBS_SEND_SLOTS = 64,
     PL_VERBS_CALL_SLOTS = 64,
     PL_VERBS_GRH = 40, /* bytes before a datagram's own */
@@ -68,6 +69,11 @@ struct pl_verbs_slots {
     unsigned char *memory;
     size_t size;
     int count;
+};
+
+/* One receive slot. */
+struct pl_verbs_place {
+    uint32_t block, number;
 };
 
 /* An operation in a peer's queue; the header is kept, since the caller's is read before send returns. */
@@ -142,6 +148,7 @@ struct pl_verbs_device {
     uint16_t lid;
     enum ibv_mtu mtu;
     bool ethernet;
+    bool software; /* it has no hardware: the kernel of this host does its work */
     int max_reads, max_cqe, max_srq, max_sge;
 };
 
@@ -174,6 +181,8 @@ struct pl_verbs_port {
 
     struct pl_verbs_slots *receive_slots; /* one block for each peer that came up */
     int receive_blocks;
+    struct pl_verbs_place taken[PL_VERBS_TAKEN]; /* to be posted again */
+    int takens;
     struct pl_verbs_slots send_slots;
     int free_slot[PL_VERBS_SEND_SLOTS], free_slots;
 
@@ -260,6 +269,8 @@ bool pl_verbs_work_room(const struct pl_verbs_peer *peer);
 /* Posts a request; counts and remembers it. `slot` -1: it holds none. */
 int pl_verbs_post(struct pl_verbs_peer *peer, struct ibv_send_wr *request, int slot,
                   struct pl_verbs_reach *reach);
+/* Posts the slots again that were taken. */
+void pl_verbs_receives_return(struct pl_verbs_port *port);
 /* Posts the receive slots that one more peer needs. */
 int pl_verbs_receives_add(struct pl_verbs_port *port, int count);
 /* Ends the landing of a longer frame. */
@@ -269,6 +280,8 @@ int pl_verbs_queue_fail(struct pl_verbs_peer *peer, int error, const char *text)
 
 /* verbs_memory.c */
 int pl_verbs_reg(struct pl_port *port, void *address, size_t length, struct pl_memory_key *key);
+int pl_verbs_reg_dmabuf(struct pl_port *port, int fd, uint64_t offset, void *address, size_t length,
+                        struct pl_memory_key *key);
 void pl_verbs_dereg(struct pl_port *port, const struct pl_memory_key *key);
 int pl_verbs_get(struct pl_endpoint *endpoint, void *local, uint64_t remote, const struct pl_memory_key *key,
                  size_t length, struct pl_operation *operation);

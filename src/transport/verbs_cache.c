@@ -50,7 +50,10 @@
 #define UFFD_FEATURE_WP_HUGETLBFS_SHMEM (1 << 12)
 #endif
 
-enum { MOST_KEPT = 256 };
+enum {
+    MOST_KEPT = 256,
+    ALL_ACCESS = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_WRITE,
+};
 #define MOST_BYTES ((size_t)1 << 32)
 
 /* ---- events ---- */
@@ -61,7 +64,7 @@ static void kill_range(struct pl_registrations *cache, uintptr_t start, uintptr_
     pl_list_each(node, &cache->kept)
     {
         struct pl_registration *one = pl_container(node, struct pl_registration, link);
-        if (one->end <= start || end <= one->start)
+        if (one->end <= start || end <= one->start || one->dmabuf)
             continue;
         pl_list_remove(node);
         one->kept = false;
@@ -182,6 +185,7 @@ void pl_registrations_finish(struct pl_registrations *cache)
         cache->faults = -1;
     }
     pthread_mutex_lock(&cache->lock);
+    pl_list_each(node, &cache->kept) pl_container(node, struct pl_registration, link)->dmabuf = false;
     kill_range(cache, 0, UINTPTR_MAX);
     pthread_mutex_unlock(&cache->lock);
     bury(cache);
@@ -230,9 +234,8 @@ static struct ibv_mr *region_of(struct pl_registrations *cache, struct pl_regist
 {
     void *address = (void *)made->start;
     size_t length = made->end - made->start;
-    int most = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_READ | IBV_ACCESS_REMOTE_WRITE;
     return cache->library->reg_mr(cache->domain, address, length,
-                                  made->writable ? most : IBV_ACCESS_REMOTE_READ);
+                                  made->writable ? ALL_ACCESS : IBV_ACCESS_REMOTE_READ);
 }
 
 /* Registers with the device; gives up what is kept if that is too much. NULL with errno. */
@@ -264,8 +267,6 @@ struct pl_registration *pl_registration_get(struct pl_registrations *cache, void
                                             bool writable)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)address, end = start + length;
-    if (cache->faults < 0)
-        return make(cache, start, end, writable);
     pthread_mutex_lock(&cache->lock);
     hear(cache);
     struct pl_registration *found = find(cache, start, end, writable);
@@ -274,8 +275,8 @@ struct pl_registration *pl_registration_get(struct pl_registrations *cache, void
     pthread_mutex_unlock(&cache->lock);
     if (doomed)
         bury(cache);
-    if (found)
-        return found;
+    if (found || cache->faults < 0)
+        return found ? found : make(cache, start, end, writable);
     shrink(cache, MOST_KEPT - 1, MOST_BYTES);
     start &= ~(page - 1);
     end = (end + page - 1) & ~(page - 1);
@@ -297,10 +298,36 @@ struct pl_registration *pl_registration_get(struct pl_registrations *cache, void
     return made;
 }
 
+struct pl_registration *pl_registration_of_dmabuf(struct pl_registrations *cache, int fd, uint64_t offset,
+                                                  void *address, size_t length)
+{
+    uintptr_t start = (uintptr_t)address;
+    struct pl_registration *made = calloc(1, sizeof *made);
+    if (!made)
+        return NULL;
+    *made = (struct pl_registration){
+        .start = start, .end = start + length, .users = 1, .kept = true, .writable = true, .dmabuf = true};
+    errno = EOPNOTSUPP;
+    if (cache->library->reg_dmabuf_mr)
+        made->region = cache->library->reg_dmabuf_mr(cache->domain, offset, length, start, fd, ALL_ACCESS);
+    if (!made->region) {
+        int why = errno;
+        free(made);
+        errno = why;
+        return NULL;
+    }
+    pthread_mutex_lock(&cache->lock);
+    pl_list_append(cache->kept.next, &made->link);
+    pthread_mutex_unlock(&cache->lock);
+    return made;
+}
+
 void pl_registration_put(struct pl_registrations *cache, struct pl_registration *registration)
 {
     pthread_mutex_lock(&cache->lock);
-    bool last = !--registration->users && !registration->kept;
+    bool last = !--registration->users && (!registration->kept || registration->dmabuf);
+    if (last && registration->dmabuf)
+        pl_list_remove(&registration->link);
     pthread_mutex_unlock(&cache->lock);
     if (last)
         undo(cache, registration);

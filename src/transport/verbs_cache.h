@@ -19,6 +19,7 @@ struct pl_registration {
     bool kept;     /* in `kept` */
     bool dead;     /* its memory was unmapped: not to be found again */
     bool writable; /* made with local and remote write */
+    bool dmabuf;   /* another device's memory: found until it is put, whatever happens to pages of the host */
 };
 
 struct pl_registrations {
@@ -42,6 +43,10 @@ void pl_registrations_finish(struct pl_registrations *cache);
  * it; else memory that cannot be written is taken as well. NULL with errno when it cannot be made. */
 struct pl_registration *pl_registration_get(struct pl_registrations *cache, void *address, size_t length,
                                             bool writable);
+/* The same for what the dma-buf `fd` has from `offset` on, which is known here as [address, address+length).
+ * Until it is put, pl_registration_get finds it. NULL with errno (EOPNOTSUPP: the driver cannot). */
+struct pl_registration *pl_registration_of_dmabuf(struct pl_registrations *cache, int fd, uint64_t offset,
+                                                  void *address, size_t length);
 void pl_registration_put(struct pl_registrations *cache, struct pl_registration *registration);
 
 #endif

@@ -178,17 +178,32 @@ static int choose_port(struct pl_verbs_library *library, const struct wish *wish
     return PL_EUNSUPPORTED;
 }
 
+/* Why a device cannot be opened. The library's errno is of the last way it tried, so the file is looked at.
+ */
+static int cannot_open(const char *name, const char *file)
+{
+    char path[128];
+    int why = errno;
+    snprintf(path, sizeof path, "/dev/infiniband/%.64s", file);
+    if (access(path, R_OK | W_OK))
+        why = errno;
+    return pl_fail(PL_EUNSUPPORTED, "verbs: %s cannot be opened: %s: %s%s", name, path, strerror(why),
+                   why == EACCES || why == EPERM ? "; this user needs permission to read and write it"
+                   : why == ENOENT ? "; a container must be given the devices in /dev/infiniband"
+                                   : "");
+}
+
 static int open_one(struct pl_verbs_library *library, const struct wish *wish, struct ibv_device *which,
                     struct pl_verbs_device *device)
 {
     struct ibv_device_attr attributes;
     *device = (struct pl_verbs_device){.context = library->open_device(which)};
     snprintf(device->name, sizeof device->name, "%s", library->get_device_name(which));
+    char path[128];
+    snprintf(path, sizeof path, "/sys/class/infiniband/%s/device", device->name);
+    device->software = access(path, F_OK) != 0;
     if (!device->context)
-        return pl_fail(PL_EUNSUPPORTED, "verbs: %s cannot be opened: %s%s", device->name, strerror(errno),
-                       errno == EACCES || errno == EPERM
-                           ? "; this user needs permission to read and write /dev/infiniband/uverbs*"
-                           : "");
+        return cannot_open(device->name, which->dev_name);
     int error = 0;
     if (library->query_device(device->context, &attributes))
         error = pl_fail(PL_EUNSUPPORTED, "verbs: %s does not say what it can", device->name);

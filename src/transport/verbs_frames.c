@@ -9,10 +9,11 @@
  * queue. Each peer has a window of credits, and as many slots as its credits and what is
  * said without credit can fill are posted when it connects; so the queue never
  * runs empty and "receiver not ready" does not happen. A slot that was taken is posted
- * again at once; the credit goes back with the next message of the other direction, or
- * alone when half of the window is owed. What is said without credit is
- * bounded: READY once, GOODBYE or BREAK once, and CREDIT at most three times before the
- * other end takes one, since each stands for half a window of its messages.
+ * again when there is time, that is in the next round that finds nothing, and at the latest with
+ * seven others (the queue has eight more for it): its sender waits for the answer meanwhile. The
+ * credit goes back with the next message of the other direction, or alone when half of the window is owed.
+ * What is said without credit is bounded: READY once, GOODBYE or BREAK once, and CREDIT at most three times
+ * before the other end takes one, since each stands for half a window of its messages.
  *
  * Large payloads do not come this way: src/p2p reads them with get (verbs_memory.c).
  * A frame longer than a piece is for what get cannot reach, and for no speed record.
@@ -274,20 +275,33 @@ int pl_verbs_queue_fail(struct pl_verbs_peer *peer, int error, const char *text)
 
 /* ---- receiving ---- */
 
-static int post_receive(struct pl_verbs_port *port, uint32_t block, uint32_t number)
+static int post_receives(struct pl_verbs_port *port, const struct pl_verbs_place *places, int count)
 {
-    struct pl_verbs_slots *slots = &port->receive_slots[block];
-    struct ibv_sge place = {(uintptr_t)slots->memory + number * slots->size, (uint32_t)slots->size,
-                            slots->region->lkey};
-    struct ibv_recv_wr request = {.wr_id = pl_verbs_id(PL_VERBS_RECEIVE, block, number),
-                                  .sg_list = &place,
-                                  .num_sge = 1},
-                       *bad;
-    return ibv_post_srq_recv(port->receives, &request, &bad);
+    struct ibv_sge memory[PL_VERBS_TAKEN];
+    struct ibv_recv_wr request[PL_VERBS_TAKEN], *bad;
+    for (int i = 0; i < count; i++) {
+        const struct pl_verbs_slots *slots = &port->receive_slots[places[i].block];
+        memory[i] = (struct ibv_sge){(uintptr_t)slots->memory + places[i].number * slots->size,
+                                     (uint32_t)slots->size, slots->region->lkey};
+        request[i] =
+            (struct ibv_recv_wr){.wr_id = pl_verbs_id(PL_VERBS_RECEIVE, places[i].block, places[i].number),
+                                 .next = i + 1 < count ? &request[i + 1] : NULL,
+                                 .sg_list = &memory[i],
+                                 .num_sge = 1};
+    }
+    return ibv_post_srq_recv(port->receives, request, &bad);
+}
+
+void pl_verbs_receives_return(struct pl_verbs_port *port)
+{
+    post_receives(port, port->taken, port->takens);
+    port->takens = 0;
 }
 
 int pl_verbs_receives_add(struct pl_verbs_port *port, int count)
 {
+    if (!port->receive_blocks)
+        count += PL_VERBS_TAKEN;
     if (port->spare_receives >= count) {
         port->spare_receives -= count;
         return 0;
@@ -306,7 +320,7 @@ int pl_verbs_receives_add(struct pl_verbs_port *port, int count)
         return error;
     port->receive_blocks++;
     for (uint32_t number = 0; number < (uint32_t)count; number++) {
-        error = post_receive(port, block, number);
+        error = post_receives(port, &(struct pl_verbs_place){block, number}, 1);
         if (error)
             return pl_fail(PL_ENOMEM, "verbs: the shared receive queue takes no more: %s", strerror(error));
         port->receives_posted++;
@@ -425,6 +439,8 @@ int pl_verbs_take(struct pl_verbs_port *port, uint32_t block, uint32_t number, c
             peer->state < PL_VERBS_LEFT)
             count = take_message(peer, at, done->byte_len);
     }
-    post_receive(port, block, number);
+    port->taken[port->takens++] = (struct pl_verbs_place){block, number};
+    if (port->takens == PL_VERBS_TAKEN)
+        pl_verbs_receives_return(port);
     return count;
 }

@@ -39,6 +39,8 @@ int pl_verbs_library_open(struct pl_verbs_library *library)
     memcpy(&library->name, &symbol, sizeof symbol);
     PL_VERBS_CALLS(FIND)
 #undef FIND
+    symbol = dlsym(handle, "ibv_reg_dmabuf_mr");
+    memcpy(&library->reg_dmabuf_mr, &symbol, sizeof symbol);
     if (missing) {
         dlclose(handle);
         return pl_fail(PL_EUNSUPPORTED, "verbs: %s has no function %s: it is too old", SONAME, missing);

@@ -61,6 +61,9 @@ struct pl_verbs_library {
 #define PL_VERBS_MEMBER(result, name, parameters) result(*name) parameters;
     PL_VERBS_CALLS(PL_VERBS_MEMBER)
 #undef PL_VERBS_MEMBER
+    /* NULL where the library is older than it (rdma-core 34). */
+    struct ibv_mr *(*reg_dmabuf_mr)(struct ibv_pd *domain, uint64_t offset, size_t length, uint64_t address,
+                                    int fd, int access);
 };
 
 /* Opens the library and finds its functions. PL_EUNSUPPORTED with a text when it is not there. */

@@ -9,6 +9,10 @@
  * The owner's pages stay pinned from reg to dereg, the reader's from get to done; what is
  * kept beyond that is verbs_cache.c's to know.
  *
+ * A device's own memory comes as a dma-buf, where the kernel's driver of the network card takes one:
+ * the card then reads and writes it without the host. It is in the same list of registrations, so that
+ * get and put find it by its address.
+ *
  * Memory that cannot be registered (the limit on locked memory, a mapping of a device) is no
  * failure: the key says so and get answers PL_EUNSUPPORTED, upon which src/p2p sends
  * frames, through slots that were registered when the port was opened.
@@ -18,6 +22,7 @@
 #include "errors.h"
 #include "log.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +51,27 @@ int pl_verbs_reg(struct pl_port *base, void *address, size_t length, struct pl_m
     struct pl_registration *got = registration(port, address, length, false);
     if (!got)
         return PL_ENOMEM;
+    *key = (struct pl_memory_key){{REGISTERED | got->region->rkey, (uintptr_t)got}};
+    return 0;
+}
+
+int pl_verbs_reg_dmabuf(struct pl_port *base, int fd, uint64_t offset, void *address, size_t length,
+                        struct pl_memory_key *key)
+{
+    struct pl_verbs_port *port = (struct pl_verbs_port *)base;
+    *key = (struct pl_memory_key){{0, 0}};
+    if (!length)
+        return 0;
+    struct pl_registration *got =
+        pl_registration_of_dmabuf(&port->registrations, fd, offset, address, length);
+    if (!got && errno == EBADF)
+        return pl_fail(PL_EARG, "verbs: %d is no descriptor of a dma-buf", fd);
+    if (!got && errno == ENOMEM)
+        return pl_verbs_memory_text(length);
+    if (!got)
+        return pl_fail(PL_EUNSUPPORTED,
+                       "verbs: %s does not take %zu bytes of a device's memory as a dma-buf: %s",
+                       port->device.name, length, strerror(errno));
     *key = (struct pl_memory_key){{REGISTERED | got->region->rkey, (uintptr_t)got}};
     return 0;
 }

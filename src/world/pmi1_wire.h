@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Peal's launcher keeps the job's secret, 64 hexadecimal digits, under this key. */
+#define PL_PMI1_JOB_KEY "peal-job-key"
+
 enum {
     PL_PMI1_LINE_MAX = 4096,  /* bytes of a line, its newline included */
     PL_PMI1_KEY_MAX = 64,     /* what get_maxes answers; ends included */

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "names.h"
 #include "pmi1.h"
+#include "pmi1_wire.h"
 #include "tcp_address.h"
 #include "watch.h"
 
@@ -78,24 +79,39 @@ static int publish_cards(struct pl_rank *rank)
     return process->job->calls->barrier(process->job);
 }
 
-/* Rank 0 makes the job's secret; the launcher's key-value space, which only the job can read, carries it. */
-static int share_key(struct pl_rank *rank)
+static int decode_key(struct pl_rank *rank, const char *text)
+{
+    size_t length = 0;
+    int wrong = sodium_hex2bin(rank->key, sizeof rank->key, text, strlen(text), NULL, &length, NULL);
+    return wrong || length != sizeof rank->key ? pl_fail(PL_EPROTOCOL, "the job's key is not one") : 0;
+}
+
+/* Under another launcher rank 0 makes the secret, and the launcher's key-value space, which only the job can
+ * read, carries it. */
+static int make_key(struct pl_rank *rank, char *text, size_t size)
 {
     const struct process *process = rank->world_state;
-    char text[2 * sizeof rank->key + 1];
     int error = 0;
     if (!rank->rank) {
         randombytes_buf(rank->key, sizeof rank->key);
-        sodium_bin2hex(text, sizeof text, rank->key, sizeof rank->key);
+        sodium_bin2hex(text, size, rank->key, sizeof rank->key);
         error = process->job->calls->put(process->job, "peal-key", text);
     }
     if (!error)
         error = process->job->calls->barrier(process->job);
-    if (!error && rank->rank) {
-        error = process->job->calls->get(process->job, "peal-key", text, sizeof text);
-        if (!error && sodium_hex2bin(rank->key, sizeof rank->key, text, strlen(text), NULL, NULL, NULL))
-            error = pl_fail(PL_EPROTOCOL, "the job's key is not one");
-    }
+    if (!error && rank->rank)
+        error = process->job->calls->get(process->job, "peal-key", text, size);
+    return error || !rank->rank ? error : decode_key(rank, text);
+}
+
+/* The job's secret: Peal's launcher, which speaks PMI-1, has made it. */
+static int share_key(struct pl_rank *rank)
+{
+    const struct process *process = rank->world_state;
+    struct pl_launcher *job = process->job;
+    char text[2 * sizeof rank->key + 1];
+    bool made = job->pmi1 && !job->calls->get(job, PL_PMI1_JOB_KEY, text, sizeof text);
+    int error = made ? decode_key(rank, text) : make_key(rank, text, sizeof text);
     sodium_memzero(text, sizeof text);
     return error;
 }
@@ -343,6 +359,17 @@ struct pl_rank *pl_process_early(void)
     return chosen;
 }
 
+/* The start has failed, and so has the job. The launcher ends this process as soon as it hears of that, so
+ * the reason is told first. */
+static _Noreturn void give_up(struct pl_launcher *job, const char *why)
+{
+    pl_error("MPI_Init: %s", why);
+    fflush(NULL);
+    job->calls->abort(job, 1, "MPI_Init failed");
+    job->calls->close(job);
+    _exit(1);
+}
+
 int pl_process_start(struct pl_rank **started)
 {
     struct pl_rank *early = pl_self();
@@ -360,24 +387,27 @@ int pl_process_start(struct pl_rank **started)
     rank->host_of = host_of;
     rank->card_of = card_of;
     rank->abort = abort_process;
+    char why[PL_ERROR_TEXT];
     error = meet_launcher(rank);
-    if (error)
+    if (error) {
+        snprintf(why, sizeof why, "%s", pl_fail_text());
         goto close_launcher;
+    }
     error = pl_rank_open(rank);
     if (!error && rank->size > 1)
         error = publish_cards(rank);
-    if (error)
+    if (error) {
+        snprintf(why, sizeof why, "%s", pl_fail_text());
         goto close_rank;
+    }
     pl_self_set_process(rank);
     *started = rank;
     return 0;
 close_rank:
     pl_rank_close(rank);
 close_launcher:
-    if (process->job) {
-        process->job->calls->abort(process->job, 1, "MPI_Init failed");
-        process->job->calls->close(process->job);
-    }
+    if (process->job)
+        give_up(process->job, why);
 free_memory:
     if (process)
         pl_watch_close(&process->watch);

@@ -76,6 +76,7 @@ struct fake {
     int devices;
     struct pl_cu_context_s *primary[8];
     struct pl_cu_stream_s *streams; /* all, the legacy ones too */
+    struct pl_cu_stream_s *gone;    /* destroyed */
     struct memory *memory;
     struct pl_cu_function_s *functions;
     uint64_t numbers, identities;

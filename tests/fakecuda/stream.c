@@ -249,7 +249,8 @@ pl_cu_result cuStreamDestroy_v2(pl_cu_stream stream)
         link = &(*link)->next;
     if (*link)
         *link = stream->next;
-    /* Not freed: an event may still name it. */
+    stream->next = fake.gone; /* not freed: an event may still name it */
+    fake.gone = stream;
     fake_unlock();
     return 0;
 }

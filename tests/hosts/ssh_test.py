@@ -122,8 +122,9 @@ def test_tree():
 
 
 def test_a_rank_dies():
-    bad(mpiexec("-hosts a,b -n 4 %s die 1 11" % PROGRAM), 139, "rank 1 (pid ", "on b was killed by signal 11")
+    bad(mpiexec("-hosts a,b -n 4 %s die 1 10" % PROGRAM), 138, "rank 1 (pid ", "on b was killed by signal 10")
     bad(mpiexec("-hosts a,b -n 2 sh -c 'exit 3'"), 3, "exited with code 3")
+    bad(mpiexec("-hosts a,c -n 2 %s die 1 9" % PROGRAM), 137, " s  was killed by signal 9 (Killed)")
     bad(mpiexec("-hosts b,c -n 2 --timeout 2 %s wait" % PROGRAM), 124, "longer than 2 seconds")
 
 
@@ -145,6 +146,24 @@ def test_refused_key():
     ssh = "ssh -o IdentityFile=%s/other/new -F none -o UserKnownHostsFile=/etc/ssh/known -o BatchMode=yes" % NET.work
     bad(mpiexec("--ssh '%s' -hosts a,b -n 2 %s" % (ssh, PROGRAM)), 255, "host b cannot be reached:",
         "Permission denied", within=8)
+
+
+def test_nonsense_on_the_channel():
+    """An agent that hears nonsense ends; a mpiexec to which something else answers says so."""
+    for bytes_of in ("/dev/urandom", "/dev/zero"):
+        result = NET["b"].run("head -c 300000 %s | timeout 10 %s --agent >/dev/null" % (bytes_of, MPIEXEC))
+        hosts.check(result.code not in (0, 124, 134, 139), result, "an agent that hears nonsense")
+    result = NET["b"].run("timeout 10 %s --agent </dev/null >/dev/null" % MPIEXEC)
+    hosts.check(result.code == 1, result, "an agent that hears nothing")
+    script = NET.work + "/not-ssh"
+    open(script, "w").write("#!/bin/sh\necho hello from the login shell; head -c 100000 /dev/zero; sleep 20\n")
+    os.chmod(script, 0o755)
+    bad(mpiexec("--ssh %s -hosts b -n 1 true" % script), 255, "host b cannot be reached: what answers there is no agent")
+    open(script, "w").write("#!/bin/sh\nprintf '\\npeal-agent-of-version 99\\n'; sleep 20\n")
+    bad(mpiexec("--ssh %s -hosts b -n 1 true" % script), 255, "there is Peal 99, and here is")
+    # A greeting of the login shell before the agent's first line is passed over.
+    open(script, "w").write("#!/bin/sh\necho Welcome; echo Maintenance at noon; shift; exec \"$@\"\n")
+    good(mpiexec("--ssh %s -hosts elsewhere -n 2 %s" % (script, PROGRAM)))
 
 
 def test_late_host():

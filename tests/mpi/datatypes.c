@@ -326,6 +326,29 @@ static void contents(void)
     FAILS(MPI_ERR_TYPE, MPI_Type_get_contents(MPI_INT, 0, 0, 0, &i, NULL, NULL));
 }
 
+/* Bounds set to what they were: the data stays in one piece, and goes as such. */
+static void resized_to_itself(void)
+{
+    MPI_Datatype pair, types[3];
+    int in[4] = {1, 2, 3, 4}, rank;
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    OK(MPI_Type_contiguous(2, MPI_INT, &pair));
+    OK(MPI_Type_create_resized(MPI_INT, 0, sizeof(int), &types[0]));
+    OK(MPI_Type_create_resized(pair, 0, 2 * sizeof(int), &types[1]));
+    OK(MPI_Type_create_resized(types[1], 0, 2 * sizeof(int), &types[2]));
+    for (int i = 0; i < 3; i++) {
+        int out[4] = {0}, count = i ? 2 : 4;
+        OK(MPI_Type_commit(&types[i]));
+        OK(MPI_Sendrecv(in, count, types[i], rank, 0, out, count, types[i], rank, 0, MPI_COMM_WORLD,
+                        MPI_STATUS_IGNORE));
+        CHECK(!memcmp(in, out, sizeof in), "type %d", i);
+        OK(MPI_Bcast(out, count, types[i], 0, MPI_COMM_WORLD));
+    }
+    for (int i = 0; i < 3; i++)
+        OK(MPI_Type_free(&types[i]));
+    OK(MPI_Type_free(&pair));
+}
+
 static void contents_with_large_counts(void)
 {
     MPI_Datatype t;
@@ -620,6 +643,7 @@ const struct test_case datatype_cases[] = {
     {"truncated", truncated, 1, 0},
     {"wrong_arguments", wrong_arguments, 1, 0},
     {"contents", contents, 1, 0},
+    {"resized_to_itself", resized_to_itself, 1, 0},
     {"contents_with_large_counts", contents_with_large_counts, 1, 0},
     {"contents_outlive_handles", contents_outlive_handles, 1, 0},
     {"bounds", bounds, 1, 0},

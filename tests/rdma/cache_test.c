@@ -6,8 +6,10 @@
 #include "errors.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum { LENGTH = 1 << 20, PAGE = 4096 };
 
@@ -147,6 +149,43 @@ Test(cache, unmapped_in_use)
     map_at(memory);
     cr_assert(key_of(memory) != key);
     pl_registration_put(&cache, used);
+    munmap(memory, LENGTH);
+}
+
+/* Soft-RoCE takes no dma-buf, and says so; a descriptor of anything else is refused by any driver. */
+Test(cache, no_dmabuf)
+{
+    char *memory = map_at(NULL);
+    errno = 0;
+    cr_assert(!pl_registration_of_dmabuf(&cache, STDIN_FILENO, 0, memory, LENGTH));
+    cr_assert(errno != 0);
+    if (!strncmp(device.name, "rxe", 3))
+        cr_assert(errno == EOPNOTSUPP, "%s", strerror(errno));
+    munmap(memory, LENGTH);
+}
+
+/* In place of a driver that takes them: the same memory, registered as the host's. */
+static struct ibv_mr *as_host_memory(struct ibv_pd *domain, uint64_t offset, size_t length, uint64_t address,
+                                     int fd, int access)
+{
+    cr_assert(fd == 7 && offset == 3 * PAGE);
+    return library.reg_mr(domain, (void *)(uintptr_t)address, length, access);
+}
+
+/* Found by address until it is put, also when pages of the host come and go at that address. */
+Test(cache, dmabuf)
+{
+    char *memory = map_at(NULL);
+    library.reg_dmabuf_mr = as_host_memory;
+    struct pl_registration *all = pl_registration_of_dmabuf(&cache, 7, 3 * PAGE, memory, LENGTH);
+    cr_assert(all);
+    struct pl_registration *part = pl_registration_get(&cache, memory + PAGE, PAGE, true);
+    cr_assert(part == all);
+    pl_registration_put(&cache, part);
+    map_at(memory);
+    cr_assert(key_of(memory) == all->region->rkey);
+    pl_registration_put(&cache, all);
+    cr_assert(!is_kept(memory));
     munmap(memory, LENGTH);
 }
 

@@ -254,7 +254,7 @@ void pl_comm_break(struct pl_comm *comm, unsigned why, const char *cause)
     comm->broken |= why;
 }
 
-struct pl_comm *pl_comm_find(const struct pl_rank *rank, uint64_t context)
+struct pl_comm *pl_comm_of_context(const struct pl_rank *rank, uint64_t context)
 {
     return NULL;
 }

@@ -1,6 +1,7 @@
 /* Direct allreduce, for real: ranks as threads over loopback, buffers from the transport's alloc. Which way
  * a call went is seen in the communicator's sequence: 1 call alone, 3 when the ranks met and went direct, 4
  * when they met and could not. */
+#include "window.h"
 #include "collectives.h"
 #include "errors.h"
 #include "rank.h"
@@ -126,4 +127,34 @@ Test(direct, too_many_or_alone)
 {
     run(1, (struct plan){-1, false, 11}, true, 1);
     run(17, (struct plan){-1, false, 1}, true, 1);
+}
+
+/* Whatever is said to fit into a window does, on every rank. */
+Test(window, fits)
+{
+    static const size_t elements[] = {1, 4, 8, 24, 1000, 40000, 100000, 600000};
+    int fitting = 0;
+    for (int n = 2; n <= PL_WINDOW_RANKS; n++)
+        for (size_t e = 0; e < sizeof elements / sizeof *elements; e++)
+            for (size_t bytes = 4096; bytes <= 64 << 20; bytes = bytes * 3 + 1)
+                for (int rank = 0; rank<n; rank += n> 4 ? 3 : 1) {
+                    struct pl_coll_args args = {.collective = PL_ALLREDUCE,
+                                                .rank = rank,
+                                                .size = n,
+                                                .count = bytes / elements[e],
+                                                .element = elements[e]};
+                    const struct pl_algorithm *a = pl_algorithms(PL_ALLREDUCE);
+                    while (!(a->flags & PL_WINDOW))
+                        a++;
+                    struct pl_schedule *schedule;
+                    if (!pl_window_fits(&args))
+                        continue;
+                    cr_assert_eq(pl_algorithm_schedule(a, &args, 0, &schedule), 0, "%s", pl_fail_text());
+                    cr_assert_leq(schedule->tmp, PL_WINDOW_BYTES,
+                                  "%zu bytes in elements of %zu on %d ranks: %zu", bytes, elements[e], n,
+                                  schedule->tmp);
+                    pl_schedule_release(schedule);
+                    fitting++;
+                }
+    cr_expect_gt(fitting, 1000);
 }

@@ -7,8 +7,8 @@
 
 int main(int argc, char **argv)
 {
-    static const struct ps_case *const all[] = {ps_basic_cases, ps_mode_cases, ps_updater_cases,
-                                                ps_change_cases, ps_snapshot_cases};
+    static const struct ps_case *const all[] = {ps_basic_cases,  ps_mode_cases,     ps_updater_cases,
+                                                ps_change_cases, ps_snapshot_cases, ps_filter_cases};
     int rank, size, count = 0, sum;
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);

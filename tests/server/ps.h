@@ -23,6 +23,7 @@ extern const struct ps_case ps_basic_cases[]; /* each ended by one without a nam
 extern const struct ps_case ps_updater_cases[];
 extern const struct ps_case ps_mode_cases[];
 extern const struct ps_case ps_change_cases[];
+extern const struct ps_case ps_filter_cases[];
 extern const struct ps_case ps_snapshot_cases[];
 
 int ps_ranks(const struct ps_case *test);

@@ -60,3 +60,8 @@ Test(server, snapshots, .timeout = 300)
 {
     run_all(ps_snapshot_cases, 0); /* in their order */
 }
+
+Test(server, filters, .timeout = 300)
+{
+    run_all(ps_filter_cases, 2);
+}

@@ -80,5 +80,8 @@ static int body(void *unused)
     return failed;
 }
 
+/* Bits are inverted on the way, and checksums are on: what is wrong must never be taken for right. */
+const struct scenario flips_scenario = {"flips", body, 4, KIND(DELAY) | KIND(FLIP), 8, "1"};
+
 const struct scenario deaths_scenario = {"deaths", body, 3,
                                          KIND(DELAY) | KIND(KILL) | KIND(CUT) | KIND(HALF_OPEN), 8};

@@ -151,6 +151,25 @@ Test(faults, a_flip_changes_one_bit_or_breaks_the_link)
     cr_expect(flipped > 5, "only %d of 40 flips reached a message", flipped);
 }
 
+/* The same flips with checksums: none reaches a message, and both ends are told, with both named. */
+Test(faults, a_flip_is_caught_by_a_checksum)
+{
+    setenv("PEAL_CHECKSUM", "1", 1);
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct found found = {.length = seed % 2 ? 2000 : 20000};
+        struct peal_fault fault = {PEAL_FAULT_FLIP, seed % 3 != 0, seed % 3 == 0, .step = 1 + seed % 7};
+        run(&found, stream, fault, seed);
+        cr_expect_eq(found.wrong_bytes, 0, "seed %d: %d bytes", (int)seed, found.wrong_bytes);
+        if (fault.rank == 0) {
+            cr_expect(strstr(found.text[1], "rank 0") && strstr(found.text[1], "rank 1") &&
+                          strstr(found.text[1], "PEAL_CHECKSUM"),
+                      "seed %d: %s", (int)seed, found.text[1]);
+            cr_expect(strstr(found.text[0], "rank 1"), "seed %d: %s", (int)seed, found.text[0]);
+        }
+    }
+    unsetenv("PEAL_CHECKSUM");
+}
+
 /* Ranks 1 and 2 send to rank 0 at the same time; who comes first is drawn. */
 static int race(void *argument)
 {

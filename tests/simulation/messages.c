@@ -162,4 +162,7 @@ static int mixed(void *unused)
 }
 
 const struct scenario mixed_scenario = {"mixed", mixed, 1, KIND(DELAY), 8};
+/* The same with checksums, which must find nothing wrong. */
+const struct scenario checked_scenario = {"checked", body, 3, KIND(DELAY), 8, "1"};
+
 const struct scenario messages_scenario = {"messages", body, 3, KIND(DELAY), 8};

@@ -14,11 +14,13 @@ struct scenario {
     int drawn;                 /* faults drawn for each seed */
     unsigned kinds;            /* of these; 0: peal.h's */
     int most_ranks;
+    const char *checksum; /* PEAL_CHECKSUM; NULL: off */
 };
 
 #define KIND(name) (1u << PEAL_FAULT_##name)
 
-extern const struct scenario messages_scenario, mixed_scenario, collectives_scenario, deaths_scenario;
+extern const struct scenario messages_scenario, mixed_scenario, collectives_scenario, deaths_scenario,
+    flips_scenario, checked_scenario, repair_scenario;
 
 /* Numbers that every rank of the world draws alike: seeded by rank 0, told to the others. */
 struct dice {

@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 static const struct scenario *const scenarios[] = {&messages_scenario, &mixed_scenario, &collectives_scenario,
-                                                   &deaths_scenario};
+                                                   &deaths_scenario,   &flips_scenario, &checked_scenario,
+                                                   &repair_scenario};
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 
 struct plan {
@@ -33,6 +34,7 @@ static double seconds(void)
 
 static struct peal_world_options options_of(const struct scenario *scenario, uint64_t seed)
 {
+    setenv("PEAL_CHECKSUM", scenario->checksum ? scenario->checksum : "0", 1);
     return (struct peal_world_options){.deterministic = 1,
                                        .seed = seed,
                                        .drawn = scenario->drawn,

@@ -228,6 +228,7 @@ static int greet(struct end *a, const unsigned char *key, struct pl_tcp_hello *h
 {
     struct pl_tcp_card card;
     struct pl_tcp_answer answer;
+    unsigned char binding[PL_TCP_KEY];
     size_t length = 0;
     cr_assert_eq(pl_tcp_card_unpack(a->card, a->card_length, &card), 0);
     int fd = stranger(a);
@@ -235,8 +236,9 @@ static int greet(struct end *a, const unsigned char *key, struct pl_tcp_hello *h
     cr_assert_eq(send(fd, hello, sizeof *hello, 0), (ssize_t)sizeof *hello);
     PUMP(a, NULL, hung_up(fd, &answer, sizeof answer, &length) || length == sizeof answer);
     cr_assert_eq(length, sizeof answer);
-    cr_assert_eq(pl_tcp_answer_holds(&answer, key, hello), !memcmp(key, job_key, sizeof job_key));
-    pl_tcp_proof_make(proof, key, hello, &answer);
+    cr_assert_eq(pl_tcp_binding(fd, true, binding), 0);
+    cr_assert_eq(pl_tcp_answer_holds(&answer, key, binding, hello), !memcmp(key, job_key, sizeof job_key));
+    pl_tcp_proof_make(proof, key, binding, hello, &answer);
     return fd;
 }
 
@@ -299,28 +301,30 @@ Test(tcp, every_bit_of_the_handshake_counts)
     struct pl_tcp_hello hello;
     struct pl_tcp_answer answer;
     struct pl_tcp_proof proof, swapped;
-    unsigned char nonce[PL_TCP_NONCE] = {1};
+    unsigned char nonce[PL_TCP_NONCE] = {1}, binding[PL_TCP_KEY] = {2};
     cr_assert_eq(pl_tcp_auth_init(), 0);
     pl_tcp_hello_make(&hello, 3, 4, nonce);
-    pl_tcp_answer_make(&answer, job_key, &hello);
-    pl_tcp_proof_make(&proof, job_key, &hello, &answer);
-    cr_assert(pl_tcp_answer_holds(&answer, job_key, &hello));
-    cr_assert(pl_tcp_proof_holds(&proof, job_key, &hello, &answer));
+    pl_tcp_answer_make(&answer, job_key, binding, &hello);
+    pl_tcp_proof_make(&proof, job_key, binding, &hello, &answer);
+    cr_assert(pl_tcp_answer_holds(&answer, job_key, binding, &hello));
+    cr_assert(pl_tcp_proof_holds(&proof, job_key, binding, &hello, &answer));
     memcpy(swapped.proof, answer.proof, sizeof swapped.proof);
-    cr_assert_not(pl_tcp_proof_holds(&swapped, job_key, &hello, &answer), "an answer is no proof");
+    cr_assert_not(pl_tcp_proof_holds(&swapped, job_key, binding, &hello, &answer), "an answer is no proof");
     struct {
         unsigned char *bytes;
         size_t size;
     } part[] = {{(unsigned char *)&hello, sizeof hello},
                 {(unsigned char *)&answer, PL_TCP_KEY},
-                {(unsigned char *)&proof, sizeof proof}};
-    for (int p = 0; p < 3; p++)
+                {(unsigned char *)&proof, sizeof proof},
+                {binding, sizeof binding}};
+    for (int p = 0; p < 4; p++)
         for (size_t bit = 0; bit < part[p].size * 8; bit++) {
             part[p].bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
-            cr_assert_not(pl_tcp_proof_holds(&proof, job_key, &hello, &answer), "part %d, bit %zu", p, bit);
+            cr_assert_not(pl_tcp_proof_holds(&proof, job_key, binding, &hello, &answer), "part %d, bit %zu",
+                          p, bit);
             part[p].bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
         }
-    cr_assert(pl_tcp_proof_holds(&proof, job_key, &hello, &answer));
+    cr_assert(pl_tcp_proof_holds(&proof, job_key, binding, &hello, &answer));
 }
 
 /* ---- strangers ---- */
