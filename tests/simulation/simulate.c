@@ -16,7 +16,7 @@
 
 static const struct scenario *const scenarios[] = {&messages_scenario, &mixed_scenario, &collectives_scenario,
                                                    &deaths_scenario,   &flips_scenario, &checked_scenario,
-                                                   &repair_scenario};
+                                                   &repair_scenario,   &agree_scenario};
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 
 struct plan {
