@@ -218,7 +218,7 @@ void pl_mpi_end(struct pl_mpi *mpi)
     free_datatypes(mpi);
     pl_handles_finish(&mpi->handles[PL_CLASS_DATATYPE]);
     free_and_close(mpi, PL_CLASS_OP, free);
-    free_and_close(mpi, PL_CLASS_MESSAGE, free);
+    pl_handles_finish(&mpi->handles[PL_CLASS_MESSAGE]); /* the messages are p2p's */
     free_and_close(mpi, PL_CLASS_KEYVAL, free);
     free_and_close(mpi, PL_CLASS_COMM, free);
     free_and_close(mpi, PL_CLASS_REQUEST, free);

@@ -67,6 +67,7 @@ struct pl_rank {
     struct pl_list posted_any;                  /* receives from any source */
     struct pl_list unexpected_all;              /* in order of arrival */
     struct pl_counters counters;
+    struct pl_list probed;     /* messages that a matched probe has taken and no receive yet */
     uint64_t posts;            /* receives posted so far */
     uint64_t guards;           /* given out so far */
     struct pl_cookies cookies; /* requests that frames name */
