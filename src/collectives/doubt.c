@@ -135,13 +135,15 @@ static const struct pl_call_log *numbered(const struct pl_comm *comm, int sequen
     return NULL;
 }
 
-/* Whether a message of the same sender for a later call is kept: it came first, so this one is for a still
- * later. */
+/* Whether a message of the same sender for a later call came before it: then this one is for a still later
+ * one. `envelope` is that of a kept message. */
 static bool has_gone_round(const struct pl_comm *comm, const struct pl_envelope *envelope)
 {
     pl_list_each(node, &comm->owner->unexpected_all)
     {
         const struct pl_envelope *kept = &pl_container(node, struct pl_message, all)->envelope;
+        if (kept == envelope)
+            break;
         uint32_t ahead = ((uint32_t)(kept->tag >> 16) - comm->sequence) & ((1 << 14) - 1);
         if (kept->context == envelope->context && kept->source == envelope->source && ahead < 1 << 13)
             return true;
