@@ -16,6 +16,7 @@
 
 #include "clock.h"
 #include "errors.h"
+#include "waits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,37 +111,27 @@ static int waits_for(const struct view *views, int ranks, int rank)
 /* Names a cycle, if there is one, else who all others wait for in the end. */
 static void judge(const struct view *views, int ranks)
 {
-    for (int start = 0; start < ranks; start++) {
-        int at = start, steps = 0;
-        while (at >= 0 && steps++ <= ranks && (at = waits_for(views, ranks, at)) != start)
-            ;
-        if (at != start)
-            continue;
-        char text[200];
-        size_t used = (size_t)snprintf(text, sizeof text, "%d", start);
-        for (at = waits_for(views, ranks, start); used < sizeof text - 16; at = waits_for(views, ranks, at)) {
-            used += (size_t)snprintf(text + used, sizeof text - used, " -> %d", at);
-            if (at == start)
-                break;
-        }
+    char text[200];
+    int *waits = malloc((size_t)ranks * sizeof *waits);
+    if (!waits)
+        return;
+    for (int i = 0; i < ranks; i++)
+        waits[i] = waits_for(views, ranks, i);
+    bool told = pl_waits_cycle(waits, ranks, text, sizeof text);
+    if (told)
         pl_job_say("a cycle, nobody in it will go on: rank %s", text);
-        return;
-    }
-    for (int start = 0; start < ranks; start++) {
-        int at = start, steps = 0, next;
-        if (!views[start].waits)
+    for (int start = 0; start < ranks && !told; start++) {
+        int end = pl_waits_end(waits, ranks, start);
+        if (views[end].waits || end == start)
             continue;
-        while (steps++ <= ranks && (next = waits_for(views, ranks, at)) >= 0)
-            at = next;
-        if (views[at].waits)
-            continue;
-        pl_job_say(views[at].state == PL_ROLL_RUNS
+        told = true;
+        pl_job_say(views[end].state == PL_ROLL_RUNS
                        ? "no cycle: rank %d waits for rank %d, which is busy (a straggler)"
-                   : views[at].state == PL_ROLL_ENDED ? "rank %d waits for rank %d, which has ended"
-                                                      : "rank %d waits for rank %d, which is dead",
-                   start, at);
-        return;
+                   : views[end].state == PL_ROLL_ENDED ? "rank %d waits for rank %d, which has ended"
+                                                       : "rank %d waits for rank %d, which is dead",
+                   start, end);
     }
+    free(waits);
 }
 
 void pl_job_explain(struct pl_job *job)
