@@ -40,11 +40,11 @@ child=$!
 for _ in $(seq 100); do # until the signal has been answered by two ranks that wait
     sleep 0.2
     pid=$(cat /proc/$child/task/$child/children 2>/dev/null)
-    [ -z "$pid" ] || kill -USR1 ${pid%% *}
+    [ -z "$pid" ] || kill -USR1 "${pid%% *}"
     grep -q 'a cycle' "$file" && break
 done
 expect SIGUSR1 - "$(cat "$file")" 'a cycle, nobody in it will go on: rank 0 -> 1 -> 0'
-[ -z "$pid" ] || kill -TERM ${pid%% *}
+[ -z "$pid" ] || kill -TERM "${pid%% *}"
 wait $child
 rm -f "$file"
 exit $failed
