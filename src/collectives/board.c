@@ -26,9 +26,11 @@
 #include "board.h"
 
 #include "collectives.h"
+#include "doubt.h"
 #include "errors.h"
 #include "loss.h"
 #include "rank.h"
+#include "tiny.h"
 
 #include "clock.h"
 
@@ -40,7 +42,7 @@
 enum {
     DEPTH = 16,
     TELL = DEPTH / 4,
-    SHORT = 56, /* bytes of data that share a line with the number */
+    SHORT = 52, /* bytes of data that share a line with the number */
     LOOKS = 16, /* looks at a cell between two rounds of progress, each rank having a core */
     HASTY = 8,  /* such rounds before one begins to spare the other hardware thread */
 };
@@ -49,6 +51,7 @@ struct cell {
     alignas(64) _Atomic uint32_t number; /* of the call it is for, plus 1 */
     uint32_t signature;
     unsigned char data[SHORT];
+    uint32_t history; /* of the calls before it on this board, hashed */
 };
 
 struct row {
@@ -68,6 +71,7 @@ struct pl_board {
     struct head *head;
     struct row *rows;              /* [size] */
     _Atomic unsigned char *asleep; /* [size] */
+    uint32_t history;              /* the signatures of all calls so far, hashed */
     uint32_t next;                 /* number of the next call */
     uint32_t done;                 /* every rank is known to have completed the calls before this one */
     unsigned char *scratch;        /* [size * PL_BOARD_BYTES] operands of a reduction */
@@ -123,9 +127,14 @@ static bool reached(_Atomic uint32_t *word, uint32_t number)
     return (int32_t)(atomic_load_explicit(word, memory_order_acquire) - number) >= 0;
 }
 
-static int sleep_until(struct pl_board *board, _Atomic uint32_t *word, uint32_t number, unsigned idle)
+static int sleep_until(struct pl_board *board, int rank, _Atomic uint32_t *word, uint32_t number,
+                       unsigned idle)
 {
+    struct pl_collectives *own = board->comm->owner->collectives_state;
     int me = board->comm->rank, error = 0;
+    own->on_board = board->comm;
+    own->board_rank = rank;
+    board->comm->owner->awaits = board->comm->group->peers[rank] + 1;
     atomic_store(&board->asleep[me], 1);
     atomic_fetch_add(&board->head->sleepers, 1);
     if (!reached(word, number))
@@ -136,7 +145,7 @@ static int sleep_until(struct pl_board *board, _Atomic uint32_t *word, uint32_t 
 }
 
 /* Waits until a word of the rank has the number. */
-static int await(struct pl_board *board, int rank, _Atomic uint32_t *word, uint32_t number)
+static int await_long(struct pl_board *board, int rank, _Atomic uint32_t *word, uint32_t number)
 {
     struct pl_rank *self = board->comm->owner;
     unsigned looks = self->spin ? LOOKS : 1;
@@ -154,10 +163,21 @@ static int await(struct pl_board *board, int rank, _Atomic uint32_t *word, uint3
             return pl_comm_check(board->comm, ~0u);
         if (events)
             idle = 0;
-        int error = pl_idle_sleeps(self, idle) ? sleep_until(board, word, number, idle) : pl_idle(self, idle);
+        int error =
+            pl_idle_sleeps(self, idle) ? sleep_until(board, rank, word, number, idle) : pl_idle(self, idle);
         if (error)
             return error;
     }
+}
+
+static inline int await(struct pl_board *board, int rank, _Atomic uint32_t *word, uint32_t number)
+{
+    if (reached(word, number))
+        return 0;
+    int error = await_long(board, rank, word, number);
+    ((struct pl_collectives *)board->comm->owner->collectives_state)->on_board = NULL;
+    board->comm->owner->awaits = 0;
+    return error;
 }
 
 /* Waits until this call's cell of the own row may be written. */
@@ -207,6 +227,7 @@ static int publish(struct pl_board *board, const void *data, size_t length, uint
     if (length)
         memcpy(data_of(board, me, length), data, length);
     cell->signature = signature;
+    cell->history = board->history;
     atomic_store_explicit(&cell->number, board->next + 1, memory_order_release);
     rouse(board);
     return 0;
@@ -222,12 +243,14 @@ static void complete(struct pl_board *board)
     rouse(board);
 }
 
-static int mismatch(struct pl_board *board, int rank, uint32_t mine, uint32_t theirs)
+/* The rank is in another call, or was in the one before. */
+static int differs(struct pl_board *board, int rank, uint32_t mine, uint32_t theirs)
 {
-    char text[256];
-    pl_coll_explain(board->comm->owner, mine, theirs, text, sizeof text);
-    return pl_fail(PL_EMISMATCH, "rank %d of %s is in another collective call than rank %d: %s", rank,
-                   board->comm->name, board->comm->rank, text);
+    const struct cell *before = cell_of(board, rank, board->next - 1);
+    if (mine != theirs)
+        return pl_doubt_differ(board->comm, rank, mine, theirs);
+    return pl_doubt_differed(board->comm, rank,
+                             atomic_load(&before->number) == board->next ? before->signature : 0);
 }
 
 /* Waits for this call's cell of a rank. */
@@ -235,8 +258,8 @@ static int receive(struct pl_board *board, int rank, uint32_t signature)
 {
     struct cell *cell = cell_of(board, rank, board->next);
     int error = await(board, rank, &cell->number, board->next + 1);
-    if (!error && cell->signature != signature)
-        error = mismatch(board, rank, signature, cell->signature);
+    if (!error && ((cell->signature ^ signature) | (cell->history ^ board->history)))
+        error = differs(board, rank, signature, cell->signature);
     return error;
 }
 
@@ -318,12 +341,16 @@ int pl_board_call(struct pl_board *board, const struct pl_coll_call *call, uint3
     size_t length = call->type ? call->count * call->type->size : 0;
     const void *in = call->in_place ? call->out : call->in;
     int error;
+    pl_doubt_note(board->comm, signature, length);
+    if (__builtin_expect(board->comm->claim != NULL, 0) && pl_doubt_claimed(board->comm))
+        return pl_comm_check(board->comm, ~0u);
     if (call->collective == PL_BCAST)
         error = bcast(board, call, length, signature);
     else if (call->collective == PL_REDUCE)
         error = reduce_to_root(board, call, in, length, signature);
     else
         error = all_to_all(board, call, in, length, signature);
+    board->history = board->history * 31 + signature;
     complete(board); /* also after a mismatch: others wait for this rank before they use a cell anew */
     return error;
 }

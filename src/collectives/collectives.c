@@ -18,6 +18,7 @@
 #include "choose.h"
 #include "contract.h"
 #include "direct.h"
+#include "doubt.h"
 #include "errors.h"
 #include "fused.h"
 #include "loss.h"
@@ -46,6 +47,8 @@ struct state { /* comm->collectives */
     struct pl_direct direct;
     struct pl_run *kept;
     struct pl_tiny tiny;
+    uint32_t disguise; /* the signature of the call that the next ones are a part of; 0: they stand for
+                          themselves */
     struct pl_window window;
     uint32_t inits; /* persistent calls made so far */
     struct pl_cache cache;
@@ -255,13 +258,16 @@ static int make_run(const struct pl_coll_call *call, struct state *state, const 
     run->type = call->type;
     run->op = call->op;
     run->element = key->element;
+    run->bytes = key->count * key->element;
     set_buffers(run, call);
     error = set_memory(run, call);
     if (error) {
         pl_run_finish(run);
         return error;
     }
-    run->signature = signature_of(call, key);
+    run->signature = state->disguise ? state->disguise : signature_of(call, key);
+    run->ordinal = 0;
+    run->blocking = false;
     run->completed = NULL;
     run->burden = NULL;
     *made = run;
@@ -272,6 +278,10 @@ static int make_run(const struct pl_coll_call *call, struct state *state, const 
 static void number(struct pl_run *run)
 {
     struct pl_comm *comm = run->comm;
+    pl_doubt_note(comm, run->signature, run->bytes);
+    run->ordinal = comm->calls;
+    if (__builtin_expect(comm->claim != NULL, 0))
+        pl_doubt_claimed(comm);
     run->tag = (int)((comm->sequence++ % PERSISTENT) << 16);
     if (comm->remote)
         run->local_tag = (int)((comm->local->sequence++ % PERSISTENT) << 16);
@@ -306,8 +316,12 @@ static int go_direct(const struct pl_coll_call *call, struct state *state, struc
     int error = make_run(call, state, key, run);
     if (!error)
         number(*run);
+    uint32_t disguise = state->disguise;
+    if (!error)
+        state->disguise = (*run)->signature;
     if (!error)
         error = pl_direct_meet(&state->direct, call, key->count * key->element, (*run)->peer, &met);
+    state->disguise = disguise;
     key->reaches = 0;
     if (!error && met == PL_MET_ONE_DEVICE && !key->ordered) {
         error = pl_fused_allreduce(call, (*run)->kernel, (*run)->peer);
@@ -410,6 +424,7 @@ static int run_blocking(const struct pl_coll_call *call)
     }
     if (!error) {
         run->waited = !call->comm->owner->threaded;
+        run->blocking = !call->comm->owner->threaded;
         pl_run_start(run);
         if (run->complete && call->comm->sequence % LISTEN == 0)
             listen(call->comm->owner);
@@ -428,13 +443,19 @@ int pl_coll_blocking(const struct pl_coll_call *call)
         return PL_ENOMEM;
     if (comm->remote || state->forced.algorithm[call->collective] || !pl_tiny_wanted(&state->tiny, call))
         return run_blocking(call);
-    int error = pl_tiny_open(&state->tiny, comm, run_blocking);
+    struct pl_key key;
+    int error = key_of(call, &key);
+    if (error)
+        return error;
+    if (!state->tiny.tried) {
+        state->disguise = signature_of(call, &key);
+        error = pl_tiny_open(&state->tiny, comm, run_blocking);
+        state->disguise = 0;
+    }
     if (error)
         return error;
     if (!state->tiny.board)
         return run_blocking(call);
-    struct pl_key key;
-    error = key_of(call, &key);
     return error ? error : pl_board_call(state->tiny.board, call, signature_of(call, &key));
 }
 

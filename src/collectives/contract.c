@@ -26,7 +26,13 @@ uint32_t pl_contract(const struct pl_coll_call *call, size_t bytes)
            root % 127 << ROOT | (uint32_t)call->uneven << UNEVEN | (uint32_t)(hash >> (64 - BYTES));
 }
 
-static void describe(uint32_t signature, char *text, size_t size)
+static bool rooted(enum pl_collective collective)
+{
+    return collective == PL_BCAST || collective == PL_REDUCE || collective == PL_GATHER ||
+           collective == PL_SCATTER;
+}
+
+void pl_contract_describe(uint32_t signature, char *text, size_t size)
 {
     static const char *const ops[] = {"",           "MPI_SUM",     "MPI_MIN",   "MPI_MAX",
                                       "MPI_PROD",   "MPI_BAND",    "MPI_BOR",   "MPI_BXOR",
@@ -42,16 +48,18 @@ static void describe(uint32_t signature, char *text, size_t size)
     int length =
         snprintf(text, size, "%s%s", pl_collective_name((enum pl_collective)collective), listed ? "v" : "");
     if (op)
-        snprintf(text + length, size - (size_t)length, " of %s with %s", pl_basic_name((enum pl_basic)basic),
-                 ops[op]);
+        length += snprintf(text + length, size - (size_t)length, " of %s with %s",
+                           pl_basic_name((enum pl_basic)basic), ops[op]);
+    if (rooted((enum pl_collective)collective) && length < (int)size)
+        snprintf(text + length, size - (size_t)length, " from root %u", signature >> ROOT & 127);
 }
 
 void pl_coll_explain(struct pl_rank *rank, uint32_t mine, uint32_t theirs, char *text, size_t size)
 {
     enum { ROOTS = 127 << ROOT };
     char here[96], there[96];
-    describe(mine, here, sizeof here);
-    describe(theirs, there, sizeof there);
+    pl_contract_describe(mine, here, sizeof here);
+    pl_contract_describe(theirs, there, sizeof there);
     if (strcmp(here, there) != 0)
         snprintf(text, size, "%s there, %s here", there, here);
     else if ((mine ^ theirs) & ROOTS)

@@ -21,9 +21,12 @@
 #include "run.h"
 
 #include "comm.h"
+#include "doubt.h"
 #include "errors.h"
+#include "loss.h"
 #include "op.h"
 #include "rank.h"
+#include "tiny.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -112,6 +115,8 @@ static void fail(struct pl_run *run, int error, const char *text)
         if (request->owner == run && !request->complete && !request->is_send)
             pl_request_cancel(request);
     }
+    if ((error == PL_EMISMATCH || error == PL_ETRUNCATE) && !run->comm->broken)
+        pl_comm_break(run->comm, PL_BREAK_MISMATCH, text); /* all members are told */
     run->draining = draining;
 }
 
@@ -258,6 +263,28 @@ static bool has_local(const struct pl_run *run)
     return run->first_local > run->end_local && !run->error;
 }
 
+static void enter_active(struct pl_run *run)
+{
+    struct pl_collectives *own = run->comm->owner->collectives_state;
+    if (!own)
+        return;
+    run->next_active = own->active;
+    run->active_link = &own->active;
+    if (own->active)
+        own->active->active_link = &run->next_active;
+    own->active = run;
+}
+
+static void leave_active(struct pl_run *run)
+{
+    if (!run->active_link)
+        return;
+    *run->active_link = run->next_active;
+    if (run->next_active)
+        run->next_active->active_link = run->active_link;
+    run->active_link = NULL;
+}
+
 /* Starts the messages that are ready and, unless somebody waits and will, does the local steps;
  * completes the run when nothing is left. The run may be gone on return. */
 static void drain(struct pl_run *run)
@@ -276,12 +303,16 @@ static void drain(struct pl_run *run)
         return;
     assert(!run->outstanding);
     run->complete = true;
+    leave_active(run);
+    if (!pl_list_empty(&run->comm->owner->unexpected_all) && !run->error)
+        pl_doubt_left(run);
     if (run->completed)
         run->completed(run);
 }
 
 void pl_run_start(struct pl_run *run)
 {
+    enter_active(run);
     const struct pl_schedule *schedule = run->schedule;
     run->complete = false;
     run->error = 0;

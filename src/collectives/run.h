@@ -35,6 +35,7 @@ struct pl_run {
     const struct pl_datatype *type;
     const struct pl_op *op;
     size_t element; /* bytes */
+    size_t bytes;   /* of the call's vector or block, as far as this rank knows it */
     char *base[3];  /* IN, OUT, TMP */
     char **peer;    /* [3 * size] IN, OUT and TMP of peers that the schedule reaches into; else NULL */
     int tag;        /* of the call; the ordinal of a message is added */
@@ -45,9 +46,12 @@ struct pl_run {
     uint32_t *needs;      /* [steps] */
     uint32_t *ready;      /* [steps] messages that may start, from the front; local steps, from the back */
     uint32_t first_message, end_message, first_local, end_local;
-    size_t progress; /* bytes done of the local step at first_local */
-    bool draining;   /* drain() is on the stack */
-    bool waited;     /* somebody is in pl_run_end and does the local steps */
+    size_t progress;  /* bytes done of the local step at first_local */
+    bool draining;    /* drain() is on the stack */
+    bool blocking;    /* its caller does nothing else until it is complete */
+    uint32_t ordinal; /* of the call in the communicator, + 1; 0: a persistent one's, which has none */
+    struct pl_run *next_active, **active_link; /* among those under way; active_link NULL: it is not */
+    bool waited;                               /* somebody is in pl_run_end and does the local steps */
     bool holds_comm;
     bool tainted;        /* given up with requests under way: its memory is not used again */
     struct pl_run *next; /* free list */

@@ -11,6 +11,9 @@ struct pl_collectives {
     bool warned; /* about wrong names in PEAL_ALGORITHM, wrong lines in PEAL_TUNING */
     struct pl_tuning tuning;
     struct pl_retired *retired;
+    struct pl_run *active;    /* the runs under way, by next_active */
+    struct pl_comm *on_board; /* on whose board the rank has waited long, or NULL ... */
+    int board_rank;           /* ... for that rank of it */
 };
 
 struct pl_tiny {

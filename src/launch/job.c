@@ -142,8 +142,10 @@ static void check_deadlines(struct pl_job *job, int64_t now)
     if (job->alive && job->alive == job->branches.alive && (job->begun || job->phase != PL_RUNNING))
         pl_job_release(job);
     pl_job_replace(job, now);
+    pl_job_explain_hang(job, now);
     if (job->timeout_at && now >= job->timeout_at && job->alive) {
         job->timeout_at = 0;
+        pl_job_explain(job);
         pl_job_say("the job ran longer than %g seconds (--timeout); ending it", job->options->timeout);
         pl_job_fail(job, 124);
     }
@@ -187,6 +189,8 @@ static int wait_ms(struct pl_job *job)
     int64_t now = pl_now(),
             until = sooner(sooner(job->timeout_at, job->act_at), sooner(job->look_at, job->suspect_at));
     until = sooner(until, job->replace_at);
+    if (job->options->explain_after > 0 && job->phase == PL_RUNNING)
+        until = sooner(until, job->explain_at > now ? job->explain_at : now + MILLISECONDS(1000));
     if (!job->alive)
         return LOOK_MS;
     if (pl_terminal_serves(&job->terminal))

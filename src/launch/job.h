@@ -63,6 +63,8 @@ struct pl_job {
     int64_t started_at;
     int outlived;       /* deaths that the job went on after (--continue) ... */
     int first_code;     /* ... and the code of the first */
+    int64_t explain_at; /* when to look whether somebody hangs */
+    int explained;      /* how often it was told of this hang */
     int replacing;      /* dead ranks that are about to be replaced ... */
     int64_t replace_at; /* ... the first of them then; 0: none */
     struct pl_member *members;
@@ -127,6 +129,11 @@ int pl_job_roll_init(struct pl_job *job);
 void pl_job_roll_finish(struct pl_job *job);
 void pl_job_roll_ended(struct pl_job *job, int rank, int status, bool dead);
 void pl_job_table(const struct pl_job *job);
+
+/* Says who waits for whom: now; and by itself, when somebody has waited as long as --explain-after says.
+ * (explain.c) */
+void pl_job_explain(struct pl_job *job);
+void pl_job_explain_hang(struct pl_job *job, int64_t now);
 
 /* --respawn: a dead rank is replaced in a moment; starts those whose moment has come. (replace.c) */
 void pl_job_replace_later(struct pl_job *job, int rank);

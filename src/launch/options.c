@@ -28,6 +28,8 @@
 enum { FAN_OUT = 32, PATIENCE_SECONDS = 10 };
 
 /* Where an option's words go: the job, and the program being described. */
+enum { EXPLAIN_AFTER = 60 }; /* seconds */
+
 struct reading {
     struct pl_options *options;
     struct pl_app *app;
@@ -105,6 +107,16 @@ static int read_timeout(struct pl_options *options, const char *name, const char
 static int take_timeout(struct reading *reading, const char *name, char **words)
 {
     return read_timeout(reading->options, name, words[0]);
+}
+
+static int take_explain(struct reading *reading, const char *name, char **words)
+{
+    char *end;
+    double seconds = strtod(words[0], &end);
+    if (end == words[0] || *end || !(seconds >= 0 && seconds < 1e9))
+        return pl_fail(PL_EARG, "%s %s: seconds were expected, 0 for never", name, words[0]);
+    reading->options->explain_after = seconds;
+    return 0;
 }
 
 static int take_continue(struct reading *reading, const char *name, char **words)
@@ -340,6 +352,11 @@ static const struct option {
     {{"genv"}, 2, take_genv, "-genv NAME VALUE", "set a variable for all programs"},
     {{"x"}, 1, take_export, "-x NAME[=VALUE]", "the same, as Open MPI writes it"},
     {{"timeout"}, 1, take_timeout, "--timeout S", "end the job after S seconds, with exit code 124"},
+    {{"explain-after"},
+     1,
+     take_explain,
+     "--explain-after S",
+     "when a rank has waited S seconds, say who waits for whom; 60 if not said, 0: never"},
     {{"continue", "enable-recovery", "disable-auto-cleanup"},
      0,
      take_continue,
@@ -560,7 +577,7 @@ static int complete(struct pl_options *options)
 int pl_options_read(struct pl_options *options, int argc, char **argv)
 {
     (void)argc;
-    *options = (struct pl_options){.fan_out = FAN_OUT};
+    *options = (struct pl_options){.fan_out = FAN_OUT, .explain_after = EXPLAIN_AFTER};
     struct reading reading = {.options = options};
     int at = 1;
     for (;;) {

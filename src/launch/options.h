@@ -29,6 +29,7 @@ struct pl_options {
     bool tag;                     /* each line of output begins with its rank */
     bool bind;                    /* one core for each rank */
     bool oversubscribe;           /* more ranks than cores may be bound */
+    double explain_after;         /* seconds of waiting after which it is told who waits for whom; 0: never */
     bool respawn;                 /* a rank that died is replaced by a new process */
     bool go_on;                   /* the ranks that are left go on when one dies */
     double timeout;               /* seconds, 0: none */

@@ -2,8 +2,8 @@
  * middle of one.
  *
  * SIGINT, SIGTERM and SIGHUP are passed on to the ranks, which may save what they
- * have and end as they like; a second one kills. SIGUSR1, SIGUSR2 and SIGWINCH
- * are passed on and mean nothing to mpiexec. SIGTSTP stops the ranks, then
+ * have and end as they like; a second one kills. SIGUSR2 and SIGWINCH are
+ * passed on and mean nothing to mpiexec; SIGUSR1 has it say who waits for whom. SIGTSTP stops the ranks, then
  * mpiexec itself; SIGCONT lets both go on. One that mpiexec was started to ignore
  * (nohup) stays ignored, here and in the ranks.
  */
@@ -51,6 +51,8 @@ static void handle(struct pl_job *job, int number)
         pl_input_continue(&job->input);
         break;
     case SIGUSR1:
+        pl_job_explain(job);
+        break;
     case SIGUSR2:
     case SIGWINCH:
         pl_job_signal(job, number);

@@ -164,7 +164,7 @@ static void start(struct pl_mpi *mpi, struct pl_request *request, struct pl_mess
 {
     if (message) {
         pl_handle_drop(&mpi->handles[PL_CLASS_MESSAGE], (uintptr_t)*handle);
-        pl_message_recv(request, mpi->rank->world, message, data->buffer, data->length, data->type);
+        pl_message_recv(request, message, data->buffer, data->length, data->type);
     } else {
         pl_recv_start(request, mpi->rank->self, PL_CHANNEL_USER, data->buffer, 0, MPI_PROC_NULL, 0, 0);
     }
@@ -174,9 +174,10 @@ static void start(struct pl_mpi *mpi, struct pl_request *request, struct pl_mess
 int PMPI_Mrecv_c(void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Message *handle, MPI_Status *status)
 {
     struct pl_mpi *mpi = pl_call("MPI_Mrecv");
-    struct pl_message *message;
+    struct pl_message *message = NULL;
     struct pl_data data;
     int error = check(mpi, buf, count, datatype, handle, &message, &data);
+    struct pl_comm *comm = message ? pl_message_comm(message) : NULL;
     if (!error) {
         struct pl_request request;
         request.completed = NULL;
@@ -185,7 +186,7 @@ int PMPI_Mrecv_c(void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Message 
         pl_status_of(status, &request);
         pl_request_finish(&request);
     }
-    return pl_return(mpi, NULL, error);
+    return pl_return(mpi, comm, error);
 }
 PL_WEAK(Mrecv_c)
 
@@ -199,13 +200,14 @@ int PMPI_Imrecv_c(void *buf, MPI_Count count, MPI_Datatype datatype, MPI_Message
                   MPI_Request *request)
 {
     struct pl_mpi *mpi = pl_call("MPI_Imrecv");
-    struct pl_message *message;
+    struct pl_message *message = NULL;
     struct pl_mpi_request *made;
     struct pl_data data;
     int error = check(mpi, buf, count, datatype, handle, &message, &data);
     if (!error)
         error = pl_check_pointer(request, "request");
-    if (!error && !(made = pl_mpi_request_create(mpi, mpi->rank->world)))
+    struct pl_comm *comm = message ? pl_message_comm(message) : mpi->rank->world;
+    if (!error && !(made = pl_mpi_request_create(mpi, comm)))
         error = PL_ENOMEM;
     if (!error) {
         *request = (MPI_Request)made->handle;

@@ -7,6 +7,7 @@
 #include "attribute.h"
 #include "buffer.h"
 #include "collectives.h"
+#include "doubt.h"
 #include "error_user.h"
 #include "info.h"
 #include "log.h"
@@ -99,6 +100,7 @@ struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
         return NULL;
     }
     rank->explain = pl_coll_explain;
+    pl_doubt_begin(rank);
     rank->mpi_state = mpi;
     return mpi;
 }
@@ -216,7 +218,7 @@ void pl_mpi_end(struct pl_mpi *mpi)
     free_datatypes(mpi);
     pl_handles_finish(&mpi->handles[PL_CLASS_DATATYPE]);
     free_and_close(mpi, PL_CLASS_OP, free);
-    free_and_close(mpi, PL_CLASS_MESSAGE, free);
+    pl_handles_finish(&mpi->handles[PL_CLASS_MESSAGE]); /* the messages are p2p's */
     free_and_close(mpi, PL_CLASS_KEYVAL, free);
     free_and_close(mpi, PL_CLASS_COMM, free);
     free_and_close(mpi, PL_CLASS_REQUEST, free);

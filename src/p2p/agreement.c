@@ -276,6 +276,18 @@ static void proposed(struct pl_agreement *a, const struct head *head, const stru
     say(a, head->from, ACK, head->ballot);
 }
 
+/* Decided, also for those who have joined this rank already: whoever decided has died, and may have told
+ * nobody else. */
+static void heard_decision(struct pl_agreement *a, const struct pl_verdict *verdict)
+{
+    if (a->decided)
+        return;
+    decide(a, verdict);
+    for (int i = 0; i < a->group->size; i++)
+        if (a->members[i].joined && lives(a, i))
+            say(a, i, DECIDE, a->me);
+}
+
 static void heard(struct pl_agreement *a, int peer, const void *message, size_t length)
 {
     struct head head;
@@ -293,7 +305,7 @@ static void heard(struct pl_agreement *a, int peer, const void *message, size_t 
     else if (head.phase == PROPOSE && verdict)
         proposed(a, &head, verdict);
     else if (head.phase == DECIDE && verdict)
-        decide(a, verdict);
+        heard_decision(a, verdict);
     else if (head.phase == ACK && head.ballot == a->me && a->proposing) {
         a->members[head.from].acknowledged = true;
         advance(a);

@@ -6,6 +6,7 @@
  * (one of the two lowest bits set) a kept message, or news.
  */
 #include "agreement.h"
+#include "awaited.h"
 #include "loss.h"
 #include "checksum.h"
 #include "protocol.h"
@@ -207,7 +208,11 @@ static void arrived_data(struct pl_rank *rank, int peer, const struct pl_envelop
 static void control(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, const void *payload,
                     size_t length)
 {
-    if (envelope->kind == PL_KIND_AGREE)
+    if (envelope->kind == PL_KIND_ASK && rank->asked)
+        rank->asked(rank, peer, envelope, payload, length);
+    else if (envelope->kind == PL_KIND_ASK)
+        return;
+    else if (envelope->kind == PL_KIND_AGREE)
         pl_agreement_heard(rank, peer, envelope, payload, length);
     else
         pl_loss_heard(rank, peer, envelope, payload, length);
@@ -270,6 +275,7 @@ static void dispatch(struct pl_rank *rank, int peer, const struct pl_envelope *e
         break;
     case PL_KIND_DEATH:
     case PL_KIND_BREAK:
+    case PL_KIND_ASK:
     case PL_KIND_AGREE:
         arrived_control(rank, peer, envelope, length, payload, landing);
         break;
@@ -366,35 +372,28 @@ static void lost(void *context, int peer, int error, const char *cause)
     pl_peer_lost(context, peer, error, cause);
 }
 
-/* "rank 2 waits in MPI_Recv for a message from rank 1 with tag 5": what is posted and what is not yet
- * fetched. */
+/* "rank 2 waits in MPI_Recv for a message from rank 1 with tag 5"; in a collective: "for rank 0, 3". */
 static void describe(void *context, char *text, size_t size)
 {
+    enum { MOST = 8 };
     struct pl_rank *rank = context;
+    char what[200];
+    int ranks[MOST];
+    bool any;
+    int awaited = pl_awaited(rank, ranks, MOST, &any);
     int at = snprintf(text, size, "rank %d waits in %s", rank->rank, rank->call ? rank->call : "an MPI call");
-    int told = 0;
-    for (int i = -1; i < PL_MATCH_BUCKETS; i++) {
-        struct pl_list *posted = i < 0 ? &rank->posted_any : &rank->buckets[i].posted;
-        pl_list_each(node, posted)
-        {
-            struct pl_request *request = pl_container(node, struct pl_request, link);
-            if (told++ == 3 || at >= (int)size)
-                return;
-            char source[32] = "any rank", tag[32] = "any tag";
-            if (request->source != PL_ANY_SOURCE)
-                snprintf(source, sizeof source, "rank %d", request->source);
-            if (request->tag != PL_ANY_TAG)
-                snprintf(tag, sizeof tag, "tag %d", request->tag);
-            at += snprintf(text + at, size - (size_t)at, "%s for a message from %s with %s in %s",
-                           told > 1 ? "," : "", source, tag, request->comm->name);
-        }
-    }
-    for (uint32_t i = 0; i < rank->cookies.size && at < (int)size; i++) {
-        struct pl_request *request = rank->cookies.slots[i].request;
-        if (request && request->is_send && told++ < 3)
-            at += snprintf(text + at, size - (size_t)at, "%s for rank %d to receive %zu bytes with tag %d",
-                           told > 1 ? "," : "", request->peer, request->length, request->tag);
-    }
+    pl_awaited_text(rank, what, sizeof what);
+    for (int i = 0; i < awaited && what[0] != 'f' && at < (int)size; i++)
+        at += snprintf(text + at, size - (size_t)at, "%s%d", i ? ", " : " for rank ", ranks[i]);
+    if (what[0] && at < (int)size)
+        snprintf(text + at, size - (size_t)at, "%s%s", what[0] == 'f' ? " " : "; ", what);
 }
 
-const struct pl_upcalls pl_p2p_upcalls = {arrived, landed, lost, describe};
+static int awaits(void *context)
+{
+    int peer[2];
+    bool any;
+    return pl_awaited(context, peer, 2, &any) == 1 && !any ? peer[0] : -1;
+}
+
+const struct pl_upcalls pl_p2p_upcalls = {arrived, landed, lost, describe, awaits};

@@ -123,6 +123,7 @@ void pl_comm_release(struct pl_comm *comm)
     pl_group_release(comm->group);
     free(comm->topology);
     free(comm->cause);
+    free(comm->claim);
     free(comm);
 }
 

@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { PL_CALL_LOG = 32 };
+
+struct pl_claim;
+
 struct pl_group {
     int size;
     int rank; /* this process's rank in it, or -1 */
@@ -50,8 +54,15 @@ struct pl_comm {
     int hosts;                                      /* on how many hosts its ranks are */
     int local_size;                                 /* ranks of it on this rank's host */
     int failed;                                     /* members known to have died, of both groups ... */
-    int acknowledged;    /* ... and how many of these the program has taken notice of */
-    char *cause;         /* of a mismatch: the text that every rank is told */
+    int acknowledged; /* ... and how many of these the program has taken notice of */
+    char *cause;      /* of a mismatch: the text that every rank is told */
+    uint32_t calls;   /* collectives begun so far, however they are carried out; and the last of them: */
+    struct pl_call_log {
+        uint32_t signature, sequence;
+        uint64_t bytes;
+    } log[PL_CALL_LOG];
+    struct pl_claim
+        *claim; /* what another rank says the next call is (collectives/doubt.h); malloc'd, or NULL */
     uint32_t agreements; /* begun so far (agreement.h) */
     char algorithm[128]; /* forced algorithms for this communicator, as PEAL_ALGORITHM; "" for none */
 };

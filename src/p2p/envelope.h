@@ -26,6 +26,7 @@ enum pl_kind {
     PL_KIND_CANCELLED, /* to the sender: cookie's message was forgotten (length 1) or met its receive (0) */
     PL_KIND_SUM,       /* the checksums of the frame that follows (checksum.c) */
     PL_KIND_GIVE_UP,   /* the sender does not listen any more: what it got from here made no sense */
+    PL_KIND_ASK, /* "is this your call too?", on communicator `context`; payload: collectives/doubt.c's */
 };
 
 struct pl_envelope {

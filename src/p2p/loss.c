@@ -376,7 +376,7 @@ static void remember(struct pl_rank *rank, uint64_t context, unsigned why, const
         (struct pl_broken){context, why, why == PL_BREAK_MISMATCH ? strdup(cause) : NULL};
 }
 
-static struct pl_comm *find_comm(const struct pl_rank *rank, uint64_t context)
+struct pl_comm *pl_comm_of_context(const struct pl_rank *rank, uint64_t context)
 {
     pl_list_each(node, &rank->comms)
     {
@@ -389,7 +389,7 @@ static struct pl_comm *find_comm(const struct pl_rank *rank, uint64_t context)
 
 static void heard_break(struct pl_rank *rank, uint64_t context, const struct breaking *breaking)
 {
-    struct pl_comm *comm = find_comm(rank, context);
+    struct pl_comm *comm = pl_comm_of_context(rank, context);
     const char *cause = breaking->why == PL_BREAK_MISMATCH ? breaking->text : NULL;
     if (breaking->why != PL_BREAK_MISMATCH && breaking->why != PL_BREAK_REVOKED)
         return;

@@ -26,6 +26,9 @@ struct pl_broken {
 /* A new communicator looks which of its members are dead, and whether it was broken already. */
 void pl_comm_begin(struct pl_comm *comm);
 
+/* The communicator of that context, or NULL. */
+struct pl_comm *pl_comm_of_context(const struct pl_rank *rank, uint64_t context);
+
 /* The error of a broken communicator, with its text; 0 when it is not `broken` in one of these ways. */
 int pl_comm_check(const struct pl_comm *comm, unsigned ways);
 

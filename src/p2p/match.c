@@ -10,6 +10,8 @@
  */
 #include "match.h"
 
+#include "errors.h"
+
 #include <stdlib.h>
 
 static struct pl_bucket *bucket_of(struct pl_rank *rank, uint64_t context, int source)
@@ -26,16 +28,21 @@ void pl_match_init(struct pl_rank *rank)
     }
     pl_list_init(&rank->posted_any);
     pl_list_init(&rank->unexpected_all);
+    pl_list_init(&rank->probed);
+}
+
+static void forget(struct pl_message *message)
+{
+    if (message->queued)
+        pl_list_remove(&message->link);
+    pl_list_remove(&message->all);
+    free(message);
 }
 
 void pl_match_finish(struct pl_rank *rank)
 {
-    pl_list_each(node, &rank->unexpected_all)
-    {
-        struct pl_message *message = pl_container(node, struct pl_message, all);
-        pl_match_remove(message);
-        free(message);
-    }
+    pl_list_each(node, &rank->unexpected_all) forget(pl_container(node, struct pl_message, all));
+    pl_list_each(node, &rank->probed) forget(pl_container(node, struct pl_message, all));
 }
 
 void pl_match_post(struct pl_request *request)
@@ -87,6 +94,8 @@ void pl_match_keep(struct pl_message *message)
     pl_list_append(&bucket_of(rank, message->envelope.context, message->envelope.source)->unexpected,
                    &message->link);
     pl_list_append(&rank->unexpected_all, &message->all);
+    if (rank->stray && (message->envelope.context & ((1 << PL_CHANNEL_BITS) - 1)) == PL_CHANNEL_COLLECTIVE)
+        rank->stray(rank, &message->envelope);
 }
 
 static bool wanted(const struct pl_message *message, uint64_t context, int source, int tag)
@@ -124,14 +133,33 @@ void pl_match_remove(struct pl_message *message)
     pl_list_remove(&message->all);
 }
 
-static void forget(struct pl_message *message)
+void pl_match_take(struct pl_message *message)
 {
     pl_match_remove(message);
-    free(message);
+    pl_list_append(&message->rank->probed, &message->all);
+}
+
+void pl_match_give(struct pl_message *message)
+{
+    pl_list_remove(&message->all);
+}
+
+/* Its receive, when it comes, will be told. */
+static bool take_back(struct pl_message *message)
+{
+    message->local = NULL;
+    message->status = PL_ECANCELLED;
+    return true;
 }
 
 bool pl_match_withdraw(struct pl_request *request)
 {
+    pl_list_each(node, &request->rank->probed)
+    {
+        struct pl_message *message = pl_container(node, struct pl_message, all);
+        if (message->local == request)
+            return take_back(message);
+    }
     pl_list_each(node, &request->rank->unexpected_all)
     {
         struct pl_message *message = pl_container(node, struct pl_message, all);
@@ -143,15 +171,23 @@ bool pl_match_withdraw(struct pl_request *request)
     return false;
 }
 
-void pl_match_withdrawn(struct pl_rank *rank, int peer, uint32_t cookie)
+static struct pl_message *announced(struct pl_list *messages, int peer, uint32_t cookie)
 {
-    pl_list_each(node, &rank->unexpected_all)
+    pl_list_each(node, messages)
     {
         struct pl_message *message = pl_container(node, struct pl_message, all);
-        if (message->peer != peer || message->envelope.kind != PL_KIND_RTS ||
-            message->envelope.cookie != cookie)
-            continue;
-        forget(message);
-        return;
+        if (message->peer == peer && message->envelope.kind == PL_KIND_RTS &&
+            message->envelope.cookie == cookie)
+            return message;
     }
+    return NULL;
+}
+
+void pl_match_withdrawn(struct pl_rank *rank, int peer, uint32_t cookie)
+{
+    struct pl_message *message = announced(&rank->unexpected_all, peer, cookie);
+    if (message)
+        forget(message);
+    else if ((message = announced(&rank->probed, peer, cookie)))
+        take_back(message);
 }

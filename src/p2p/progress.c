@@ -26,6 +26,8 @@ enum {
     YIELDS = 200,       /* yields before the first sleep */
     TEST_PATIENCE = 16, /* tests in a row that find nothing before one yields, crowded */
     NAP_NS = 50 * 1000,
+    DOZES = 2,                   /* sleeps (of 100 ms) before one wonders ... */
+    NAPS = 4000,                 /* ... or naps */
     LOOKS = 64,                  /* idle rounds between two looks for news of deaths ... */
     LOOK_NS = 100 * 1000 * 1000, /* ... and the longest sleep between two */
 };
@@ -73,9 +75,20 @@ static void look(struct pl_rank *rank)
     pl_knock(rank);
 }
 
+/* Whether what is waited for will ever come. */
+static void wonder(struct pl_rank *rank)
+{
+    if (rank->wonder)
+        rank->wonder(rank);
+}
+
 static int nap(struct pl_rank *rank, unsigned idle)
 {
     const char *call = rank->call; /* other threads make calls meanwhile */
+    if (idle == NAPS)
+        wonder(rank);
+    if (rank->report && idle >= NAPS && idle % (NAPS / 2) == 0)
+        rank->report(rank);
     if (idle % LOOKS == LOOKS - 1)
         look(rank);
     pl_leave(rank);
@@ -120,7 +133,11 @@ int pl_idle(struct pl_rank *rank, unsigned idle)
         sched_yield();
         return 0;
     }
-    int error = sleep_in_port(rank, rank->look || rank->hosts > 1 ? LOOK_NS : -1);
+    if (idle == spins + YIELDS + DOZES)
+        wonder(rank);
+    if (rank->report && idle >= spins + YIELDS + DOZES)
+        rank->report(rank);
+    int error = sleep_in_port(rank, rank->fabric ? -1 : LOOK_NS);
     look(rank);
     return error;
 }

@@ -15,6 +15,8 @@
 
 enum { PL_PORTS_MAX = 128, PL_MATCH_BUCKETS = 256 };
 
+struct pl_envelope;
+
 /* Who a process is, whichever world looks at it; travels between worlds. */
 struct pl_identity {
     uint64_t world; /* its world's world_id */
@@ -67,9 +69,11 @@ struct pl_rank {
     struct pl_list unexpected_all;              /* in order of arrival */
     struct pl_counters counters;
     int64_t knock_at;          /* when it is looked at next whom to knock at (ns); 0: nobody waited yet */
+    struct pl_list probed;     /* messages that a matched probe has taken and no receive yet */
     uint64_t posts;            /* receives posted so far */
     uint64_t guards;           /* given out so far */
     struct pl_cookies cookies; /* requests that frames name */
+    int awaits;                /* a peer it waits for beside its requests (on a board), + 1; 0: none */
     int lost;                  /* peers known to be lost */
     int *deaths;               /* [lost] which, in the order they were heard of */
     struct pl_list comms;      /* all communicators */
@@ -99,6 +103,8 @@ struct pl_rank {
     /* Looks whether the launcher has news of deaths (pl_peer_lost follows); NULL: there is none that tells.
      * To be called now and then by whoever waits. */
     void (*look)(struct pl_rank *rank);
+    /* Tells the launcher what this rank waits for; to be called each time it has slept. NULL: nobody asks. */
+    void (*report)(struct pl_rank *rank);
     /* Writes how a peer of this world died, if the launcher knows; it is given a moment to. */
     bool (*obituary)(struct pl_rank *rank, int peer, char *text, size_t size);
     /* Ends the job (a process) or the world (in-process) because of this rank; does not return. */
@@ -111,6 +117,12 @@ struct pl_rank {
     /* Called at the end of a round of progress in which something happened; NULL: nobody asked for it. */
     void (*progressed)(struct pl_rank *rank);
     const char *call; /* the MPI function this rank is in, for reports; may be NULL */
+    /* src/collectives', for calls that do not fit together (doubt.h); each may be NULL. The rank has waited
+     * long; a PL_KIND_ASK has come; a message of a collective has come for which no receive is posted. */
+    void (*wonder)(struct pl_rank *rank);
+    void (*asked)(struct pl_rank *rank, int peer, const struct pl_envelope *envelope, const void *payload,
+                  size_t length);
+    void (*stray)(struct pl_rank *rank, const struct pl_envelope *envelope);
     /* Says in words how two signatures of collective messages differ; NULL: not known. */
     void (*explain)(struct pl_rank *rank, uint32_t mine, uint32_t theirs, char *text, size_t size);
 };

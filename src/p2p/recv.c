@@ -147,10 +147,29 @@ void pl_recv_fetch(struct pl_request *request, const struct pl_envelope *envelop
     ask(request, envelope->cookie, fits);
 }
 
+/* Why a message that a probe has seen cannot be received. */
+static int failure(const struct pl_request *request, const struct pl_message *message)
+{
+    int error = message->status == PL_ECANCELLED ? pl_comm_check(request->comm, PL_BREAK_REVOKED)
+                                                 : pl_peer_fail(request->rank, message->peer);
+    return error ? error
+                 : pl_fail(PL_ECANCELLED,
+                           "the message of %zu bytes from rank %d with tag %d was taken back by its sender, "
+                           "whose call "
+                           "failed",
+                           request->length, request->source, request->tag);
+}
+
 void pl_recv_message(struct pl_request *request, struct pl_message *message)
 {
     const struct pl_envelope *envelope = &message->envelope;
     pl_recv_accept(request, envelope, message->peer);
+    if (message->status < 0) {
+        int error = failure(request, message);
+        free(message);
+        pl_request_complete(request, error);
+        return;
+    }
     if (envelope->kind == PL_KIND_RTS) {
         struct pl_envelope copy = *envelope;
         struct pl_rts rts = message->rts;
@@ -160,12 +179,6 @@ void pl_recv_message(struct pl_request *request, struct pl_message *message)
             memcpy(&card, message->data, sizeof card);
         free(message);
         pl_recv_fetch(request, &copy, &rts, carded ? &card : NULL);
-        return;
-    }
-    if (message->status < 0) {
-        int peer = message->peer;
-        free(message);
-        pl_request_complete(request, pl_peer_fail(request->rank, peer));
         return;
     }
     if (!message->here) {
@@ -260,7 +273,7 @@ struct pl_message *pl_message_find(struct pl_comm *comm, enum pl_channel channel
 {
     struct pl_message *message = pl_match_find(comm->owner, pl_context_of(comm, channel), source, tag);
     if (message && take)
-        pl_match_remove(message);
+        pl_match_take(message);
     return message;
 }
 
@@ -279,14 +292,22 @@ size_t pl_message_length(const struct pl_message *message)
     return message->envelope.length;
 }
 
-void pl_message_recv(struct pl_request *request, struct pl_comm *comm, struct pl_message *message,
-                     void *buffer, size_t capacity, const struct pl_datatype *type)
+struct pl_comm *pl_message_comm(const struct pl_message *message)
 {
+    struct pl_comm *comm = pl_comm_of_context(message->rank, message->envelope.context >> PL_CHANNEL_BITS);
+    return comm ? comm : message->rank->world;
+}
+
+void pl_message_recv(struct pl_request *request, struct pl_message *message, void *buffer, size_t capacity,
+                     const struct pl_datatype *type)
+{
+    struct pl_comm *comm = pl_message_comm(message);
     request->type = NULL;
     if (type)
         pl_typed_begin(request, comm->owner->memory, buffer, type);
     init(request, comm, buffer, capacity);
     request->context = message->envelope.context;
     request->signature = 0;
+    pl_match_give(message);
     pl_recv_message(request, message);
 }

@@ -116,15 +116,18 @@ bool pl_request_test(struct pl_request *request);
 struct pl_message;
 
 /* The first message that would match a receive from `source` with `tag`, or NULL. No progress is made.
- * The message stays; `take` removes it from matching: it is then the caller's until pl_message_recv. */
+ * The message stays; `take` removes it from matching: it is then for pl_message_recv
+ * alone; what is never received, the end of the rank frees. */
 struct pl_message *pl_message_find(struct pl_comm *comm, enum pl_channel channel, int source, int tag,
                                    bool take);
 int pl_message_source(const struct pl_message *message);
 int pl_message_tag(const struct pl_message *message);
 size_t pl_message_length(const struct pl_message *message);
+/* The communicator it came on; the world, when that is freed. */
+struct pl_comm *pl_message_comm(const struct pl_message *message);
 /* Receives a taken message. The message is p2p's again. */
-void pl_message_recv(struct pl_request *request, struct pl_comm *comm, struct pl_message *message,
-                     void *buffer, size_t capacity, const struct pl_datatype *type); /* NULL: plain bytes */
+void pl_message_recv(struct pl_request *request, struct pl_message *message, void *buffer, size_t capacity,
+                     const struct pl_datatype *type); /* NULL: plain bytes */
 
 /* Cancels a receive that is not matched yet: it completes as cancelled. A send that is not received yet is
  * asked back: it is complete once the receiver has answered, also when it was before. */

@@ -26,6 +26,7 @@
 #include "clock.h"
 #include "errors.h"
 #include "simulation.h"
+#include "waits.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -101,24 +102,52 @@ void pl_seat_wake(struct pl_seat *seat)
     }
 }
 
-/* One line a rank, into the report. */
+/* Who keeps whom waiting: a cycle, or one who is not there any more. */
+static void judge(const struct pl_fabric *fabric, const int *waits, char *text, size_t size)
+{
+    char cycle[200];
+    text[0] = 0;
+    if (pl_waits_cycle(waits, fabric->size, cycle, sizeof cycle)) {
+        snprintf(text, size, "\na cycle, nobody in it will go on: rank %s", cycle);
+        return;
+    }
+    for (int r = 0; r < fabric->size; r++) {
+        int end = pl_waits_end(waits, fabric->size, r);
+        if (!fabric->seats[r].open || fabric->seats[end].open)
+            continue;
+        snprintf(text, size, "\nrank %d waits for rank %d, which %s", r, end,
+                 fabric->seats[end].fate == PL_FATE_DEAD ? "is dead" : "has ended");
+        return;
+    }
+}
+
+/* One line a rank, and a last one, into the report. */
 static void describe_all(struct pl_fabric *fabric, const char *heading)
 {
     size_t used = 0, room = sizeof fabric->report;
+    int *waits = malloc((size_t)fabric->size * sizeof *waits);
+    char verdict[300] = "";
     used += (size_t)snprintf(fabric->report, room, "%s", heading);
     for (int r = 0; r < fabric->size && used < room; r++) {
         struct pl_seat *seat = &fabric->seats[r];
-        char line[256];
+        char line[400];
         snprintf(line, sizeof line, "rank %d %s", r,
                  seat->open                   ? "waits"
                  : seat->fate == PL_FATE_DEAD ? "died"
                                               : "has ended");
         if (seat->open && seat->upcalls->describe)
             seat->upcalls->describe(seat->context, line, sizeof line);
+        if (waits)
+            waits[r] = seat->open && seat->upcalls->awaits ? seat->upcalls->awaits(seat->context) : -1;
         used += (size_t)snprintf(fabric->report + used, room - used, "\n%s", line);
     }
-    if (used >= room)
-        memcpy(fabric->report + room - 4, "...", 4);
+    if (waits)
+        judge(fabric, waits, verdict, sizeof verdict);
+    free(waits);
+    if (used + strlen(verdict) < room)
+        memcpy(fabric->report + used, verdict, strlen(verdict) + 1);
+    else
+        snprintf(fabric->report + room - sizeof verdict - 4, sizeof verdict + 4, "...%s", verdict);
 }
 
 static void declare_deadlock(struct pl_fabric *fabric)

@@ -106,6 +106,9 @@ struct pl_upcalls {
      * Unlike the others it may be called by another rank's thread, while this
      * rank is inside sleep(); it must not call into the port. */
     void (*describe)(void *context, char *text, size_t size);
+    /* The same, for who waits for whom: the one rank that it waits for; -1: none, or several would do. May be
+     * NULL. */
+    int (*awaits)(void *context);
 };
 
 /* What open() gets. Everything is copied or outlives the port. */

@@ -126,6 +126,12 @@ static void look(struct pl_rank *rank)
     pl_watch_look(&process->watch, rank);
 }
 
+static void report(struct pl_rank *rank)
+{
+    struct process *process = rank->world_state;
+    pl_watch_report(&process->watch, rank);
+}
+
 static bool obituary(struct pl_rank *rank, int peer, char *text, size_t size)
 {
     struct process *process = rank->world_state;
@@ -139,6 +145,7 @@ static void watch(struct pl_rank *rank)
     if (!process->watch.roll)
         return;
     rank->look = look;
+    rank->report = report;
     rank->obituary = obituary;
 }
 
@@ -387,6 +394,7 @@ void pl_process_end(struct pl_rank *rank)
     process->launcher = NULL;
     pl_names_finish(&process->names);
     rank->look = NULL;
+    rank->report = NULL;
     rank->obituary = NULL;
     pl_watch_close(&process->watch);
 }

@@ -6,18 +6,22 @@
  */
 #include "watch.h"
 
+#include "awaited.h"
 #include "clock.h"
 #include "errors.h"
 #include "loss.h"
 #include "log.h"
 #include "roll_wire.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define MS ((int64_t)1000000)
 
-enum { SETTLE_MS = 100, ASK_MS = 250 };
+/* When nothing was told for SAME_MS, it is another wait; it began WAITED_MS before it is told. */
+enum { SETTLE_MS = 100, ASK_MS = 250, SAME_MS = 1000, WAITED_MS = 200 };
 
 void pl_watch_open(struct pl_watch_roll *watch, int size)
 {
@@ -56,6 +60,26 @@ void pl_watch_look(struct pl_watch_roll *watch, struct pl_rank *rank)
     }
     if (!fresh)
         watch->news = news;
+}
+
+void pl_watch_report(struct pl_watch_roll *watch, struct pl_rank *rank)
+{
+    struct pl_roll_wait wait = {.beat = pl_now()};
+    bool any;
+    if (!watch->roll)
+        return;
+    wait.awaited = pl_awaited(rank, wait.rank, PL_ROLL_AWAITED, &any);
+    wait.any = any;
+    snprintf(wait.call, sizeof wait.call, "%s", rank->call ? rank->call : "");
+    pl_awaited_text(rank, wait.text, sizeof wait.text);
+    const struct pl_roll_wait *told = &watch->roll->entry[rank->rank].wait;
+    bool same = wait.beat - watch->beat < SAME_MS * MS && !strncmp(told->call, wait.call, sizeof wait.call) &&
+                !strncmp(told->text, wait.text, sizeof wait.text);
+    if (!same)
+        watch->since = wait.beat - WAITED_MS * MS;
+    watch->beat = wait.beat;
+    wait.since = watch->since;
+    pl_roll_write(&watch->roll->entry[rank->rank], &wait);
 }
 
 bool pl_watch_obituary(struct pl_watch_roll *watch, struct pl_rank *rank, int peer, char *text, size_t size)

@@ -2,13 +2,16 @@
  *
  *   check               every pair exchanges messages small and large, and sums are right
  *   wait                says so, and waits until it is ended
+ *   survive             sums until a rank is lost; then says when and what, and sums among those left
  *   die RANK SIGNAL     that rank dies so, the others wait for it
  *   lines N             N lines of 1,000 letters
  *   copy                rank 0 copies its standard input to its standard output
  *   large MIB N         rank 0 sends the last rank N messages of so many MiB, and a small one behind each,
- * and gets a sum of each back; how long it took answer              the last rank sends first; then rank 0
- * answers names NAME...       the values of these variables
+ *                       and gets a sum of each back; how long it took
+ *   answer              the last rank sends first; then rank 0 answers
+ *   names NAME...       the values of these variables
  */
+#include <mpi-ext.h>
 #include <mpi.h>
 
 #include <signal.h>
@@ -77,6 +80,35 @@ static void wait_for_ever(void)
     fflush(stdout);
     for (;;)
         pause();
+}
+
+/* The call in which the loss is seen ends on every survivor with MPIX_ERR_PROC_FAILED. */
+static int survive(void)
+{
+    char text[MPI_MAX_ERROR_STRING];
+    int one = 1, sum = 0, code, class, length;
+    double last;
+    MPI_Comm left;
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    MPI_Barrier(MPI_COMM_WORLD);
+    printf("rank %d waits\n", rank);
+    fflush(stdout);
+    do {
+        usleep(10000);
+        last = MPI_Wtime();
+        code = MPI_Allreduce(&one, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
+    } while (!code);
+    last = MPI_Wtime() - last;
+    MPI_Error_class(code, &class);
+    MPI_Error_string(code, text, &length);
+    printf("rank %d: class %s after %.1f s: %s\n", rank,
+           class == MPIX_ERR_PROC_FAILED ? "PROC_FAILED" : "WRONG", last, text);
+    code = MPIX_Comm_shrink(MPI_COMM_WORLD, &left);
+    if (!code)
+        code = MPI_Allreduce(&one, &sum, 1, MPI_INT, MPI_SUM, left);
+    printf("rank %d goes on as one of %d: %d\n", rank, sum, code);
+    fflush(stdout);
+    return code != 0;
 }
 
 static void die(int who, int number)
@@ -170,6 +202,8 @@ int main(int argc, char **argv)
         code = large(atoi(argv[2]), atoi(argv[3]));
     else if (!strcmp(what, "answer"))
         answer();
+    else if (!strcmp(what, "survive"))
+        code = survive();
     else if (!strcmp(what, "lines"))
         lines(atoi(argv[2]));
     else if (!strcmp(what, "copy"))

@@ -428,7 +428,7 @@ Test(run, signatures_are_explained)
     cr_assert_eq(pl_coll_start(&call, NULL, NULL, &run[2]), 0);
     char text[256];
     pl_coll_explain(&world->rank[0], run[0]->signature, run[2]->signature, text, sizeof text);
-    cr_expect_str_eq(text, "bcast there, allreduce of int64 with MPI_SUM here");
+    cr_expect_str_eq(text, "bcast from root 1 there, allreduce of int64 with MPI_SUM here");
     pl_coll_explain(&world->rank[0], run[0]->signature, run[1]->signature, text, sizeof text);
     cr_expect(strstr(text, "another count"), "%s", text);
     while (world->sends)

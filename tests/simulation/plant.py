@@ -9,11 +9,11 @@ import sys
 BUGS = {
     # A synchronous send whose message came before its receive is never told that it was matched.
     "dropped-ack": ("""    pl_recv_accept(request, envelope, message->peer);
-    if (envelope->kind == PL_KIND_RTS) {""", """    struct pl_envelope silent = *envelope;
+    if (message->status < 0) {""", """    struct pl_envelope silent = *envelope;
     if (silent.kind == PL_KIND_EAGER_SYNC)
         silent.kind = PL_KIND_EAGER;
     pl_recv_accept(request, &silent, message->peer);
-    if (envelope->kind == PL_KIND_RTS) {"""),
+    if (message->status < 0) {"""),
     # A receive by name overtakes one by wildcard that was posted before it.
     "wrong-order": ("any->sequence < request->sequence", "any->sequence > request->sequence"),
     # Of the messages kept for later, the latest is found first.

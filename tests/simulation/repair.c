@@ -17,9 +17,8 @@ static int play(MPI_Comm comm)
         MPIX_Comm_revoke(comm);
     else if (sum != size)
         return wrong("a sum over %d ranks is %d", size, sum) - 2;
-    MPIX_Comm_agree(
-        comm, &good); /* its flag is the same on all; whether it has an error to tell is not relied on */
-    return !good;
+    code = MPIX_Comm_agree(comm, &good); /* both are the same on all who live */
+    return code || !good;
 }
 
 static int body(void *unused)
@@ -45,7 +44,7 @@ static int body(void *unused)
             MPI_Comm_free(&comm);
         comm = next;
     }
-    return 0;
+    return MPI_Finalize(); /* who has the outcome of the last agreement stays until all have */
 }
 
 const struct scenario repair_scenario = {"repair", body, 3, KIND(DELAY) | KIND(KILL), 8};

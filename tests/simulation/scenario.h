@@ -20,7 +20,7 @@ struct scenario {
 #define KIND(name) (1u << PEAL_FAULT_##name)
 
 extern const struct scenario messages_scenario, mixed_scenario, collectives_scenario, deaths_scenario,
-    flips_scenario, checked_scenario, repair_scenario, parameters_scenario;
+    flips_scenario, checked_scenario, repair_scenario, agree_scenario, parameters_scenario;
 
 /* Numbers that every rank of the world draws alike: seeded by rank 0, told to the others. */
 struct dice {

@@ -14,9 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-static const struct scenario *const scenarios[] = {
-    &messages_scenario, &mixed_scenario,   &collectives_scenario, &deaths_scenario,
-    &flips_scenario,    &checked_scenario, &repair_scenario,      &parameters_scenario};
+static const struct scenario *const scenarios[] = {&messages_scenario, &mixed_scenario, &collectives_scenario,
+                                                   &deaths_scenario,   &flips_scenario, &checked_scenario,
+                                                   &repair_scenario,   &agree_scenario, &parameters_scenario};
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 
 struct plan {
