@@ -50,9 +50,10 @@ struct pl_comm {
     int hosts;                                      /* on how many hosts its ranks are */
     int local_size;                                 /* ranks of it on this rank's host */
     int failed;                                     /* members known to have died, of both groups ... */
-    int acknowledged;    /* ... and how many of these the program has taken notice of */
-    char *cause;         /* of a mismatch: the text that every rank is told */
-    uint32_t agreements; /* begun so far (agreement.h) */
+    int acknowledged;                 /* ... and how many of these the program has taken notice of */
+    char *cause;                      /* of a mismatch: the text that every rank is told */
+    uint32_t agreements;              /* begun so far (agreement.h) */
+    unsigned hints_given, hints_true; /* src/mpi/info.c: the program's assertions about its messages */
     char algorithm[128]; /* forced algorithms for this communicator, as PEAL_ALGORITHM; "" for none */
 };
 
