@@ -101,8 +101,22 @@ static int check_key(const char *key)
     return 0;
 }
 
+/* What programs may promise of a communicator (MPI 5.0, section 7.4.4): kept and told, nothing is made of it.
+ */
+static const char *const assertions[] = {"mpi_assert_no_any_tag", "mpi_assert_no_any_source",
+                                         "mpi_assert_exact_length", "mpi_assert_allow_overtaking"};
+enum { ASSERTIONS = sizeof assertions / sizeof *assertions };
+
 void pl_info_apply(const struct pl_info *info, struct pl_comm *comm)
 {
+    for (int i = 0; i < ASSERTIONS; i++) {
+        const char *value = pl_info_value(info, assertions[i]);
+        bool holds = value && !strcmp(value, "true");
+        if (!holds && (!value || strcmp(value, "false")))
+            continue;
+        comm->hints_given |= 1u << i;
+        comm->hints_true = (comm->hints_true & ~(1u << i)) | (unsigned)holds << i;
+    }
     const char *algorithm = pl_info_value(info, "peal_algorithm");
     if (algorithm && strlen(algorithm) < sizeof comm->algorithm)
         strcpy(comm->algorithm, algorithm);
@@ -112,6 +126,9 @@ int pl_info_describe(struct pl_mpi *mpi, const struct pl_comm *comm, MPI_Info *h
 {
     struct pl_info *info = calloc(1, sizeof *info);
     int error = info && comm->algorithm[0] ? pl_info_put(info, "peal_algorithm", comm->algorithm) : 0;
+    for (int i = 0; info && !error && i < ASSERTIONS; i++)
+        if (comm->hints_given >> i & 1)
+            error = pl_info_put(info, assertions[i], comm->hints_true >> i & 1 ? "true" : "false");
     if (error) {
         pl_info_destroy(info);
         return error;

@@ -63,7 +63,8 @@ struct pl_comm {
     } log[PL_CALL_LOG];
     struct pl_claim
         *claim; /* what another rank says the next call is (collectives/doubt.h); malloc'd, or NULL */
-    uint32_t agreements; /* begun so far (agreement.h) */
+    uint32_t agreements;              /* begun so far (agreement.h) */
+    unsigned hints_given, hints_true; /* src/mpi/info.c: the program's assertions about its messages */
     char algorithm[128]; /* forced algorithms for this communicator, as PEAL_ALGORITHM; "" for none */
 };
 

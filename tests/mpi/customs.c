@@ -87,9 +87,48 @@ static void thread_level_keys(void)
     }
 }
 
+static void expect_hint(MPI_Comm comm, const char *key, const char *expected)
+{
+    char value[16] = "none";
+    int length = sizeof value, flag = 0;
+    MPI_Info info;
+    OK(MPI_Comm_get_info(comm, &info));
+    OK(MPI_Info_get_string(info, key, &length, value, &flag));
+    CHECK(!strcmp(flag ? value : "none", expected), "%s: '%s', not '%s'", key, value, expected);
+    OK(MPI_Info_free(&info));
+}
+
+/* What the program asserts of a communicator is told again; a duplicate starts anew, or with what it is
+ * given. */
+static void assertions(void)
+{
+    MPI_Info info;
+    MPI_Comm comm, copy;
+    OK(MPI_Info_create(&info));
+    OK(MPI_Info_set(info, "mpi_assert_no_any_tag", "true"));
+    OK(MPI_Info_set(info, "mpi_assert_exact_length", "false"));
+    OK(MPI_Info_set(info, "mpi_assert_allow_overtaking", "perhaps"));
+    OK(MPI_Comm_dup_with_info(MPI_COMM_WORLD, info, &comm));
+    expect_hint(comm, "mpi_assert_no_any_tag", "true");
+    expect_hint(comm, "mpi_assert_exact_length", "false");
+    expect_hint(comm, "mpi_assert_allow_overtaking", "none");
+    expect_hint(comm, "mpi_assert_no_any_source", "none");
+    OK(MPI_Info_set(info, "mpi_assert_no_any_tag", "false"));
+    OK(MPI_Info_delete(info, "mpi_assert_exact_length"));
+    OK(MPI_Comm_set_info(comm, info));
+    expect_hint(comm, "mpi_assert_no_any_tag", "false");
+    expect_hint(comm, "mpi_assert_exact_length", "false");
+    OK(MPI_Comm_dup(comm, &copy));
+    expect_hint(copy, "mpi_assert_no_any_tag", "none");
+    OK(MPI_Info_free(&info));
+    OK(MPI_Comm_free(&copy));
+    OK(MPI_Comm_free(&comm));
+}
+
 const struct test_case custom_cases[] = {
     {"null after failure", null_after_failure},
     {"type names", type_names},
     {"keys of the thread level", thread_level_keys},
+    {"assertions", assertions},
     {0},
 };

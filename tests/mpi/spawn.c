@@ -125,7 +125,7 @@ static void meet(const char *path, int serves)
     char port[MPI_MAX_PORT_NAME] = "", temporary[4096];
     MPI_Comm inter;
     int root = rank_in(MPI_COMM_WORLD) == 0;
-    for (int round = 0; round < 4; round++) {
+    for (int round = 0; round < 2; round++) {
         snprintf(temporary, sizeof temporary, "%s.%d", path, round);
         if (serves && root) {
             char partial[4200];
