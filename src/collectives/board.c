@@ -375,19 +375,20 @@ bool pl_board_serves(const struct pl_coll_call *call)
 {
     if (call->uneven || (call->type && !call->type->contiguous))
         return false;
+    size_t bytes = longest(call);
     switch (call->collective) {
     case PL_BARRIER:
         return true;
+    case PL_GATHER:
+    case PL_ALLGATHER:
+        return bytes <= PL_BOARD_BYTES && bytes * (size_t)call->comm->size <= MOST;
     case PL_BCAST:
     case PL_REDUCE:
-    case PL_ALLREDUCE:
-    case PL_GATHER:
+    case PL_ALLREDUCE: /* as pl_coll_short has it */
     case PL_SCATTER:
-    case PL_ALLGATHER:
     case PL_ALLTOALL:
     case PL_REDUCE_SCATTER:
-        return call->count <= PL_BOARD_BYTES && longest(call) <= PL_BOARD_BYTES &&
-               longest(call) * (size_t)call->comm->size <= MOST;
+        return call->count <= PL_BOARD_BYTES && bytes <= PL_BOARD_BYTES;
     default:
         return false;
     }
