@@ -373,7 +373,8 @@ static int to_root(struct pl_board *board, const struct pl_coll_call *call, size
 
 bool pl_board_serves(const struct pl_coll_call *call)
 {
-    if (call->uneven || (call->type && !call->type->contiguous))
+    if (call->uneven ||
+        (call->type && (!call->type->contiguous || (call->type->size && call->count > PL_BOARD_BYTES))))
         return false;
     size_t bytes = longest(call);
     switch (call->collective) {
@@ -388,7 +389,7 @@ bool pl_board_serves(const struct pl_coll_call *call)
     case PL_SCATTER:
     case PL_ALLTOALL:
     case PL_REDUCE_SCATTER:
-        return call->count <= PL_BOARD_BYTES && bytes <= PL_BOARD_BYTES;
+        return bytes <= PL_BOARD_BYTES;
     default:
         return false;
     }
