@@ -40,12 +40,10 @@
 enum {
     DEPTH = 16,
     TELL = DEPTH / 4,
-    SHORT = 56, /* bytes of data that share a line with the number */
-    LOOKS = 16, /* looks at a cell between two rounds of progress, each rank having a core */
-    MOST =
-        32
-        << 10, /* bytes that a rank may have to read; and data of devices is staged up to there (src/mpi) */
-    HASTY = 8, /* such rounds before one begins to spare the other hardware thread */
+    SHORT = 56,      /* bytes of data that share a line with the number */
+    LOOKS = 16,      /* looks at a cell between two rounds of progress, each rank having a core */
+    MOST = 32 << 10, /* bytes gathered at most; data of devices is staged up to there (src/mpi) */
+    HASTY = 8,       /* such rounds before one begins to spare the other hardware thread */
 };
 
 struct cell {
