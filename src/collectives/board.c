@@ -6,8 +6,8 @@
  *              call:   0    1    2    3  ...   done
  *      rank 0        [ 7 ][ 3 ][   ][   ]      [ 0 ]    allreduce: write one's own cell, wait for the
  *      rank 1        [ 5 ][ 1 ][   ][   ]      [ 0 ]    others', reduce all of them in rank order
- *      rank 2        [ 2 ][   ][   ][   ]      [ 0 ]    bcast: the root writes, the others read
- *                      ^ complete                       reduce: the others write, the root reads
+ *      rank 2        [ 2 ][   ][   ][   ]      [ 0 ]    bcast, scatter: the root writes, the others read
+ *                      ^ complete                       reduce, gather: the others write, the root reads
  *
  * So a tiny allreduce costs one cache line from each rank instead of log2(n) messages, and
  * with more ranks than cores each rank needs its core once a call. A cell may be
@@ -42,9 +42,10 @@
 enum {
     DEPTH = 16,
     TELL = DEPTH / 4,
-    SHORT = 52, /* bytes of data that share a line with the number */
-    LOOKS = 16, /* looks at a cell between two rounds of progress, each rank having a core */
-    HASTY = 8,  /* such rounds before one begins to spare the other hardware thread */
+    SHORT = 52,      /* bytes of data that share a line with the number */
+    LOOKS = 16,      /* looks at a cell between two rounds of progress, each rank having a core */
+    MOST = 32 << 10, /* bytes gathered at most; data of devices is staged up to there (src/mpi) */
+    HASTY = 8,       /* such rounds before one begins to spare the other hardware thread */
 };
 
 struct cell {
@@ -57,7 +58,7 @@ struct cell {
 struct row {
     alignas(64) _Atomic uint32_t done; /* calls that the owner has completed, as told last */
     struct cell cells[DEPTH];
-    unsigned char longer[DEPTH][256]; /* data that does not fit into a cell */
+    unsigned char longer[DEPTH][PL_BOARD_BYTES]; /* data that does not fit into a cell */
 };
 
 struct head {
@@ -119,6 +120,17 @@ static unsigned char *data_of(const struct pl_board *board, int rank, size_t len
     struct row *row = &board->rows[rank];
     uint32_t at = board->next % DEPTH;
     return length <= SHORT ? row->cells[at].data : row->longer[at];
+}
+
+/* The bytes that a rank writes, where ranks write different amounts the most: its block, or one for each
+ * rank.
+ */
+static size_t longest(const struct pl_coll_call *call)
+{
+    size_t bytes = call->type ? call->count * call->type->size : 0;
+    bool blocks = call->collective == PL_SCATTER || call->collective == PL_ALLTOALL ||
+                  call->collective == PL_REDUCE_SCATTER;
+    return blocks ? bytes * (size_t)call->comm->size : bytes;
 }
 
 /* Numbers only grow, and never by 2^31 between two looks. */
@@ -287,33 +299,53 @@ static int tree_reduce(const struct pl_coll_call *call, unsigned char *operand, 
     return error;
 }
 
-static int reduce(struct pl_board *board, const struct pl_coll_call *call, size_t length)
+/* Sums the call's `count` elements that begin at byte `at` of the ranks' `length` bytes. */
+static int reduce(struct pl_board *board, const struct pl_coll_call *call, size_t length, size_t at)
 {
     int size = board->comm->size;
-    if (!length)
+    size_t bytes = call->type ? call->count * call->type->size : 0;
+    if (!bytes)
         return 0;
     if (size == 2)
-        return pl_op_apply(call->op, call->type, data_of(board, 0, length), data_of(board, 1, length),
-                           call->out, call->count);
+        return pl_op_apply(call->op, call->type, data_of(board, 0, length) + at,
+                           data_of(board, 1, length) + at, call->out, call->count);
     for (int rank = 0; rank < size; rank++)
-        memcpy(board->scratch + (size_t)rank * PL_BOARD_BYTES, data_of(board, rank, length), length);
+        memcpy(board->scratch + (size_t)rank * PL_BOARD_BYTES, data_of(board, rank, length) + at, bytes);
     int error = tree_reduce(call, board->scratch, size);
     if (!error)
-        memcpy(call->out, board->scratch, length);
+        memcpy(call->out, board->scratch, bytes);
     return error;
 }
 
-/* Barrier and allreduce: all write, all read. */
-static int all_to_all(struct pl_board *board, const struct pl_coll_call *call, const void *in, size_t length,
+/* Takes `bytes` bytes of every rank, which lie at byte `at` of its `length`. */
+static void take_all(struct pl_board *board, const struct pl_coll_call *call, size_t length, size_t at,
+                     size_t bytes)
+{
+    for (int rank = 0; rank < board->comm->size && bytes; rank++)
+        memcpy((char *)call->out + (size_t)rank * bytes, data_of(board, rank, length) + at, bytes);
+}
+
+/* Barrier, allreduce, reduce_scatter, allgather and alltoall: all write, all read. */
+static int all_to_all(struct pl_board *board, const struct pl_coll_call *call, size_t bytes,
                       uint32_t signature)
 {
+    size_t mine = (size_t)board->comm->rank * bytes, length = longest(call);
+    const char *in = call->in_place ? call->out : call->in;
+    if (call->collective == PL_ALLGATHER && call->in_place)
+        in += mine;
     int error = publish(board, in, length, signature);
     if (!error)
         error = receive_all(board, signature);
     if (error)
         return error;
     board->done = board->next; /* all are in this call */
-    return reduce(board, call, length);
+    if (call->collective == PL_ALLGATHER)
+        take_all(board, call, length, 0, bytes);
+    else if (call->collective == PL_ALLTOALL)
+        take_all(board, call, length, mine, bytes);
+    else
+        return reduce(board, call, length, call->collective == PL_REDUCE_SCATTER ? mine : 0);
+    return 0;
 }
 
 static int bcast(struct pl_board *board, const struct pl_coll_call *call, size_t length, uint32_t signature)
@@ -326,30 +358,79 @@ static int bcast(struct pl_board *board, const struct pl_coll_call *call, size_t
     return error;
 }
 
-static int reduce_to_root(struct pl_board *board, const struct pl_coll_call *call, const void *in,
-                          size_t length, uint32_t signature)
+static int scatter(struct pl_board *board, const struct pl_coll_call *call, size_t bytes, uint32_t signature)
 {
-    int error = publish(board, in, length, signature);
+    size_t length = (size_t)board->comm->size * bytes, mine = (size_t)board->comm->rank * bytes;
+    const char *block;
+    int error;
+    if (board->comm->rank == call->root) {
+        block = call->in_place ? NULL : (const char *)call->in + mine;
+        error = publish(board, call->in, length, signature);
+    } else {
+        error = receive(board, call->root, signature);
+        block = (const char *)data_of(board, call->root, length) + mine;
+    }
+    if (!error && bytes && block)
+        memcpy(call->out, block, bytes);
+    return error;
+}
+
+/* Reduce and gather. */
+static int to_root(struct pl_board *board, const struct pl_coll_call *call, size_t bytes, uint32_t signature)
+{
+    const char *in = call->in_place ? call->out : call->in;
+    if (call->collective == PL_GATHER && call->in_place)
+        in += (size_t)call->root * bytes;
+    int error = publish(board, in, bytes, signature);
     if (error || board->comm->rank != call->root)
         return error;
     error = receive_all(board, signature);
-    return error ? error : reduce(board, call, length);
+    if (!error && call->collective == PL_GATHER)
+        take_all(board, call, bytes, 0, bytes);
+    else if (!error)
+        error = reduce(board, call, bytes, 0);
+    return error;
+}
+
+bool pl_board_serves(const struct pl_coll_call *call)
+{
+    if (call->uneven ||
+        (call->type && (!call->type->contiguous || (call->type->size && call->count > PL_BOARD_BYTES))))
+        return false;
+    size_t bytes = longest(call);
+    switch (call->collective) {
+    case PL_BARRIER:
+        return true;
+    case PL_GATHER:
+    case PL_ALLGATHER:
+        return bytes <= PL_BOARD_BYTES && bytes * (size_t)call->comm->size <= MOST;
+    case PL_BCAST:
+    case PL_REDUCE:
+    case PL_ALLREDUCE: /* as pl_coll_short has it */
+    case PL_SCATTER:
+    case PL_ALLTOALL:
+    case PL_REDUCE_SCATTER:
+        return bytes <= PL_BOARD_BYTES;
+    default:
+        return false;
+    }
 }
 
 int pl_board_call(struct pl_board *board, const struct pl_coll_call *call, uint32_t signature)
 {
-    size_t length = call->type ? call->count * call->type->size : 0;
-    const void *in = call->in_place ? call->out : call->in;
+    size_t bytes = call->type ? call->count * call->type->size : 0;
     int error;
-    pl_doubt_note(board->comm, signature, length);
+    pl_doubt_note(board->comm, signature, bytes);
     if (__builtin_expect(board->comm->claim != NULL, 0) && pl_doubt_claimed(board->comm))
         return pl_comm_check(board->comm, ~0u);
     if (call->collective == PL_BCAST)
-        error = bcast(board, call, length, signature);
-    else if (call->collective == PL_REDUCE)
-        error = reduce_to_root(board, call, in, length, signature);
+        error = bcast(board, call, bytes, signature);
+    else if (call->collective == PL_SCATTER)
+        error = scatter(board, call, bytes, signature);
+    else if (call->collective == PL_REDUCE || call->collective == PL_GATHER)
+        error = to_root(board, call, bytes, signature);
     else
-        error = all_to_all(board, call, in, length, signature);
+        error = all_to_all(board, call, bytes, signature);
     board->history = board->history * 31 + signature;
     complete(board); /* also after a mismatch: others wait for this rank before they use a cell anew */
     return error;

@@ -13,8 +13,8 @@
 struct pl_board;
 struct pl_coll_call;
 
-/* Most bytes of data of a call that the board serves. */
-enum { PL_BOARD_BYTES = 248 };
+/* Most bytes that one rank writes in a call that the board serves. */
+enum { PL_BOARD_BYTES = 1024 };
 
 /* Most ranks: beyond, n looks at n cells each cost more than log2(n) messages. */
 enum { PL_BOARD_RANKS = 64 };
@@ -30,7 +30,9 @@ void pl_board_destroy(struct pl_board *board);
 /* How many ranks have left a board's memory. */
 const _Atomic int *pl_board_left(const void *memory);
 
-/* Barrier, bcast, reduce and allreduce of at most PL_BOARD_BYTES. 0 or an error with its text. */
+/* Whether it serves such calls: of even blocks and few bytes. Alike on all ranks. */
+bool pl_board_serves(const struct pl_coll_call *call);
+/* Makes one of them. 0 or an error with its text. */
 int pl_board_call(struct pl_board *board, const struct pl_coll_call *call, uint32_t signature);
 
 #endif

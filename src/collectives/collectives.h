@@ -41,7 +41,7 @@ int pl_coll_blocking(const struct pl_coll_call *call);
 /* The same for a call of at most PL_COLL_SHORT elements of a predefined type without gaps, if the
  * communicator serves it without a schedule: then true, and *error is the outcome. false: nothing was done.
  */
-enum { PL_COLL_SHORT = 248 };
+enum { PL_COLL_SHORT = 1024 };
 bool pl_coll_short(const struct pl_coll_call *call, int *error);
 
 /* Starts the call. 0: *run is there, perhaps complete already; `completed` (may be NULL) is called once, when

@@ -16,15 +16,12 @@
 bool pl_tiny_wanted(const struct pl_tiny *tiny, const struct pl_coll_call *call)
 {
     const struct pl_comm *comm = call->comm;
-    enum pl_collective what = call->collective;
-    if (what != PL_ALLREDUCE && what != PL_BARRIER && what != PL_BCAST && what != PL_REDUCE)
-        return false;
     if (comm->size < 2 || comm->size > PL_BOARD_RANKS || comm->hosts > 1 || comm->owner->fabric ||
         comm->owner->config.checksum)
         return false;
     if (tiny->tried && !tiny->board)
         return false;
-    return !call->type || (call->type->contiguous && call->count * call->type->size <= PL_BOARD_BYTES);
+    return pl_board_serves(call);
 }
 
 /* Whether every rank could, 1 or 0. */

@@ -19,8 +19,8 @@ static void bcast_streams(void)
 {
     int n = world_size(), me = my_rank();
     for (unsigned k = 0; k < 200; k++) {
-        unsigned char bytes[248];
-        int root = (int)(mix(k / 50, 5) % (unsigned)n), length = (int)(mix(k, 6) % 249);
+        unsigned char bytes[1024];
+        int root = (int)(mix(k / 50, 5) % (unsigned)n), length = (int)(mix(k, 6) % 1025);
         if (k % 50 >= 25)
             root = (int)(mix(k, 7) % (unsigned)n);
         if (me == root)
@@ -31,34 +31,39 @@ static void bcast_streams(void)
     }
 }
 
-/* All kinds mixed, with sizes on both sides of the limit of 248 bytes. */
+/* All kinds mixed, with sizes on both sides of the limit of 1,024 bytes, also of all blocks together. */
 static void mixture(void)
 {
-    static const enum coll kinds[] = {COLL_BCAST, COLL_REDUCE, COLL_ALLREDUCE, COLL_BARRIER};
+    static const enum coll kinds[] = {COLL_BCAST,     COLL_REDUCE,   COLL_ALLREDUCE,
+                                      COLL_BARRIER,   COLL_GATHER,   COLL_SCATTER,
+                                      COLL_ALLGATHER, COLL_ALLTOALL, COLL_REDUCE_SCATTER};
     int n = world_size();
     for (unsigned k = 0; k < 300; k++) {
         unsigned x = mix(k, 11);
-        coll_check((struct coll_call){.what = kinds[x % 4],
-                                      .flavor = &flavors[x / 4 % FLAVORS],
-                                      .count = (long)(x / 32 % 5 ? x / 160 % 16 : 61 + x / 160 % 4),
-                                      .root = (int)(x / 4096 % (unsigned)n),
-                                      .in_place = x >> 20 & 1,
-                                      .nonblocking = x % 37 == 0,
-                                      .comm = MPI_COMM_WORLD,
-                                      .seed = k});
+        coll_check((struct coll_call){
+            .what = kinds[x % (sizeof kinds / sizeof *kinds)],
+            .flavor = &flavors[x / 4 % FLAVORS],
+            .count = (long)(x / 32 % 5 ? x / 160 % 16 : (x / 160 % 2 ? 256 : 128) - 2 + x / 320 % 5),
+            .root = (int)(x / 4096 % (unsigned)n),
+            .in_place = x >> 20 & 1,
+            .nonblocking = x % 37 == 0,
+            .comm = MPI_COMM_WORLD,
+            .seed = k});
     }
 }
 
 /* The same, with one rank after the other coming late. */
 static void slow_ranks(void)
 {
-    static const enum coll kinds[] = {COLL_BCAST, COLL_REDUCE, COLL_ALLREDUCE, COLL_BARRIER};
+    static const enum coll kinds[] = {COLL_BCAST,     COLL_REDUCE,   COLL_ALLREDUCE,
+                                      COLL_BARRIER,   COLL_GATHER,   COLL_SCATTER,
+                                      COLL_ALLGATHER, COLL_ALLTOALL, COLL_REDUCE_SCATTER};
     int n = world_size(), me = my_rank();
     for (unsigned k = 0; k < 60; k++) {
         unsigned x = mix(k, 12);
         if ((int)(k / 4 % (unsigned)n) == me && k % 4 == 0)
             pause_ms(2);
-        coll_check((struct coll_call){.what = kinds[x % 4],
+        coll_check((struct coll_call){.what = kinds[x % (sizeof kinds / sizeof *kinds)],
                                       .flavor = &flavors[FLAVOR_INT],
                                       .count = (long)(x / 8 % 60),
                                       .root = (int)(x / 4096 % (unsigned)n),

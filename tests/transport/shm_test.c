@@ -75,6 +75,55 @@ Test(shm, what_the_dead_wrote_arrives)
     run_party(2, die_with_all_written);
 }
 
+/* ---- the arena ---- */
+
+static size_t memory_of(const char *name);
+
+/* Frames of lengths on both sides of every limit, short ones between them, from all to all. */
+static void medium_frames(struct party *p)
+{
+    static const size_t lengths[] = {1023, 1024, 1025, 16384, 16385, 24576, 65536, 100001, 131072, 131073};
+    party_barrier(p, true); /* all are connected, and have each other's arenas mapped */
+    for (int round = 0; round < 12; round++)
+        for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+            for (int to = 0; to < p->size; to++) {
+                if (to == p->rank)
+                    continue;
+                party_send(p, to, lengths[(i + (size_t)round) % 10], 0);
+                party_send(p, to, i, 1);
+                if ((i + (size_t)p->rank) % 3 == 0)
+                    party_progress(p);
+            }
+    party_settle(p);
+    CHECK(p, memory_of("peal-segment") >= 512 << 10, "the arena was not used");
+}
+
+Test(shm, medium_frames)
+{
+    run_party(2, medium_frames);
+    run_party(5, medium_frames);
+}
+
+/* A rank takes nothing for a while: the arena fills up, and what comes then goes through the ring. */
+static void full_arena(struct party *p)
+{
+    party_barrier(p, true);
+    if (p->rank == 1) {
+        for (int i = 0; i < 30; i++)
+            party_send(p, 0, 100000, 2);
+        CHECK(p, p->outstanding > 0, "three megabytes fitted into one");
+        for (int i = 0; i < 30; i++)
+            party_send(p, 2, 50000, 3);
+    }
+    party_barrier(p, p->rank != 0);
+    party_settle(p);
+}
+
+Test(shm, full_arena)
+{
+    run_party(3, full_arena);
+}
+
 /* ---- garbage ---- */
 
 /* This process's mapping of a ring it writes to, found by its length. */
