@@ -13,9 +13,6 @@ BUGS = {
     "early-ack": ("    uint64_t passed = ++ps->server->passed | pl_ps_chain_bit;\n    int waiting",
                   "    uint64_t passed = ++ps->server->passed | pl_ps_chain_bit;\n"
                   "    pl_ps_server_safe(ps, rank, id, frame);\n    rank = -1;\n    int waiting"),
-    # After a change of servers nothing is passed on again.
-    "not-again": ("        pending->waiting = pass(ps, pending->frame, pending->passed, false);",
-                  "        pending->waiting = 0;"),
     # Bounded delay lets everybody read at once.
     "no-bound": ("(uint64_t)shard->slowest + (uint64_t)ps->options.staleness >= clock", "clock < UINT32_MAX"),
     # A server that joins is not told which updates its copy has.

@@ -46,6 +46,7 @@ static int parameters(void *unused)
     peal_ps *ps = NULL;
     const struct peal_ps_table table = {.width = 1};
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN); /* requests that are no communicator's */
     MPI_Comm_size(MPI_COMM_WORLD, &size);
     servers = (size + 1) / 2;
     const struct peal_ps_options options = {.servers = servers,
