@@ -61,19 +61,20 @@ static const char *mend_verbs(const char *why)
     return "";
 }
 
-static const char *mend_tcp(const struct judge *j)
+static const char *mend_tcp(const struct judge *j, const char *why)
 {
-    return j->near
-               ? "ip link set lo up, and let the firewall pass it"
-               : "let the firewalls of both hosts pass TCP between each other's addresses, or name a network "
-                 "that does: PEAL_NET=SUBNET";
+    if (strstr(why, "PEAL_NET"))
+        return "unset PEAL_NET, or let it name a network that is there (ip addr lists them)";
+    return j->near ? "ip link set lo up, and let the firewall pass it"
+                   : "let the firewalls of both hosts pass TCP between each other's addresses, or name a "
+                     "network that does: PEAL_NET=SUBNET";
 }
 
 static const char *mend(const struct judge *j, const struct pl_way *way, const char *why)
 {
     return !strcmp(way->name, "shm")     ? mend_shm(j, why)
            : !strcmp(way->name, "verbs") ? mend_verbs(why)
-           : !strcmp(way->name, "tcp")   ? mend_tcp(j)
+           : !strcmp(way->name, "tcp")   ? mend_tcp(j, why)
                                          : "";
 }
 
@@ -175,11 +176,11 @@ static void tell_none(const struct judge *j)
     text[0] = '\0';
     for (int i = 0; i < j->count && at < sizeof text; i++) {
         const struct pl_way *way = &j->ways[i];
-        if (!way->allowed)
+        if (!way->allowed || is_expected(j, way))
             continue;
         const char *why = !way->used ? "not opened, since another transport should do" : why_not(j, way);
         at += (size_t)snprintf(text + at, sizeof text - at, "%s%s: %s", at ? "; " : "", way->name, why);
-        if (!*line && !is_expected(j, way))
+        if (!*line)
             line = mend(j, way, why);
         if (!way->used && works(j, way))
             line = "export PEAL_TRANSPORT=tcp";
