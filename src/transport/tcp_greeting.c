@@ -253,9 +253,11 @@ static void dial_next(struct pl_tcp_peer *peer)
             dial_cause(peer, PL_ENOMEM, "out of memory");
             break;
         }
+        /* An address that leads nowhere holds up the others only so long; all have their turn again. */
         int64_t patience = port->timeout / peer->card.count;
+        bool others = peer->next_address < peer->card.count;
         dial->peer = peer;
-        dial->deadline = dial->since + (patience < SECOND ? SECOND : patience);
+        dial->deadline = dial->since + (patience < SECOND || others ? SECOND + SECOND / 4 : patience);
         peer->dial = dial;
         pl_list_append(&port->dials, &dial->source.link);
         if (!pl_tcp_watch(port, &dial->source, EPOLLIN | EPOLLOUT)) {

@@ -302,6 +302,8 @@ static ssize_t read_once(struct pl_tcp_lanes *lanes, struct pl_tcp_lane *lane, b
             part_over(lanes);
         if (!landed_part(lanes, at, at + direct))
             *wrong = "sent parts in too great a disorder";
+        else
+            *wrong = take_early(lanes); /* the payload may be whole now */
     }
     if (!*wrong)
         *wrong = take_bytes(lanes, lane, stream->buffer, (size_t)got - direct);

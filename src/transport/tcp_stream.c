@@ -204,8 +204,12 @@ int pl_tcp_stream_write(struct pl_tcp_stream *stream)
         if (took < (ssize_t)bytes || lanes)
             break;
     }
-    if (lanes)
-        pl_tcp_peer_attend(stream->peer);
+    if (lanes) {
+        pl_tcp_lanes_switch(
+            lanes); /* not while a frame is half written: then when the socket takes the rest */
+        if (lanes->switched)
+            pl_tcp_peer_attend(stream->peer);
+    }
     bool stalled = !pl_list_empty(queue) && !stream->write_error;
     if (stalled != stream->stalled)
         stall(stream, stalled);

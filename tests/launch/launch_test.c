@@ -93,6 +93,18 @@ Test(launch, command_lines_of_others)
     cr_expect(r.code == 2 && strstr(r.err, "--mca: a value is missing behind it"), "%s", r.err);
 }
 
+/* Each knob that --help lists is an option, by its long name, and reaches the ranks; there are twelve at
+ * most. */
+Test(launch, knobs_are_options)
+{
+    run(&r, "n=0; for knob in $($MPIEXEC --help | sed -n '/knobs/,$s/^  --\\(peal-\\)\\{0,1\\}\\([a-z-]*\\) "
+            ".*/\\2/p'); do "
+            "name=PEAL_$(echo $knob | tr a-z- A-Z_); n=$((n + 1)); "
+            "test \"$($MPIEXEC --peal-$knob 7 sh -c \"echo \\$$name\")\" = 7 || echo $knob; done; "
+            "test $n -ge 10 -a $n -le 12 && echo all");
+    cr_assert_str_eq(r.out, "all\n", "not handed on: %s%s", r.out, r.err);
+}
+
 Test(launch, help_and_version)
 {
     run(&r, "$MPIEXEC --help && $MPIEXEC -version | grep -c '[0-9]\\.[0-9]'");
