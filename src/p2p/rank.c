@@ -192,6 +192,8 @@ void pl_rank_close(struct pl_rank *rank)
     rank->peers = NULL;
     free(rank->deaths);
     rank->deaths = NULL;
+    for (int i = 0; i < rank->nbroken; i++)
+        free(rank->broken[i].cause);
     free(rank->broken);
     rank->broken = NULL;
     rank->lost = rank->nbroken = 0;

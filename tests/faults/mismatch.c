@@ -145,5 +145,7 @@ int main(int argc, char **argv)
     if (!rank && good)
         puts("all is well");
     MPI_Finalize();
+    free(in);
+    free(out);
     return !good;
 }
