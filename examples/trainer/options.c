@@ -110,7 +110,7 @@ static int read_sync(struct options *o, const char *text, struct failure *failur
             kinds[i].number != !!colon)
             continue;
         o->sync = kinds[i].kind;
-        return colon ? read_count("--sync ...:", colon + 1, 1 << 20,
+        return colon ? read_count("--sync KIND:N: N", colon + 1, 1 << 20,
                                   o->sync == SYNC_AVERAGE ? &o->period : &o->staleness, failure)
                      : 0;
     }
