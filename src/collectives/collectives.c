@@ -377,7 +377,13 @@ static int go_windowed(struct pl_coll_call *call, struct state *state, struct pl
     if (!pl_window_wanted(&state->window, call->comm, state->machine, &args,
                           state->forced.algorithm[key->collective], state->crowded))
         return 0;
-    int error = state->window.tried ? 0 : pl_window_open(&state->window, call->comm);
+    int error = 0;
+    if (!state->window.tried) {
+        uint32_t disguise = state->disguise;
+        state->disguise = disguise ? disguise : signature_of(call, key);
+        error = pl_window_open(&state->window, call->comm);
+        state->disguise = disguise;
+    }
     if (error || !pl_window_there(&state->window))
         return error;
     if (call->memory && (error = stage(call, key->count * key->element)))
@@ -447,16 +453,17 @@ int pl_coll_blocking(const struct pl_coll_call *call)
     int error = key_of(call, &key);
     if (error)
         return error;
+    uint32_t disguise = state->disguise, signature = disguise ? disguise : signature_of(call, &key);
     if (!state->tiny.tried) {
-        state->disguise = signature_of(call, &key);
+        state->disguise = signature;
         error = pl_tiny_open(&state->tiny, comm, run_blocking);
-        state->disguise = 0;
+        state->disguise = disguise;
     }
     if (error)
         return error;
     if (!state->tiny.board)
         return run_blocking(call);
-    return error ? error : pl_board_call(state->tiny.board, call, signature_of(call, &key));
+    return pl_board_call(state->tiny.board, call, signature);
 }
 
 bool pl_coll_short(const struct pl_coll_call *call, int *error)
@@ -476,6 +483,7 @@ void pl_collectives_finish(struct pl_rank *rank)
     if (!rank->collectives_state)
         return;
     pl_retired_sweep(rank, true);
+    pl_run_leave_all(rank->collectives_state);
     free(rank->collectives_state);
     rank->collectives_state = NULL;
 }

@@ -285,6 +285,12 @@ static void leave_active(struct pl_run *run)
     run->active_link = NULL;
 }
 
+void pl_run_leave_all(struct pl_collectives *own)
+{
+    while (own->active)
+        leave_active(own->active);
+}
+
 /* Starts the messages that are ready and, unless somebody waits and will, does the local steps;
  * completes the run when nothing is left. The run may be gone on return. */
 static void drain(struct pl_run *run)

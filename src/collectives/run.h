@@ -63,6 +63,11 @@ struct pl_run {
 /* A run of the schedule (held), not started; NULL: no memory. `kept` is the free list of the communicator. */
 struct pl_run *pl_run_create(struct pl_run **kept, struct pl_schedule *schedule);
 
+/* Nothing is under way any more as far as `own` is concerned, which is freed next; the runs themselves end
+ * with the rank. */
+struct pl_collectives;
+void pl_run_leave_all(struct pl_collectives *own);
+
 /* Starts it; all up to `signature` is set but schedule, base[TMP] and peer, and waited and holds_comm too. It
  * may be complete on return. */
 void pl_run_start(struct pl_run *run);

@@ -88,7 +88,8 @@ static void aborted(void *owner, int rank, int code)
 {
     struct pl_job *job = owner;
     if (job->phase == PL_RUNNING && code == PL_CONSEQUENCE) {
-        pl_job_suspect(job, rank);
+        if (!job->options->go_on) /* else it is one more death, told when it has ended */
+            pl_job_suspect(job, rank);
         return;
     }
     if (job->phase == PL_RUNNING)

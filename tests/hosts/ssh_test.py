@@ -81,7 +81,7 @@ def test_recipes():
     open(NET.work + "/hosts-of-the-recipe", "w").write("\n".join(hosts.recipe("file: hosts")) + "\n")
     for command in hosts.commands("ssh", MPIEXEC, PROGRAM):
         lines = good(NET["a"].run(command.replace("-f hosts", "-f %s/hosts-of-the-recipe" % NET.work)))
-        on_hosts(lines, place(*("aabb" if "2" in command.split("-n 4")[0] or "-f" in command else "abab")))
+        on_hosts(lines, place(*("aabb" if "2" in command.replace(MPIEXEC, "").split("-n 4")[0] or "-f" in command else "abab")))
 
 
 def test_variables_and_directories():
