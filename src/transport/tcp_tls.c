@@ -48,14 +48,14 @@ static const char identity[] = "peal";
     X(SSL_CTX_ctrl)                                                                                          \
     X(SSL_CTX_set_ciphersuites)                                                                              \
     X(SSL_CTX_set_num_tickets)                                                                               \
-    X(SSL_CTX_set_psk_find_session_callback) X(SSL_CTX_set_psk_use_session_callback) X(SSL_new) X(SSL_free)  \
-        X(SSL_set_bio) X(SSL_set_accept_state) X(SSL_set_connect_state) X(SSL_do_handshake) X(SSL_read)      \
-            X(SSL_write) X(SSL_get_error) X(SSL_pending) X(SSL_session_reused) X(SSL_export_keying_material) \
-                X(SSL_SESSION_new) X(SSL_SESSION_free) X(SSL_SESSION_set1_master_key)                        \
-                    X(SSL_SESSION_set_cipher) X(SSL_SESSION_set_protocol_version) X(SSL_CIPHER_find)         \
-                        X(BIO_meth_new) X(BIO_meth_free) X(BIO_meth_set_write) X(BIO_meth_set_read)          \
-                            X(BIO_meth_set_ctrl) X(BIO_new) X(BIO_set_init) X(BIO_set_flags)                 \
-                                X(BIO_clear_flags) X(ERR_clear_error)
+    X(SSL_CTX_set_psk_find_session_callback)                                                                 \
+    X(SSL_CTX_set_psk_use_session_callback) X(SSL_new) X(SSL_free) X(SSL_set_bio) X(SSL_set_accept_state)    \
+        X(SSL_set_connect_state) X(SSL_do_handshake) X(SSL_read) X(SSL_write) X(SSL_get_error)               \
+            X(SSL_pending) X(SSL_session_reused) X(SSL_export_keying_material) X(SSL_SESSION_new)            \
+                X(SSL_SESSION_free) X(SSL_SESSION_set1_master_key) X(SSL_SESSION_set_cipher)                 \
+                    X(SSL_SESSION_set_protocol_version) X(SSL_CIPHER_find) X(BIO_meth_new) X(BIO_meth_free)  \
+                        X(BIO_meth_set_write) X(BIO_meth_set_read) X(BIO_meth_set_ctrl) X(BIO_new)           \
+                            X(BIO_set_init) X(BIO_set_flags) X(BIO_clear_flags) X(ERR_clear_error)
 
 struct library {
 #define MEMBER(name) __typeof__(name) *name;
