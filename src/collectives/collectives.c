@@ -447,23 +447,24 @@ int pl_coll_blocking(const struct pl_coll_call *call)
     struct state *state = comm->collectives ? comm->collectives : state_create(comm);
     if (!state)
         return PL_ENOMEM;
-    if (comm->remote || state->forced.algorithm[call->collective] || !pl_tiny_wanted(&state->tiny, call))
+    bool part = state->disguise; /* of a call by messages, and like it where the calls do not fit together */
+    if (comm->remote || part || state->forced.algorithm[call->collective] ||
+        !pl_tiny_wanted(&state->tiny, call))
         return run_blocking(call);
     struct pl_key key;
     int error = key_of(call, &key);
     if (error)
         return error;
-    uint32_t disguise = state->disguise, signature = disguise ? disguise : signature_of(call, &key);
     if (!state->tiny.tried) {
-        state->disguise = signature;
+        state->disguise = signature_of(call, &key);
         error = pl_tiny_open(&state->tiny, comm, run_blocking);
-        state->disguise = disguise;
+        state->disguise = 0;
     }
     if (error)
         return error;
     if (!state->tiny.board)
         return run_blocking(call);
-    return pl_board_call(state->tiny.board, call, signature);
+    return pl_board_call(state->tiny.board, call, signature_of(call, &key));
 }
 
 bool pl_coll_short(const struct pl_coll_call *call, int *error)
