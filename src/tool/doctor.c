@@ -182,18 +182,8 @@ int pl_tool_doctor(int argc, char **argv)
         "  peal doctor\n"
         "  mpiexec -hosts a,b -n 4 peal doctor",
         options, rank && strcmp(rank, "0") != 0};
-    const char **words = malloc((size_t)argc * sizeof *words);
-    int n, code;
-    if (!words)
-        return PL_TOOL_BAD;
-    int end = pl_options_parse(&usage, argc, argv, words, &n, &code);
-    free(words);
-    if (end)
+    int code;
+    if (pl_options_only(&usage, argc, argv, &code))
         return code;
-    if (n) {
-        if (!usage.silent)
-            fprintf(stderr, "peal doctor: no arguments were expected\n");
-        return PL_TOOL_USAGE;
-    }
     return examine(json);
 }

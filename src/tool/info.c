@@ -143,18 +143,9 @@ int pl_tool_info(int argc, char **argv)
                                    "Prints the version, the CPUs, the knobs with their values, and which\n"
                                    "transports and devices can be used here.",
                                    none, false};
-    const char **words = malloc((size_t)argc * sizeof *words);
-    int n, code;
-    if (!words)
-        return PL_TOOL_BAD;
-    int end = pl_options_parse(&usage, argc, argv, words, &n, &code);
-    free(words);
-    if (end)
+    int code;
+    if (pl_options_only(&usage, argc, argv, &code))
         return code;
-    if (n) {
-        fprintf(stderr, "peal info: no arguments were expected\n");
-        return PL_TOOL_USAGE;
-    }
     if (sodium_init() < 0) {
         fprintf(stderr, "peal info: libsodium does not start\n");
         return PL_TOOL_BAD;

@@ -158,3 +158,18 @@ int pl_options_parse(const struct pl_usage *usage, int argc, char **argv, const 
     }
     return 0;
 }
+
+int pl_options_only(const struct pl_usage *usage, int argc, char **argv, int *exit)
+{
+    int n;
+    const char **words = malloc((size_t)argc * sizeof *words);
+    if (!words) {
+        *exit = PL_TOOL_BAD;
+        return 1;
+    }
+    int end = pl_options_parse(usage, argc, argv, words, &n, exit);
+    if (!end && n)
+        end = refuse(usage, exit, "%.80s: no arguments were expected", words[0]);
+    free(words);
+    return end;
+}

@@ -46,6 +46,8 @@ struct pl_usage {
  * argc. 0: go on; else the process shall end with code *exit (it was --help, or wrong and said so). */
 int pl_options_parse(const struct pl_usage *usage, int argc, char **argv, const char **words, int *n,
                      int *exit);
+/* The same for a command that takes nothing but options. */
+int pl_options_only(const struct pl_usage *usage, int argc, char **argv, int *exit);
 
 /* Reads "64", "64K", "1M", "2G" whole. */
 bool pl_parse_bytes(const char *text, size_t *bytes);

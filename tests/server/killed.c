@@ -4,17 +4,17 @@
  * survivors compare the tables with it, and tell the longest time that an operation took: the time without
  * service.
  */
+#include "notes.h"
+
 #include <mpi.h>
 #include <peal.h>
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 enum { SERVERS = 4, KEYS = 500, RANGE = 50000, RANKS_MAX = 64 };
@@ -37,17 +37,6 @@ static void *die_later(void *argument)
     *fate->dead = 1;
     kill(getpid(), SIGKILL);
     return NULL;
-}
-
-static struct notes *open_notes(char *path, size_t size)
-{
-    snprintf(path, size, "/tmp/peal-killed-%d", (int)getppid());
-    int fd = open(path, O_RDWR | O_CREAT, 0600);
-    if (fd < 0 || ftruncate(fd, sizeof(struct notes)))
-        MPI_Abort(MPI_COMM_WORLD, 2);
-    struct notes *notes = mmap(NULL, sizeof *notes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    close(fd);
-    return notes;
 }
 
 static int compare(const float *got, int n, double least, double most, int me)
@@ -115,7 +104,7 @@ int main(int argc, char **argv)
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &size);
-    struct notes *notes = open_notes(path, sizeof path);
+    struct notes *notes = notes_open("killed", path, sizeof path, sizeof *notes);
     const struct peal_ps_table tables[] = {{.filters = PEAL_PS_CACHE}, {.range = RANGE}};
     const struct peal_ps_options options = {.servers = SERVERS,
                                             .spares = 1,

@@ -3,15 +3,15 @@
  * again, while all push and pull; at the end every sum is exact, every part has its copies, and every server
  * has a share.
  */
+#include "notes.h"
+
 #include <mpi.h>
 #include <peal.h>
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 enum { SERVERS = 3, COPIES = 2, KEYS = 500, RANGE = 50000, RANKS_MAX = 16 };
@@ -25,17 +25,6 @@ struct notes {
     volatile long begun[RANKS_MAX];
     volatile long rounds; /* after which all stop; 0: not known yet */
 };
-
-static struct notes *open_notes(char *path, size_t size)
-{
-    snprintf(path, size, "/tmp/peal-respawned-%d", (int)getppid());
-    int fd = open(path, O_RDWR | O_CREAT, 0600);
-    if (fd < 0 || ftruncate(fd, sizeof(struct notes)))
-        MPI_Abort(MPI_COMM_WORLD, 2);
-    struct notes *notes = mmap(NULL, sizeof *notes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    close(fd);
-    return notes;
-}
 
 /* Worker 0: whether all copies are there; then the next one dies. */
 struct killer {
@@ -144,7 +133,7 @@ int main(int argc, char **argv)
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     if (peal_replaced() >= 0)
         rank = peal_replaced();
-    struct notes *notes = open_notes(path, sizeof path);
+    struct notes *notes = notes_open("respawned", path, sizeof path, sizeof *notes);
     const struct peal_ps_table tables[] = {{.filters = PEAL_PS_CACHE}, {.range = RANGE}};
     const struct peal_ps_options options = {.servers = SERVERS,
                                             .replicas = COPIES,

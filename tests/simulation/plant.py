@@ -2,7 +2,7 @@
 """Plants a bug: plant.py SOURCE OUTPUT BUG. BUG is a name in BUGS below.
 
 Each bug is one piece of SOURCE and what replaces it. The piece must be there exactly once, so that a bug whose
-place has moved is told here, and not taken for a bug that the simulation did not find.
+place has moved is told here, and not taken for a bug that nobody found.
 """
 import sys
 
@@ -31,6 +31,16 @@ BUGS = {
             return;
         }
 """),
+    # In the parameter server. What comes a second time is applied a second time.
+    "applied-twice": ("    if (skip == run->count)\n        return true;", "    skip = 0;"),
+    # The head acknowledges before the tail has it.
+    "early-ack": ("    uint64_t passed = ++ps->server->passed | pl_ps_chain_bit;\n    int waiting",
+                  "    uint64_t passed = ++ps->server->passed | pl_ps_chain_bit;\n"
+                  "    pl_ps_server_safe(ps, rank, id, frame);\n    rank = -1;\n    int waiting"),
+    # Bounded delay lets everybody read at once.
+    "no-bound": ("(uint64_t)shard->slowest + (uint64_t)ps->options.staleness >= clock", "clock < UINT32_MAX"),
+    # A server that joins is not told which updates its copy has.
+    "copy-forgets": ("    memcpy(shard->next, frame->bytes + head, numbers);\n", ""),
 }
 
 
