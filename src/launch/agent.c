@@ -257,7 +257,7 @@ static void flush(struct pl_agent *agent)
 
 int pl_agent_run(void)
 {
-    struct pl_agent agent = {0};
+    struct pl_agent agent = {.guard.fd = -1};
     if (pl_loop_init(&agent.loop) || prepare(&agent)) {
         fprintf(stderr, "%s\n", pl_fail_text());
         return 1;
@@ -271,6 +271,7 @@ int pl_agent_run(void)
     }
     pl_agent_signal(&agent, SIGKILL);
     pl_branches_finish(&agent.branches);
+    pl_guard_finish(&agent.guard);
     pl_sweep();
     pl_agent_finish_ranks(&agent);
     flush(&agent);

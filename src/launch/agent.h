@@ -5,6 +5,7 @@
 #include "branches.h"
 #include "channel.h"
 #include "description.h"
+#include "guard.h"
 #include "loop.h"
 #include "roll_wire.h"
 
@@ -38,6 +39,7 @@ struct pl_agent {
     struct pl_loop loop;
     struct pl_channel above; /* to who reached us */
     struct pl_branches branches;
+    struct pl_guard guard; /* of this host's ranks */
     struct pl_description job;
     struct pl_watch signals;
     sigset_t inherited_mask;

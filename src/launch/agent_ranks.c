@@ -12,6 +12,7 @@
 
 #include "environment.h"
 #include "errors.h"
+#include "log.h"
 #include "start.h"
 
 #include <errno.h>
@@ -166,6 +167,7 @@ static int started(void *owner, int number, int appnum, pid_t pid, const struct 
     struct pl_agent_rank *rank = pl_agent_rank_find(agent, number);
     rank->pid = pid;
     rank->alive = rank->group = true;
+    pl_guard_note(&agent->guard, (int)(rank - agent->ranks), pid);
     if (agent->roll)
         pl_roll_started(agent->roll, number, (int)pid, agent->job.layout.hosts.list[agent->host].name);
     rank->out = (struct pl_watch){.fd = ends->out, .ready = out_ready};
@@ -244,6 +246,8 @@ void pl_agent_start(struct pl_agent *agent)
     struct pl_start start = description_of(agent);
     if (!pl_roll_create(agent->job.layout.ranks, &agent->roll, &agent->roll_fd))
         start.roll = agent->roll_fd;
+    if (pl_guard_start(&agent->guard, agent->nranks))
+        pl_warn("%s", pl_fail_text());
     if (pl_start_ranks(&start))
         failed(agent, start.code);
 }
@@ -285,8 +289,10 @@ void pl_agent_look_at_groups(struct pl_agent *agent)
 {
     for (int i = 0; i < agent->nranks; i++) {
         struct pl_agent_rank *rank = &agent->ranks[i];
-        if (!rank->alive && rank->group && kill(-rank->pid, 0) && errno == ESRCH)
+        if (!rank->alive && rank->group && kill(-rank->pid, 0) && errno == ESRCH) {
             rank->group = false;
+            pl_guard_note(&agent->guard, i, 0);
+        }
     }
 }
 

@@ -30,6 +30,7 @@ static int started(void *owner, int rank, int appnum, pid_t pid, const struct pl
 {
     struct pl_job *job = owner;
     job->members[rank] = (struct pl_member){.pid = pid, .alive = true, .group = true};
+    pl_guard_note(&job->guard, rank, pid);
     pl_roll_started(job->roll, rank, (int)pid, job->host);
     job->alive++;
     if (ends->in >= 0)

@@ -122,8 +122,10 @@ static int collect(struct pl_job *job)
     }
     for (int i = 0; i < job->layout->ranks; i++)
         if (!job->members[i].alive && job->members[i].group && kill(-job->members[i].pid, 0) &&
-            errno == ESRCH)
+            errno == ESRCH) {
             job->members[i].group = false;
+            pl_guard_note(&job->guard, i, 0);
+        }
     int count = job->nended;
     job->nended = 0;
     return count;

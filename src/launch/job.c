@@ -152,7 +152,10 @@ static void check_deadlines(struct pl_job *job, int64_t now)
     }
     if (job->suspect_at && (now >= job->suspect_at || !job->alive))
         pl_job_take_suspect(job);
-    if (job->act_at && now >= job->act_at)
+    bool overdue = job->phase == PL_SIGNALLED && now >= job->overdue_at;
+    if (overdue)
+        pl_job_overdue(job);
+    if (overdue || (job->act_at && now >= job->act_at))
         pl_job_kill(job);
 }
 
@@ -163,6 +166,7 @@ static void settle(struct pl_job *job, int64_t now)
         job->over_at = now;
     if (!job->swept && (!job->output.open || now - job->over_at >= MILLISECONDS(OUTPUT_GRACE_MS))) {
         pl_job_signal(job, SIGKILL);
+        pl_guard_finish(&job->guard);
         pl_sweep();
         job->swept = true;
         job->over_at = pl_now();
@@ -190,6 +194,7 @@ static int wait_ms(struct pl_job *job)
     int64_t now = pl_now(),
             until = sooner(sooner(job->timeout_at, job->act_at), sooner(job->look_at, job->suspect_at));
     until = sooner(until, job->replace_at);
+    until = sooner(until, job->phase == PL_SIGNALLED ? job->overdue_at : 0);
     if (job->options->explain_after > 0 && job->phase == PL_RUNNING)
         until = sooner(until, job->explain_at > now ? job->explain_at : now + MILLISECONDS(1000));
     if (!job->alive)
@@ -233,6 +238,8 @@ static int prepare(struct pl_job *job)
     char mapping[PL_PMI1_VALUE_MAX];
     gethostname(job->host, sizeof job->host - 1);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (pl_guard_start(&job->guard, ranks))
+        pl_job_say("%s: what the ranks start may outlive a killed mpiexec", pl_fail_text());
     if (job->options->timeout > 0)
         job->timeout_at = pl_now() + (int64_t)(job->options->timeout * 1e9);
     job->members = calloc((size_t)ranks, sizeof *job->members);
@@ -252,7 +259,8 @@ static int prepare(struct pl_job *job)
 
 int pl_job_run(const struct pl_options *options, const struct pl_layout *layout)
 {
-    struct pl_job job = {.options = options, .layout = layout, .code = 1, .signals.fd = -1, .roll_fd = -1};
+    struct pl_job job = {
+        .options = options, .layout = layout, .code = 1, .guard.fd = -1, .signals.fd = -1, .roll_fd = -1};
     int error = pl_loop_init(&job.loop);
     if (error)
         return pl_job_say("%s", pl_fail_text()), 1;
@@ -274,6 +282,7 @@ int pl_job_run(const struct pl_options *options, const struct pl_layout *layout)
     pl_output_finish(&job.output);
     pl_loop_close(&job.loop, &job.signals);
     pl_loop_finish(&job.loop);
+    pl_guard_finish(&job.guard);
     pl_job_roll_finish(&job);
     free(job.members);
     free(job.ended);

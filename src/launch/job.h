@@ -3,6 +3,7 @@
 #define PL_JOB_H
 
 #include "branches.h"
+#include "guard.h"
 #include "input.h"
 #include "layout.h"
 #include "loop.h"
@@ -49,6 +50,7 @@ struct pl_job {
     const struct pl_layout *layout;
     struct pl_loop loop;
     struct pl_branches branches; /* to the other hosts that have ranks */
+    struct pl_guard guard;       /* of the ranks here */
     struct pl_input input;       /* to rank 0, if it is on one of them */
     struct pl_output output;
     struct pl_pmi_server pmi;
@@ -75,11 +77,13 @@ struct pl_job {
     int nsubjobs;
     enum pl_phase phase;
     bool failed;
-    int code;       /* what mpiexec exits with */
-    int told;       /* lines about deaths so far */
-    bool begun;     /* the ranks were started */
-    bool released;  /* the agents were told to end */
-    int64_t act_at; /* when to use more force, 0: never */
+    int code;           /* what mpiexec exits with */
+    int told;           /* lines about deaths so far */
+    bool begun;         /* the ranks were started */
+    bool released;      /* the agents were told to end */
+    int64_t act_at;     /* when to use more force, 0: never */
+    int asked;          /* the signal that was passed on to the ranks for them to end */
+    int64_t overdue_at; /* when they have not done so, 0: never */
     int suspect; /* the first rank that gave up because another one died, if that is not known to have died */
     int64_t suspect_at; /* when nobody else is to blame; 0: there is none */
     int64_t timeout_at;
@@ -114,6 +118,8 @@ bool pl_job_subjob_ended(struct pl_job *job, pid_t pid, int status);
 /* Signal handling through the loop: blocks the signals and watches for them;
  * must precede the first rank. 0 or PL_ESYSTEM. (signals.c) */
 int pl_job_watch_signals(struct pl_job *job);
+/* The ranks have not ended in time after a signal: says so. */
+void pl_job_overdue(struct pl_job *job);
 
 /* Collects what has died, tells of it, and decides what follows. (deaths.c) */
 void pl_job_reap(struct pl_job *job);

@@ -49,6 +49,7 @@ static int started(void *owner, int rank, int appnum, pid_t pid, const struct pl
     struct pl_member *member = &job->members[rank];
     member->pid = pid;
     member->alive = member->group = member->here = true;
+    pl_guard_note(&job->guard, rank, pid);
     member->replaced++;
     job->alive++;
     pl_output_close_rank(&job->output, rank);

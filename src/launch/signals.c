@@ -2,9 +2,9 @@
  * middle of one.
  *
  * SIGINT, SIGTERM and SIGHUP are passed on to the ranks, which may save what they
- * have and end as they like; a second one kills. SIGUSR2 and SIGWINCH are
- * passed on and mean nothing to mpiexec; SIGUSR1 has it say who waits for whom. SIGTSTP stops the ranks, then
- * mpiexec itself; SIGCONT lets both go on. One that mpiexec was started to ignore
+ * have and end as they like; a second one kills, and so does having taken three times PEAL_TIMEOUT. SIGUSR2
+ * and SIGWINCH are passed on and mean nothing to mpiexec; SIGUSR1 has it say who waits for whom. SIGTSTP
+ * stops the ranks, then mpiexec itself; SIGCONT lets both go on. One that mpiexec was started to ignore
  * (nohup) stays ignored, here and in the ranks.
  */
 #include "job.h"
@@ -16,7 +16,16 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+enum { AGES = 3 }; /* times PEAL_TIMEOUT */
+
 static const int watched[] = {SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT};
+
+void pl_job_overdue(struct pl_job *job)
+{
+    pl_job_say("the ranks have not ended %g seconds after signal %d: killing them",
+               AGES * job->options->patience, job->asked);
+    job->code = job->code ? job->code : 128 + job->asked;
+}
 
 static void ask_to_end(struct pl_job *job, int number)
 {
@@ -29,8 +38,11 @@ static void ask_to_end(struct pl_job *job, int number)
         job->code = job->code ? job->code : 128 + number;
         return;
     }
-    pl_job_say("signal %d (%s) passed on to the ranks; a second one kills them", number, strsignal(number));
+    pl_job_say("signal %d (%s) passed on to the ranks; a second one kills them, and so do %g seconds", number,
+               strsignal(number), AGES * job->options->patience);
     job->phase = PL_SIGNALLED;
+    job->asked = number;
+    job->overdue_at = pl_now() + (int64_t)(AGES * job->options->patience * 1e9);
     pl_job_signal(job, number);
     pl_job_signal(job, SIGCONT);
 }

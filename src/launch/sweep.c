@@ -3,9 +3,9 @@
  * itself a session of its own. So after the ranks' process groups, mpiexec's children
  * are killed until there are none; each that dies hands its own children over for the next round.
  *
- * What this cannot reach: descendants when mpiexec itself is killed with SIGKILL
- * (the ranks die then, by their death signal, but not what they started), and a
- * program that runs as another user or from a set-user-ID file.
+ * What this cannot reach: descendants when mpiexec itself is killed with SIGKILL (then the guard, guard.c,
+ * kills the ranks' process groups, but not what made itself a session of its own), and a program that runs as
+ * another user or from a set-user-ID file.
  */
 #include "sweep.h"
 

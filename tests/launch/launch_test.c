@@ -375,6 +375,26 @@ Test(launch, kill_9_of_mpiexec_kills_the_ranks)
     cr_assert_eq(processes_with("3003"), 0);
 }
 
+/* The death signal reaches the shells alone. */
+Test(launch, kill_9_of_mpiexec_kills_what_a_rank_started)
+{
+    pid_t pid = start("-n 2 sh -c 'sleep 3013; echo 3013x'", "3013", 2);
+    kill(pid, SIGKILL);
+    cr_assert_eq(end_of(pid), 137);
+    for (int i = 0; i < 1000 && processes_with("3013"); i++)
+        usleep(5000);
+    cr_assert_eq(processes_with("3013"), 0);
+}
+
+Test(launch, who_ignores_a_signal_is_killed)
+{
+    setenv("PEAL_TIMEOUT", "0.1", 1);
+    pid_t pid = start("-n 2 sh -c 'trap \"\" TERM; sleep 3014 & echo 3014x; wait; wait' 3014x", "3014", 2);
+    kill(pid, SIGTERM);
+    cr_assert_eq(end_of(pid), 143);
+    cr_assert_eq(processes_with("3014"), 0);
+}
+
 Test(launch, sigterm_and_sigint_are_passed_on)
 {
     pid_t pid = start("-n 3 sleep 3004", "3004", 4);
