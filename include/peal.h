@@ -76,10 +76,10 @@ struct peal_world_result {
  * says who failed and how. Inside body all of MPI may be called; MPI_Init and
  * MPI_Finalize may be, but need not be: the world is up before body starts.
  * An error under MPI_ERRORS_ARE_FATAL, or MPI_Abort, ends the ranks' functions
- * (their threads unwind without returning to body), never the process. May be
- * called again and again, also from several threads at once; not from inside
- * a rank. `options` may be NULL. Threads that a rank's body starts itself must
- * call peal_world_join first if they call MPI. */
+ * (their threads unwind without returning to body), never the process; so does a call after MPI_Finalize. May
+ * be called again and again, also from several threads at once; not from inside a rank. `options` may be
+ * NULL. Threads that a rank's body starts itself must call peal_world_join first if they call MPI: one that
+ * has not is no rank's, and its call, as one before MPI_Init, ends the process. */
 int peal_run(int ranks, int (*body)(void *argument), void *argument, const struct peal_world_options *options,
              struct peal_world_result *result);
 

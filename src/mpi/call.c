@@ -12,13 +12,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+void pl_call_refuse(struct pl_rank *rank, const char *format, ...)
+{
+    char text[PL_ERROR_TEXT];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (rank && rank->fabric)
+        rank->abort(rank, MPI_ERR_OTHER, text);
+    pl_error("%s", text);
+    exit(MPI_ERR_OTHER);
+}
+
 struct pl_mpi *pl_call(const char *name)
 {
     struct pl_rank *rank = pl_self();
-    if (__builtin_expect(!rank || !rank->mpi_state, 0)) {
-        pl_error("%s was called before MPI_Init or after MPI_Finalize", name);
-        exit(MPI_ERR_OTHER);
-    }
+    if (__builtin_expect(!rank || !rank->mpi_state, 0))
+        pl_call_refuse(rank, "%s was called before MPI_Init or after MPI_Finalize", name);
     pl_enter(rank);
     rank->call = name;
     return rank->mpi_state;

@@ -98,6 +98,11 @@ struct pl_mpi {
 struct pl_mpi *pl_call(const char *name);
 /* Begins a call that may come at any time, also before MPI is up and after its end. */
 struct pl_mpi *pl_call_any(const char *name);
+
+/* A call that cannot be made: ends the program with this text, or the calling rank's function (without its
+ * lock held) if that is one of several in a process. */
+_Noreturn void pl_call_refuse(struct pl_rank *rank, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Ends a call that failed: the error class, after the error handler of `comm` was called. NULL: of
  * MPI_COMM_SELF, or of MPI_COMM_WORLD while the program has set one there alone, as programs written for MPI
  * 3 do. */

@@ -95,8 +95,8 @@ static int init(const char *name, int required, int *provided)
     struct pl_mpi *mpi = pl_call_any(name);
     struct pl_rank *rank = mpi->rank;
     if (rank->size && !rank->mpi_state) {
-        pl_error("%s was called after MPI_Finalize: MPI starts once a program", name);
-        exit(MPI_ERR_OTHER);
+        pl_leave(rank);
+        pl_call_refuse(rank, "%s was called after MPI_Finalize: MPI starts once a program", name);
     }
     if (rank->initialized)
         return pl_return(mpi, NULL, pl_bad(MPI_ERR_OTHER, "MPI is already up"));

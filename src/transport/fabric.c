@@ -473,6 +473,14 @@ bool pl_fabric_gone(struct pl_fabric *fabric, int rank)
     return fate == PL_FATE_DEAD || fate == PL_FATE_LEFT;
 }
 
+bool pl_fabric_left(struct pl_fabric *fabric, int rank)
+{
+    pl_fabric_lock(fabric);
+    enum pl_fate fate = fabric->seats[rank].fate;
+    pl_fabric_unlock(fabric);
+    return fate == PL_FATE_LEFT;
+}
+
 int64_t pl_fabric_now(struct pl_fabric *fabric)
 {
     if (!fabric->deterministic)

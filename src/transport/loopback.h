@@ -40,6 +40,9 @@ void pl_fabric_kill(struct pl_fabric *fabric, int rank, const char *cause);
 /* Whether `rank` was killed or has closed its port: it takes part no more. */
 bool pl_fabric_gone(struct pl_fabric *fabric, int rank);
 
+/* Whether it has closed its port, in order. */
+bool pl_fabric_left(struct pl_fabric *fabric, int rank);
+
 /* Everything that happened so far, in order: how many events, and a hash over
  * (event, rank, peer, length) of each. In a deterministic world that sends the
  * same, both depend on the seed alone. */

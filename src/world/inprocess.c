@@ -5,7 +5,7 @@
  * ends without returning to the body. The first failure is the world's: it kills
  * the others, whose own errors follow from it and are not reported. A rank that
  * the plan of a simulated world kills is torn down in the same way, but that is no
- * failure of the world.
+ * failure of the world. A function that ends its thread itself (pthread_exit) has failed.
  */
 #include "world.h"
 
@@ -33,6 +33,7 @@ struct member {
     struct pl_rank rank;
     struct shared *shared;
     atomic_bool parts; /* it is about to end, and waits for the others */
+    bool torn_down;
     pthread_t thread;
 };
 
@@ -90,6 +91,7 @@ int pl_inprocess_part(struct pl_rank *rank)
 
 static void tear_down(struct member *member)
 {
+    member->torn_down = true;
     member->shared->world->end(&member->rank);
     pl_rank_close(&member->rank);
     pl_self_set_thread(NULL);
@@ -103,13 +105,17 @@ static void kill_world(struct member *member, const char *text)
         pl_fabric_kill(member->shared->fabric, i, cause);
 }
 
-static void abort_rank(struct pl_rank *rank, int code, const char *text)
+static void end_here(struct member *member, int code, const char *text)
 {
-    struct member *member = pl_container(rank, struct member, rank);
     record(member, code, text);
-    if (pl_fabric_ended(rank->fabric, rank->rank) == PL_END_NONE)
+    if (pl_fabric_ended(member->rank.fabric, member->rank.rank) == PL_END_NONE)
         kill_world(member, text);
     tear_down(member);
+}
+
+static void abort_rank(struct pl_rank *rank, int code, const char *text)
+{
+    end_here(pl_container(rank, struct member, rank), code, text);
     pthread_exit(NULL);
 }
 
@@ -124,6 +130,32 @@ static int card_of(struct pl_rank *rank, int peer, const char *transport, void *
     return 0;
 }
 
+static bool obituary(struct pl_rank *rank, int peer, char *text, size_t size)
+{
+    if (!pl_fabric_left(rank->fabric, peer))
+        return false;
+    snprintf(text, size, "its function has returned");
+    return true;
+}
+
+/* The thread has ended, but neither by returning nor by abort_rank. */
+static void left_early(void *argument)
+{
+    struct member *member = argument;
+    if (!member->torn_down)
+        end_here(member, 1, "its function ended its thread (pthread_exit)");
+}
+
+static int call_body(struct member *member)
+{
+    const struct pl_inprocess *world = member->shared->world;
+    int code;
+    pthread_cleanup_push(left_early, member);
+    code = world->body(world->argument);
+    pthread_cleanup_pop(0);
+    return code;
+}
+
 static void *run(void *argument)
 {
     struct member *member = argument;
@@ -136,16 +168,14 @@ static void *run(void *argument)
     if (!error)
         error = world->start(&member->rank);
     if (error) {
-        record(member, error, pl_fail_text());
-        if (pl_fabric_ended(member->rank.fabric, member->rank.rank) == PL_END_NONE)
-            kill_world(member, pl_fail_text());
-    } else {
-        int code = world->body(world->argument);
-        if (code) {
-            char text[64];
-            snprintf(text, sizeof text, "rank %d's function returned %d", member->rank.rank, code);
-            record(member, code, text);
-        }
+        end_here(member, error, pl_fail_text());
+        return NULL;
+    }
+    int code = call_body(member);
+    if (code) {
+        char text[64];
+        snprintf(text, sizeof text, "rank %d's function returned %d", member->rank.rank, code);
+        record(member, code, text);
     }
     tear_down(member);
     return NULL;
@@ -163,6 +193,7 @@ static void prepare(struct member *member, struct shared *shared, int number)
     rank->host_of = host_of;
     rank->card_of = card_of;
     rank->abort = abort_rank;
+    rank->obituary = obituary;
     strcpy(rank->hostname, "in-process");
 }
 
