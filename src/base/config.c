@@ -108,28 +108,35 @@ static parse_fn *const parsers[] = {parse_transports, parse_net,    parse_timeou
                                     parse_checksum,   parse_secure, parse_reproducible, parse_algorithm,
                                     parse_cuda,       parse_tuning};
 
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
 int pl_config_distance(const char *a, const char *b)
 {
     enum { MOST = 40 };
-    int row[MOST + 1], rows = (int)strlen(a), columns = (int)strlen(b);
+    int rows[3][MOST + 1], lines = (int)strlen(a), columns = (int)strlen(b);
     if (columns > MOST)
         return MOST;
     for (int j = 0; j <= columns; j++)
-        row[j] = j;
-    for (int i = 1; i <= rows; i++) {
-        int diagonal = row[0];
+        rows[0][j] = j;
+    for (int i = 1; i <= lines; i++) {
+        int *row = rows[i % 3], *above = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
         row[0] = i;
         for (int j = 1; j <= columns; j++) {
-            int best = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
+            bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            row[j] = smaller(above[j - 1] + (a[i - 1] != b[j - 1]), smaller(above[j], row[j - 1]) + 1);
+            if (swapped)
+                row[j] = smaller(row[j], before[j - 2] + 1);
         }
     }
-    return row[columns];
+    return smaller(rows[lines % 3][columns], MOST);
+}
+
+bool pl_config_near(const char *name, int distance)
+{
+    return distance <= smaller((int)(strlen(name) + 1) / 3, 3);
 }
 
 /* No knobs: where a rank stands in its world, for launchers that have no words of their own for it
@@ -146,16 +153,22 @@ static bool is_place(const char *name)
     return false;
 }
 
+/* The knob or place whose name is near, or NULL. What all have in front does not count. */
 static const char *nearest_to(const char *name)
 {
-    const char *nearest = knobs->name;
+    const char *nearest = NULL;
+    int best = 1000, prefix = (int)strlen("PEAL_");
     for (const struct pl_knob *k = knobs; k->name; k++)
-        if (pl_config_distance(name, k->name) < pl_config_distance(name, nearest))
+        if (pl_config_distance(name, k->name) < best) {
+            best = pl_config_distance(name, k->name);
             nearest = k->name;
+        }
     for (const char *const *place = places; *place; place++)
-        if (pl_config_distance(name, *place) < pl_config_distance(name, nearest))
+        if (pl_config_distance(name, *place) < best) {
+            best = pl_config_distance(name, *place);
             nearest = *place;
-    return nearest;
+        }
+    return pl_config_near(name + prefix, best) ? nearest : NULL;
 }
 
 enum { NAME = 64 };
@@ -194,7 +207,8 @@ void pl_config_complain(char *const *environment)
             pl_warn("%s: cannot use this value, '%s' stays (%s)", *environment, knobs[knob].value,
                     knobs[knob].meaning);
         else if (verdict == PL_KNOB_UNKNOWN)
-            pl_warn("unknown variable %s: did you mean %s?", name, nearest);
+            pl_warn("unknown variable %s%s%s%s", name, nearest ? ": did you mean " : "; ",
+                    nearest ? nearest : "peal info lists those there are", nearest ? "?" : "");
     }
 }
 

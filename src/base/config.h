@@ -41,15 +41,18 @@ enum pl_knob_verdict {
     PL_KNOB_GOOD,
     PL_KNOB_BAD,     /* a knob, but the value cannot be used */
     PL_KNOB_PLACE,   /* no knob, but one of Peal's own variables, or nothing that begins with PEAL_ */
-    PL_KNOB_UNKNOWN, /* *nearest: the name that was meant, perhaps */
+    PL_KNOB_UNKNOWN, /* *nearest: the name that was meant, perhaps; NULL: none is near */
 };
 enum pl_knob_verdict pl_config_look(const char *entry, const char **nearest);
 
 /* The table of knobs, ended by a NULL name. */
 const struct pl_knob *pl_config_knobs(void);
 
-/* How many letters must be changed, put in or left out to make `a` into `b`; for
- * "did you mean". Counts no further than 40. */
+/* How many letters must be changed, put in, left out or swapped with their neighbour to make `a` into `b`;
+ * for "did you mean". Counts no further than 40. */
 int pl_config_distance(const char *a, const char *b);
+/* Whether a name at that distance may have been meant by `name`: a third of its letters may be wrong, three
+ * at most. */
+bool pl_config_near(const char *name, int distance);
 
 #endif

@@ -70,6 +70,8 @@ const char *pl_error_name(int error)
         return "timed out";
     case PL_EREVOKED:
         return "communicator revoked";
+    case PL_ETYPE:
+        return "the datatypes differ";
     case PL_EPENDING:
         return "a possible sender failed";
     default:

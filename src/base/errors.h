@@ -23,6 +23,7 @@ enum pl_error {
     PL_ETIMEOUT = -12,    /* a deadline passed */
     PL_EINTERNAL = -13,   /* a bug of Peal's own */
     PL_EREVOKED = -14,    /* the communicator was revoked */
+    PL_ETYPE = -16,       /* a message is of another datatype than its receive */
     PL_EPENDING = -15,    /* who could have sent is dead, others could: the receive waits on */
 };
 

@@ -84,7 +84,7 @@ void pl_job_fail(struct pl_job *job, int code)
     }
 }
 
-static void aborted(void *owner, int rank, int code)
+static void aborted(void *owner, int rank, int code, bool called)
 {
     struct pl_job *job = owner;
     if (job->phase == PL_RUNNING && code == PL_CONSEQUENCE) {
@@ -93,8 +93,9 @@ static void aborted(void *owner, int rank, int code)
         return;
     }
     if (job->phase == PL_RUNNING)
-        pl_job_say("rank %d (pid %d) on %s called MPI_Abort with code %d; ending the job", rank,
-                   (int)job->members[rank].pid, pl_job_host_of(job, rank), code);
+        pl_job_say("rank %d (pid %d) on %s %s %d; ending the job", rank, (int)job->members[rank].pid,
+                   pl_job_host_of(job, rank),
+                   called ? "called MPI_Abort with code" : "had an error that is fatal, code", code);
     pl_job_fail(job, code & 255 ? code & 255 : 1);
 }
 

@@ -468,6 +468,11 @@ static int unknown(const char *word, const char *name)
 {
     const char *nearest = "help";
     int best = 99;
+    if (!strcmp(name, "app") || !strcmp(name, "configfile"))
+        return pl_fail(PL_EARG,
+                       "%.80s: Peal reads no file of programs; put them on the command line with ':' between "
+                       "them, as in -n 1 first : -n 3 second",
+                       word);
     for (int i = 0; i < OPTIONS; i++)
         for (int j = 0; j < 5 && table[i].names[j]; j++) {
             int d = pl_config_distance(name, table[i].names[j]);
@@ -483,7 +488,7 @@ static int unknown(const char *word, const char *name)
             nearest = strcpy(copy, own);
         }
     }
-    if (best <= 3 && (size_t)best < strlen(name))
+    if (pl_config_near(name, best))
         return pl_fail(PL_EARG, "unknown option %.80s: did you mean %s%s? (--help lists all)", word,
                        strlen(nearest) > 2 ? "--" : "-", nearest);
     return pl_fail(PL_EARG, "unknown option %.80s (--help lists all)", word);

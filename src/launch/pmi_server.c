@@ -202,7 +202,8 @@ static void do_abort(struct pl_pmi_peer *peer, const struct pl_pmi1_line *line)
     long code;
     if (pl_pmi1_number(line, "exitcode", INT_MIN, INT_MAX, &code))
         code = 1;
-    peer->server->calls.aborted(peer->server->calls.owner, peer->rank, (int)code);
+    peer->server->calls.aborted(peer->server->calls.owner, peer->rank, (int)code,
+                                !pl_pmi1_value(line, "why"));
 }
 
 /* A name is a word in the same table, under a key that no rank can put; "" once it was taken back. */

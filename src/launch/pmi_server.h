@@ -13,7 +13,8 @@ struct pl_pmi_server;
 /* What the server tells its owner. */
 struct pl_pmi_calls {
     void *owner;
-    void (*aborted)(void *owner, int rank, int code); /* the rank asks to end the job */
+    /* The rank asks to end the job: its program `called` MPI_Abort, or an error was fatal. */
+    void (*aborted)(void *owner, int rank, int code, bool called);
     void (*broken)(void *owner, int rank,
                    const char *reason);             /* it speaks nonsense; its connection is closed */
     void (*stuck)(void *owner, int rank, int gone); /* it waits in a barrier that `gone` cannot reach */

@@ -182,7 +182,7 @@ int pl_buffered_send(struct pl_mpi *mpi, const struct pl_message_args *args, str
     if (handed)
         hand_out(handed, args, (uint32_t)mpi->rank->counters.sent + 1);
     pl_send_start(&block->request, args->comm, PL_CHANNEL_USER, PL_MODE_STANDARD, copy, data->length,
-                  args->peer, args->tag, 0);
+                  args->peer, args->tag, data->content);
     return 0;
 }
 

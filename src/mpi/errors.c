@@ -151,6 +151,8 @@ int pl_error_class(int error)
         return MPIX_ERR_REVOKED;
     case PL_ETRUNCATE:
         return MPI_ERR_TRUNCATE;
+    case PL_ETYPE:
+        return MPI_ERR_TYPE;
     case PL_EINTERNAL:
         return MPI_ERR_INTERN;
     default:

@@ -3,6 +3,7 @@
 #define PL_MPI_MESSAGE_H
 
 #include "call.h"
+#include "content.h"
 #include "mpi_request.h"
 
 /* The data of (buf, count, datatype). */
@@ -10,6 +11,7 @@ struct pl_data {
     void *buffer;
     size_t length;                  /* bytes without gaps */
     const struct pl_datatype *type; /* NULL: `length` plain bytes at buffer */
+    uint32_t content;               /* content.h */
 };
 
 struct pl_message_args {
@@ -30,10 +32,10 @@ static inline void pl_data_send(struct pl_request *request, const struct pl_mess
     const struct pl_data *data = &args->data;
     if (__builtin_expect(data->type != NULL, 0))
         pl_send_start_typed(request, args->comm, channel, mode, data->buffer, data->length, args->peer,
-                            args->tag, 0, data->type);
+                            args->tag, data->content, data->type);
     else
         pl_send_start(request, args->comm, channel, mode, data->buffer, data->length, args->peer, args->tag,
-                      0);
+                      data->content);
 }
 
 static inline void pl_data_recv(struct pl_request *request, const struct pl_message_args *args,
@@ -42,9 +44,10 @@ static inline void pl_data_recv(struct pl_request *request, const struct pl_mess
     const struct pl_data *data = &args->data;
     if (__builtin_expect(data->type != NULL, 0))
         pl_recv_start_typed(request, args->comm, channel, data->buffer, data->length, args->peer, args->tag,
-                            0, data->type);
+                            data->content, data->type);
     else
-        pl_recv_start(request, args->comm, channel, data->buffer, data->length, args->peer, args->tag, 0);
+        pl_recv_start(request, args->comm, channel, data->buffer, data->length, args->peer, args->tag,
+                      data->content);
 }
 
 #endif

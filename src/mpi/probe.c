@@ -164,7 +164,7 @@ static void start(struct pl_mpi *mpi, struct pl_request *request, struct pl_mess
 {
     if (message) {
         pl_handle_drop(&mpi->handles[PL_CLASS_MESSAGE], (uintptr_t)*handle);
-        pl_message_recv(request, message, data->buffer, data->length, data->type);
+        pl_message_recv(request, message, data->buffer, data->length, data->content, data->type);
     } else {
         pl_recv_start(request, mpi->rank->self, PL_CHANNEL_USER, data->buffer, 0, MPI_PROC_NULL, 0, 0);
     }

@@ -49,6 +49,7 @@ static inline int set_data(struct pl_mpi *mpi, struct pl_data *data, const void 
 {
     data->buffer = (void *)(uintptr_t)buf;
     data->type = NULL;
+    data->content = pl_content(type, (size_t)count);
     int error = pl_check_length(count, type, &data->length);
     if (error)
         return error;
@@ -102,8 +103,9 @@ static inline bool usual(struct pl_mpi *mpi, const void *buf, MPI_Count count, M
     if (!type || !c || !type->contiguous || (unsigned)peer >= (unsigned)c->target->size || tag < 0 || !buf ||
         buf == MPI_IN_PLACE || (uint64_t)count > USUAL_COUNT || pl_memory_holds(mpi->rank->memory, buf))
         return false;
-    *args =
-        (struct pl_message_args){c, {(void *)(uintptr_t)buf, (size_t)count * type->size, NULL}, peer, tag};
+    uint32_t content = type->content == PL_CONTENT_MIXED ? PL_CONTENT_ANY : type->content;
+    *args = (struct pl_message_args){
+        c, {(void *)(uintptr_t)buf, (size_t)count * type->size, NULL, content}, peer, tag};
     return true;
 }
 

@@ -11,10 +11,51 @@
  * Rejected: filling the table at start. It would be mutable state, and every rank
  * of an in-process world shares it.
  */
+#include "content.h"
 #include "pack.h"
 
 #include <complex.h>
 #include <wchar.h>
+
+/* How kinds of elements are told from others in messages (content.h): what is held alike is alike. */
+enum {
+    CONTENT_NONE = PL_CONTENT_ANY,
+    CONTENT_BYTE = PL_CONTENT_ANY,
+    CONTENT_INT8 = PL_BASIC_INT8,
+    CONTENT_INT16 = PL_BASIC_INT16,
+    CONTENT_INT32 = PL_BASIC_INT32,
+    CONTENT_INT64 = PL_BASIC_INT64,
+    CONTENT_UINT8 = PL_BASIC_INT8,
+    CONTENT_UINT16 = PL_BASIC_INT16,
+    CONTENT_UINT32 = PL_BASIC_INT32,
+    CONTENT_UINT64 = PL_BASIC_INT64,
+    CONTENT_INT128 = PL_BASIC_INT128,
+    CONTENT_FLOAT16 = PL_BASIC_FLOAT16,
+    CONTENT_BFLOAT16 = PL_BASIC_BFLOAT16,
+    CONTENT_FLOAT = PL_BASIC_FLOAT,
+    CONTENT_DOUBLE = PL_BASIC_DOUBLE,
+    CONTENT_LONG_DOUBLE = PL_BASIC_LONG_DOUBLE,
+    CONTENT_FLOAT128 = PL_BASIC_FLOAT128,
+    CONTENT_COMPLEX_FLOAT16 = PL_BASIC_FLOAT16,
+    CONTENT_COMPLEX_FLOAT = PL_BASIC_FLOAT,
+    CONTENT_COMPLEX_DOUBLE = PL_BASIC_DOUBLE,
+    CONTENT_COMPLEX_LONG_DOUBLE = PL_BASIC_LONG_DOUBLE,
+    CONTENT_COMPLEX_FLOAT128 = PL_BASIC_FLOAT128,
+    CONTENT_BOOL = PL_BASIC_BOOL,
+    CONTENT_LOGICAL8 = PL_BASIC_LOGICAL8,
+    CONTENT_LOGICAL16 = PL_BASIC_LOGICAL16,
+    CONTENT_LOGICAL32 = PL_BASIC_LOGICAL32,
+    CONTENT_LOGICAL64 = PL_BASIC_LOGICAL64,
+    CONTENT_LOGICAL128 = PL_BASIC_LOGICAL128,
+    CONTENT_FLOAT_INT = PL_CONTENT_MIXED,
+    CONTENT_DOUBLE_INT = PL_CONTENT_MIXED,
+    CONTENT_LONG_INT = PL_CONTENT_MIXED,
+    CONTENT_INT_INT = PL_BASIC_INT32,
+    CONTENT_SHORT_INT = PL_CONTENT_MIXED,
+    CONTENT_LONG_DOUBLE_INT = PL_CONTENT_MIXED,
+    CONTENT_FLOAT_FLOAT = PL_BASIC_FLOAT,
+    CONTENT_DOUBLE_DOUBLE = PL_BASIC_DOUBLE,
+};
 
 #define TYPE(value, mpi_name, c_type, kind, group_)                                                          \
     [(value)&0xff] = {.size = sizeof(c_type),                                                                \
@@ -22,6 +63,7 @@
                       .true_extent = sizeof(c_type),                                                         \
                       .align = _Alignof(c_type),                                                             \
                       .basic = PL_BASIC_##kind,                                                              \
+                      .content = CONTENT_##kind,                                                             \
                       .group = PL_TYPES_##group_,                                                            \
                       .contiguous = true,                                                                    \
                       .predefined = true,                                                                    \
@@ -48,6 +90,7 @@
                       }),                                                                                    \
                       .program = lies,                                                                       \
                       .basic = PL_BASIC_##kind,                                                              \
+                      .content = CONTENT_##kind,                                                             \
                       .group = PL_TYPES_PAIR,                                                                \
                       .contiguous = sizeof(value_type) + sizeof(index_type) == sizeof(struct {               \
                                         value_type v;                                                        \

@@ -78,7 +78,8 @@ struct pl_datatype {
     bool predefined; /* one of the constant table: contiguous, but for pairs with a gap */
     bool committed;
     bool bounded;        /* lb and extent were set by a resize, here or in a part: alignment does not count */
-    unsigned char align; /* of the element in a C struct, bytes */
+    unsigned char align;   /* of the element in a C struct, bytes */
+    unsigned char content; /* content.h: the kind of its elements, PL_CONTENT_ANY or PL_CONTENT_MIXED */
     ptrdiff_t true_lb;   /* where the data itself begins, and how far it reaches */
     ptrdiff_t true_extent;
     const struct pl_program *program;     /* NULL: contiguous */

@@ -133,6 +133,8 @@ int pl_datatype_create(const struct pl_part *parts, size_t nparts, struct pl_dat
     int error = set_bounds(type, &bounds) ? 0 : too_large();
     if (!error && size)
         error = pl_signature_create(parts, nparts, &type->signature);
+    if (type->signature)
+        type->content = type->signature->content;
     struct pl_program_builder builder = {0};
     for (size_t i = 0; i < nparts && !error; i++)
         pl_program_add(&builder, &parts[i]);

@@ -39,7 +39,7 @@ struct pl_envelope {
     uint64_t length; /* of the message, bytes; CANCEL: 1 for an EAGER one, else 0 */
     uint32_t cookie; /* EAGER: the serial number of the send */
     union {
-        uint32_t signature; /* EAGER, EAGER_SYNC, RTS: the collective call this belongs to; 0: none */
+        uint32_t signature; /* EAGER, EAGER_SYNC, RTS: of collectives, the call; else content.h's; 0: none */
         uint32_t answer;    /* CTS: the receiver's cookie; CANCEL: the message's cookie or serial number */
     };
 };

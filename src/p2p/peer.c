@@ -56,6 +56,17 @@ static int connect_by(struct pl_rank *rank, struct pl_port *port, struct pl_peer
     return port->transport->connect(port, peer->number, card, length, &peer->endpoint);
 }
 
+/* Whether a peer cannot be reached because it ended before anybody talked to it, as the launcher knows. */
+static bool died_unmet(struct pl_rank *rank, struct pl_peer *peer)
+{
+    char text[PL_CAUSE];
+    if (!rank->obituary || !rank->obituary(rank, peer->number, text, sizeof text))
+        return false;
+    pl_peer_lost(rank, peer->number, PL_EPEER, text);
+    pl_peer_fail(rank, peer->number);
+    return true;
+}
+
 static struct pl_endpoint *connect_peer(struct pl_rank *rank, struct pl_peer *peer)
 {
     if (peer->number >= rank->size) {
@@ -72,8 +83,9 @@ static struct pl_endpoint *connect_peer(struct pl_rank *rank, struct pl_peer *pe
         pl_info("rank %d is not reached by %s: %s", peer->number, rank->ports[i]->transport->name,
                 pl_fail_text());
     }
-    pl_fail(PL_EUNREACHABLE, "rank %d cannot be reached by any of the transports allowed here (%s)",
-            peer->number, rank->config.transports);
+    if (!died_unmet(rank, peer))
+        pl_fail(PL_EUNREACHABLE, "rank %d cannot be reached by any of the transports allowed here (%s)",
+                peer->number, rank->config.transports);
     return NULL;
 }
 

@@ -6,6 +6,7 @@
  * waits at its sender is fetched by get where the transport can reach into the
  * peer's memory, else asked for with CTS.
  */
+#include "content.h"
 #include "loss.h"
 #include "protocol.h"
 
@@ -19,15 +20,38 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static void check_signature(struct pl_request *request, const struct pl_envelope *envelope)
+static int another_call(const struct pl_request *request, const struct pl_envelope *envelope)
 {
     struct pl_rank *rank = request->rank;
     char text[256] = "";
     if (rank->explain)
         rank->explain(rank, request->signature, envelope->signature, text, sizeof text);
-    request->error =
-        pl_fail(PL_EMISMATCH, "rank %d of the communicator is in another collective call than rank %d%s%s",
-                envelope->source, request->comm->rank, text[0] ? ": " : "", text);
+    return pl_fail(PL_EMISMATCH, "rank %d of the communicator is in another collective call than rank %d%s%s",
+                   envelope->source, request->comm->rank, text[0] ? ": " : "", text);
+}
+
+/* The data is received all the same: what is wrong is how it is read. */
+static int another_type(const struct pl_request *request, const struct pl_envelope *envelope)
+{
+    if (pl_content_fits(envelope->signature, request->signature, envelope->length, request->capacity))
+        return 0;
+    const char *sent = pl_content_name(envelope->signature), *wanted = pl_content_name(request->signature);
+    bool mixed = sent == wanted;
+    return pl_fail(
+        PL_ETYPE,
+        "the datatypes differ: rank %d sent %zu bytes of %s with tag %d, and this receive is of up to "
+        "%zu bytes of %s%s",
+        envelope->source, (size_t)envelope->length, sent, envelope->tag, request->capacity,
+        mixed ? "others" : wanted, mixed ? " or in another order" : "");
+}
+
+static void check_signature(struct pl_request *request, const struct pl_envelope *envelope)
+{
+    bool collective = (request->context & ((1 << PL_CHANNEL_BITS) - 1)) == PL_CHANNEL_COLLECTIVE;
+    int error = collective ? another_call(request, envelope) : another_type(request, envelope);
+    if (!error)
+        return;
+    request->error = error;
     free(request->text);
     request->text = strdup(pl_fail_text());
 }
@@ -299,7 +323,7 @@ struct pl_comm *pl_message_comm(const struct pl_message *message)
 }
 
 void pl_message_recv(struct pl_request *request, struct pl_message *message, void *buffer, size_t capacity,
-                     const struct pl_datatype *type)
+                     uint32_t signature, const struct pl_datatype *type)
 {
     struct pl_comm *comm = pl_message_comm(message);
     request->type = NULL;
@@ -307,7 +331,7 @@ void pl_message_recv(struct pl_request *request, struct pl_message *message, voi
         pl_typed_begin(request, comm->owner->memory, buffer, type);
     init(request, comm, buffer, capacity);
     request->context = message->envelope.context;
-    request->signature = 0;
+    request->signature = signature;
     pl_match_give(message);
     pl_recv_message(request, message);
 }

@@ -62,7 +62,7 @@ struct pl_request {
     size_t capacity;    /* receive: bytes of data in buffer; send: bytes the receiver asked for */
     uint64_t context;   /* matching key: communicator and channel */
     uint64_t sequence;  /* order of posting */
-    uint32_t signature; /* collective contract; 0: none */
+    uint32_t signature; /* collective contract; of the program's messages, what they contain: content.h */
     uint32_t cookie;    /* its number in frames, 0: none */
     uint32_t serial;    /* send: the number of an eager message, by which it is cancelled; 0: not eager */
     int peer;           /* the other side's number in rank->peers; -1: not known yet, or none */
@@ -93,7 +93,8 @@ void pl_send_start_typed(struct pl_request *request, struct pl_comm *comm, enum 
                          enum pl_mode mode, const void *buffer, size_t length, int destination, int tag,
                          uint32_t signature, const struct pl_datatype *type);
 
-/* Starts a receive of at most `capacity` bytes. */
+/* Starts a receive of at most `capacity` bytes. `signature`: what must come, as the sender has it: of a
+ * collective, the call; of the program's messages, their content, where 0 takes all (content.h). */
 void pl_recv_start(struct pl_request *request, struct pl_comm *comm, enum pl_channel channel, void *buffer,
                    size_t capacity, int source, int tag, uint32_t signature);
 
@@ -125,9 +126,10 @@ int pl_message_tag(const struct pl_message *message);
 size_t pl_message_length(const struct pl_message *message);
 /* The communicator it came on; the world, when that is freed. */
 struct pl_comm *pl_message_comm(const struct pl_message *message);
-/* Receives a taken message. The message is p2p's again. */
+/* Receives a taken message, with the `signature` of a receive and perhaps a type (NULL: plain bytes). The
+ * message is p2p's again. */
 void pl_message_recv(struct pl_request *request, struct pl_message *message, void *buffer, size_t capacity,
-                     const struct pl_datatype *type); /* NULL: plain bytes */
+                     uint32_t signature, const struct pl_datatype *type);
 
 /* Cancels a receive that is not matched yet: it completes as cancelled. A send that is not received yet is
  * asked back: it is complete once the receiver has answered, also when it was before. */

@@ -103,12 +103,21 @@ int pl_frame_bare(struct pl_rank *rank, struct pl_endpoint *endpoint, const stru
     return result < 0 ? result : 0;
 }
 
+/* The error of a send that the transport gave up: the peer is gone, or this rank lacks something (then the
+ * text is there). */
+static int given_up(const struct pl_request *request, int status)
+{
+    bool ours = status == PL_ESYSTEM || status == PL_ENOMEM;
+    if (ours && !request->rank->peers[request->peer]->lost)
+        return status;
+    int gone = pl_peer_fail(request->rank, request->peer);
+    return status == PL_EUNREACHABLE || status == PL_ETIMEOUT || ours ? gone : status;
+}
+
 void pl_send_part_done(struct pl_request *request, int status)
 {
-    if (status < 0 && !request->error) {
-        request->error = status;
-        pl_peer_fail(request->rank, request->peer);
-    }
+    if (status < 0 && !request->error)
+        request->error = given_up(request, status);
     if (--request->parts && !(request->error && !request->matched && request->cookie))
         return;
     struct pl_rank *rank = request->rank;

@@ -47,9 +47,23 @@ static bool copied(const struct pl_part *part, const struct pl_signature *signat
            (signature->nitems <= COPIED_ITEMS || signature->depth >= FREE_DEPTH);
 }
 
+/* What is of any kind makes the whole so; two kinds make it mixed. */
+static void add_content(struct pl_signature *made, const struct pl_item *item)
+{
+    uint8_t content = item->basic ? item->basic->content : item->body->content;
+    struct pl_sequence sequence = item->basic ? pl_content_sequence(item->basic, item->count)
+                                              : pl_content_repeat(item->body->sequence, item->count);
+    made->sequence = pl_content_join(made->sequence, sequence);
+    if (!made->nitems)
+        made->content = content;
+    else if (made->content != content)
+        made->content = made->content && content ? PL_CONTENT_MIXED : PL_CONTENT_ANY;
+}
+
 static void add(struct pl_signature *made, struct pl_item item)
 {
     struct pl_item *last = made->nitems ? &made->items[made->nitems - 1] : NULL;
+    add_content(made, &item);
     made->size += item.count * item_size(&item);
     made->elements += item.count * item_elements(&item);
     if (last && last->basic == item.basic && last->body == item.body) {
@@ -76,6 +90,7 @@ int pl_signature_create(const struct pl_part *parts, size_t nparts, const struct
         return pl_fail(PL_ENOMEM, "no memory for a datatype");
     made->references = 1;
     made->depth = 1;
+    made->sequence.power = 1;
     for (size_t i = 0; i < nparts; i++) {
         const struct pl_part *part = &parts[i];
         const struct pl_signature *body = signature_of(part);

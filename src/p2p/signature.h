@@ -2,7 +2,7 @@
 #ifndef PL_SIGNATURE_H
 #define PL_SIGNATURE_H
 
-#include "datatype.h"
+#include "content.h"
 
 /* `count` basic elements, or as many rounds of another signature. */
 struct pl_item {
@@ -17,6 +17,8 @@ struct pl_signature {
     size_t elements; /* basic elements; a pair has two */
     size_t nitems;
     unsigned depth;
+    uint8_t content;             /* content.h: the kind of all elements, or mixed */
+    struct pl_sequence sequence; /* their hash */
     int references;
     struct pl_item items[];
 };

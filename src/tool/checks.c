@@ -205,10 +205,10 @@ void pl_check_knobs(char *const *environment, struct pl_findings *findings)
             break;
         case PL_KNOB_UNKNOWN:
             snprintf(text, sizeof text, "%.*s", (int)strcspn(*environment, "="), *environment);
-            snprintf(mend, sizeof mend, "unset %.100s; export %s%s", text, nearest,
-                     strchr(*environment, '=') ? strchr(*environment, '=') : "=");
-            pl_find(findings, PL_LEVEL_NOTE, "knobs", mend, "%s is no variable of Peal's: did you mean %s?",
-                    text, nearest);
+            snprintf(mend, sizeof mend, "unset %.100s%s%s%s", text, nearest ? "; export " : "",
+                     nearest ? nearest : "", nearest ? *environment + strcspn(*environment, "=") : "");
+            pl_find(findings, PL_LEVEL_NOTE, "knobs", mend, "%s is no variable of Peal's%s%s%s", text,
+                    nearest ? ": did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
             break;
         case PL_KNOB_BAD:
             snprintf(mend, sizeof mend, "unset %.*s", (int)strcspn(*environment, "="), *environment);

@@ -139,7 +139,7 @@ static int host_of(struct pl_launcher *launcher, int rank)
     return 0;
 }
 
-static void abort_both(struct pl_launcher *launcher, int code, const char *text)
+static void abort_both(struct pl_launcher *launcher, int code, const char *text, bool called)
 {
     shutdown(forked_of(launcher)->socket, SHUT_RDWR);
 }

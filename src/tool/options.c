@@ -106,7 +106,7 @@ static int unknown(const struct pl_usage *usage, const char *word, int *code)
     for (const struct pl_option *o = usage->options; o->name; o++)
         if (pl_config_distance(word + 2, o->name) < pl_config_distance(word + 2, nearest->name))
             nearest = o;
-    if (word[1] == '-' && pl_config_distance(word + 2, nearest->name) <= 3)
+    if (word[1] == '-' && pl_config_near(word + 2, pl_config_distance(word + 2, nearest->name)))
         return refuse(usage, code, "unknown option %.80s: did you mean --%s?", word, nearest->name);
     return refuse(usage, code, "unknown option %.80s", word);
 }

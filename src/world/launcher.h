@@ -3,6 +3,7 @@
 #ifndef PL_LAUNCHER_H
 #define PL_LAUNCHER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct pl_launcher;
@@ -18,8 +19,9 @@ struct pl_launcher_calls {
     int (*barrier)(struct pl_launcher *launcher);
     /* Which host a rank runs on: a number from 0 on, the same for those who share memory. */
     int (*host_of)(struct pl_launcher *launcher, int rank);
-    /* Asks for the end of the job; returns at once. */
-    void (*abort)(struct pl_launcher *launcher, int code, const char *text);
+    /* Asks for the end of the job; returns at once. `called`: the program did, by MPI_Abort; else an error
+     * was fatal. */
+    void (*abort)(struct pl_launcher *launcher, int code, const char *text, bool called);
     /* This rank ends in good order. */
     void (*finalize)(struct pl_launcher *launcher);
     void (*close)(struct pl_launcher *launcher); /* frees */
@@ -37,6 +39,9 @@ struct pl_launcher {
  * world of one. An error where the environment tells of several ranks that cannot be brought together: never
  * silently as many worlds of one. `config` outlives the launcher. */
 int pl_launcher_find(struct pl_launcher **launcher, const struct pl_config *config);
+
+/* Nobody was found: an error, or a warning, where the environment has a part of what a launcher sets. */
+int pl_launcher_part(void);
 
 /* The secret that the ranks of the job share; all ranks call it. 0 or an error. */
 enum { PL_LAUNCHER_KEY = 32 };

@@ -214,5 +214,5 @@ int pl_launcher_find(struct pl_launcher **launcher, const struct pl_config *conf
     if (getenv("PEAL_SIZE") || getenv("PEAL_ROOT"))
         return pl_fail(PL_EARG, "PEAL_%s is set, but PEAL_RANK is not: which rank is this?",
                        getenv("PEAL_SIZE") ? "SIZE" : "ROOT");
-    return 0;
+    return pl_launcher_part();
 }

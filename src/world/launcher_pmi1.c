@@ -37,9 +37,10 @@ static int host_of(struct pl_launcher *launcher, int rank)
     return by->mapped ? pl_mapping_host(&by->mapping, rank) : 0;
 }
 
-static void abort_job(struct pl_launcher *launcher, int code, const char *text)
+static void abort_job(struct pl_launcher *launcher, int code, const char *text, bool called)
 {
-    pl_pmi1_abort(launcher->pmi1, code);
+    (void)text;
+    pl_pmi1_abort(launcher->pmi1, code, called);
 }
 
 static void finalize(struct pl_launcher *launcher)

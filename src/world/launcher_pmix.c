@@ -97,8 +97,9 @@ static int host_of(struct pl_launcher *launcher, int rank)
     return ((const struct by_pmix *)launcher)->hosts[rank];
 }
 
-static void abort_job(struct pl_launcher *launcher, int code, const char *text)
+static void abort_job(struct pl_launcher *launcher, int code, const char *text, bool called)
 {
+    (void)called;
     struct by_pmix *by = (struct by_pmix *)launcher;
     by->Abort(code, text, NULL, 0);
 }

@@ -141,9 +141,9 @@ static int host_of(struct pl_launcher *launcher, int rank)
 }
 
 /* Whoever waits for this rank sees its connection end; there is nobody to ask. */
-static void abort_job(struct pl_launcher *launcher, int code, const char *text)
+static void abort_job(struct pl_launcher *launcher, int code, const char *text, bool called)
 {
-    (void)launcher, (void)code, (void)text;
+    (void)launcher, (void)code, (void)text, (void)called;
 }
 
 static void finalize(struct pl_launcher *launcher)

@@ -384,10 +384,11 @@ int pl_pmi1_spawn(struct pl_pmi1 *client, char *const *words, int count)
     return error;
 }
 
-int pl_pmi1_abort(struct pl_pmi1 *client, int code)
+int pl_pmi1_abort(struct pl_pmi1 *client, int code, bool called)
 {
     char line[64];
-    int length = snprintf(line, sizeof line, "cmd=abort exitcode=%d\n", code);
+    bool say = !called && !strncmp(client->space, "peal-", 5);
+    int length = snprintf(line, sizeof line, "cmd=abort exitcode=%d%s\n", code, say ? " why=error" : "");
     return write_all(client, line, (size_t)length);
 }
 

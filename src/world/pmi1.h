@@ -63,8 +63,9 @@ int pl_pmi1_appnum(struct pl_pmi1 *client, int *appnum);
 int pl_pmi1_universe_size(struct pl_pmi1 *client, int *size);
 
 /* Tells the launcher to end the job with `code`; does not wait, so that the
- * caller can exit. Any thread may call it at any time until the close. */
-int pl_pmi1_abort(struct pl_pmi1 *client, int code);
+ * caller can exit. Any thread may call it at any time until the close. Peal's own is told whether the
+ * program `called` MPI_Abort or an error was fatal. */
+int pl_pmi1_abort(struct pl_pmi1 *client, int code, bool called);
 
 /* Tells the launcher that this rank will end in good order. Only pl_pmi1_close may follow. */
 int pl_pmi1_finalize(struct pl_pmi1 *client);

@@ -116,7 +116,7 @@ static void abort_process(struct pl_rank *rank, int code, const char *text)
     if (process->job && rank->lost)
         let_launcher_see();
     if (process->job)
-        process->job->calls->abort(process->job, code, text);
+        process->job->calls->abort(process->job, code, text, rank->call && !strcmp(rank->call, "MPI_Abort"));
     _exit(code & 255 ? code & 255 : 1);
 }
 
@@ -330,7 +330,7 @@ static _Noreturn void give_up(struct pl_launcher *job, const char *why)
 {
     pl_error("MPI_Init: %s", why);
     fflush(NULL);
-    job->calls->abort(job, 1, "MPI_Init failed");
+    job->calls->abort(job, 1, "MPI_Init failed", false);
     job->calls->close(job);
     _exit(1);
 }

@@ -69,6 +69,19 @@ Test(other_deaths, segv_and_exit)
     survive("tcp", "exit", "during", "recv barrier allreduce-large agree");
 }
 
+/* A message to a rank that has left before anybody talked to it is not "out of reach". */
+Test(other_deaths, before_first_contact)
+{
+    static const char *const transports[] = {"shm", "tcp", "shm,tcp"};
+    for (int t = 0; t < 3; t++)
+        for (int wait = 0; wait <= 200000; wait += 200000) {
+            run(&outcome, "PEAL_TRANSPORT=%s %s --continue -n 3 %s 7 %d", transports[t], getenv("MPIEXEC"),
+                getenv("UNMET"), wait);
+            cr_expect(outcome.code == 0 && lines_that_are(outcome.out, "all is well") == 2, "%s, %d: %d\n%s",
+                      transports[t], wait, outcome.code, outcome.err);
+        }
+}
+
 /* The table, and the code: a death that was outlived is no failure, unless nobody is left. */
 Test(mpiexec, tells_who_died)
 {

@@ -127,9 +127,21 @@ def test_never_alone():
     for env, words in ((dict(PEAL_SIZE="2"), "PEAL_RANK is not"), (dict(PEAL_RANK="0"), "PEAL_SIZE=(unset)"),
                        (dict(PEAL_RANK="2", PEAL_SIZE="2"), "PEAL_RANK=2: a number from 0 to 1"),
                        (dict(PEAL_RANK="1", PEAL_SIZE="2"), "set PEAL_ROOT=host:port"),
-                       (dict(PMI_FD="77", PMI_RANK="0", PMI_SIZE="2"), "PMI_FD=77 is not open")):
+                       (dict(PMI_FD="77", PMI_RANK="0", PMI_SIZE="2"), "PMI_FD=77 is not open"),
+                       (dict(PMI_RANK="0", PMI_SIZE="2"), "PMI_FD is not there"),
+                       (dict(OMPI_COMM_WORLD_RANK="0", OMPI_COMM_WORLD_SIZE="2"), "PMIX_RANK is not there"),
+                       (dict(RANK="0", WORLD_SIZE="2"), "MASTER_ADDR is not there"),
+                       (dict(SLURM_PROCID="1", SLURM_NTASKS="2"), "SLURM_STEP_NUM_TASKS is not there")):
         result = NET["a"].run(PROGRAM, env=dict(os.environ, **env))
         hosts.check(result.code != 0 and words in result.err and not result.out, result, "%s" % env)
+    # Who may well be meant to be alone is told so.
+    for env, words in ((dict(WORLD_SIZE="2"), "RANK is not there"), (dict(RANK="1"), "WORLD_SIZE is not there"),
+                       (dict(SLURM_PROCID="0", SLURM_NTASKS="2"), "SLURM_STEP_NUM_TASKS is not there")):
+        result = NET["a"].run(PROGRAM, env=dict(os.environ, **env))
+        hosts.check(result.code == 0 and "this is a world of one rank, though" in result.err and words in result.err,
+                    result, "%s" % env)
+        result = NET["a"].run(PROGRAM, env=dict(os.environ, PEAL_RANK="0", PEAL_SIZE="1", **env))
+        hosts.check(result.code == 0 and not result.err, result, "alone on purpose, %s" % env)
     fast = dict(PEAL_TIMEOUT="0.4")
     result = NET["a"].run(PROGRAM, env=dict(os.environ, **own(0, 3, **fast)))
     hosts.check(result.code != 0 and "ranks 1, 2 of 3 did not come" in result.err, result, "nobody comes")

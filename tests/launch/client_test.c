@@ -123,7 +123,7 @@ Test(client, launcher_gone, .timeout = 20)
     cr_assert_eq(pl_pmi1_barrier(client), PL_EPEER);
     cr_assert(strstr(pl_fail_text(), "launcher is gone"), "%s", pl_fail_text());
     cr_assert_eq(pl_pmi1_barrier(client), PL_EPEER, "it stays gone");
-    cr_assert_eq(pl_pmi1_abort(client, 3), PL_EPEER);
+    cr_assert_eq(pl_pmi1_abort(client, 3, true), PL_EPEER);
     pl_pmi1_close(client);
     pl_pmi1_close(NULL);
 }

@@ -75,7 +75,7 @@ int main(int argc, char **argv)
     else if (!strcmp(what, "die") && rank == 1)
         raise(SIGKILL);
     else if (!strcmp(what, "abort") && rank == 1)
-        code = pl_pmi1_abort(client, atoi(argv[2]));
+        code = pl_pmi1_abort(client, atoi(argv[2]), true);
     else if (!strcmp(what, "leave") && rank == 1)
         _exit(0); /* not by return: a leak report would change the code */
     if (strcmp(what, "exchange"))

@@ -60,6 +60,7 @@ extern const struct test_case persistent_cases[];
 extern const struct test_case probe_cases[];
 extern const struct test_case pt2pt_cases[];
 extern const struct test_case request_cases[];
+extern const struct test_case signature_cases[];
 extern const struct test_case thread_cases[];
 extern const struct test_case topology_cases[];
 extern const struct test_case uneven_cases[];

@@ -9,6 +9,7 @@ const struct test_chapter test_chapters[] = {
     {"large", large_cases},
     {"order", order_cases},
     {"requests", request_cases},
+    {"signatures", signature_cases},
     {"probe", probe_cases},
     {"collectives", collective_cases},
     {"algorithms", algorithm_cases},

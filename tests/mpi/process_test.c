@@ -81,6 +81,8 @@ Test(fatal, mismatch_over_tcp)
     start("PEAL_TRANSPORT=tcp", 2, "fatal-mismatch");
     expect_end("mismatch", 16, "allreduce of int32 with MPI_SUM");
     expect_text("mismatch", "allreduce of int32 with MPI_MAX");
+    expect_text("mismatch", "had an error that is fatal, code 16");
+    cr_expect(!strstr(outcome.err, "MPI_Abort"), "%s", outcome.err);
 }
 
 Test(ends, in_other_ways)

@@ -336,6 +336,9 @@ Test(checks, knobs)
     cr_expect_eq(knobs("PEAL_TIMEOT=3", "HOME=/", text, mend), PL_LEVEL_NOTE);
     cr_expect(strstr(text, "did you mean PEAL_TIMEOUT?"), "%s", text);
     cr_expect_str_eq(mend, "unset PEAL_TIMEOT; export PEAL_TIMEOUT=3");
+    cr_expect_eq(knobs("PEAL_COLOUR=red", "HOME=/", text, mend), PL_LEVEL_NOTE);
+    cr_expect(!strstr(text, "did you mean"), "%s", text);
+    cr_expect_str_eq(mend, "unset PEAL_COLOUR");
     cr_expect_eq(knobs("HOME=/", "PEAL_TIMEOUT=soon", text, mend), PL_LEVEL_NOTE);
     cr_expect_str_eq(mend, "unset PEAL_TIMEOUT");
 }
