@@ -28,7 +28,7 @@
 
 enum { HELLO_TAG = -14, WELCOME_TAG = -16, KEY = 32, CALLERS = 60000 };
 enum { PATIENCE = 12 }; /* for an answer, in PEAL_TIMEOUTs */
-enum { REFUSAL_MS = 1000, MS = 1000000 };
+enum { REFUSAL_MS = 1000, MS = 1000000, STEP_NS = 20000 };
 
 struct door {
     struct pl_list link;      /* in mpi->doors */
@@ -189,28 +189,26 @@ static struct note *tell(struct pl_comm *meeting, bool word, bool *left)
     return note;
 }
 
-/* Waits until the other one has told something; 0: until it is dead. *word is false if it had nothing to say.
- */
+/* What the other one tells: *word is false if it is dead, or silent until then (0: for ever). */
 static int hear(struct pl_comm *meeting, int64_t until, bool *word)
 {
     struct pl_rank *rank = meeting->owner;
     unsigned char heard = 0;
-    unsigned idle = 0;
     struct pl_request request;
     request.completed = NULL;
     pl_recv_start(&request, meeting, PL_CHANNEL_AGREE, &heard, 1, 1 - meeting->rank, WELCOME_TAG, 0);
-    while (!request.complete) {
-        int events = pl_progress(rank);
-        if (!events)
-            events = pl_idle(rank, idle++);
-        else
-            idle = 0;
-        if (events < 0 && !request.complete)
-            pl_request_abandon(&request, events);
-        else if (until && pl_rank_now(rank) >= until)
+    int64_t step = STEP_NS;
+    while (until && !request.complete) {
+        int result = pl_pause(rank, step);
+        step += step < MS ? step : 0;
+        if (result < 0 && !request.complete)
+            pl_request_abandon(&request, result);
+        else if (pl_rank_now(rank) >= until)
             pl_request_cancel(&request);
     }
-    int error = request.cancelled ? PL_ETIMEOUT : request.error;
+    int error = pl_request_wait(&request);
+    if (request.cancelled)
+        error = PL_ETIMEOUT;
     *word = !error && heard;
     pl_request_finish(&request);
     return error;
