@@ -1,12 +1,15 @@
 /* Buffered sends (MPI 5.0, section 3.6): buffers that the program attaches, to its process,
  * to a communicator or to a session, and messages that are copied there and sent.
  *
- *   the attached buffer   | head | data | head | data |          | head | data |     |
- *                            each head is linked to the next, in order of address
+ *   the attached buffer   | data | data |          | data |     |
+ *                             |      |                 |
+ *   blocks, allocated        head - head ------------ head      in order of address
  *
- * A message takes the first gap it fits in, and gives it back when it has gone. The head
- * holds all that is kept of it, so nothing is allocated; it is less than MPI_BSEND_OVERHEAD,
- * by which programs compute what they need. MPI_BUFFER_AUTOMATIC takes each block from malloc.
+ * A message takes the first gap it fits in, and gives it back when it has gone. Heads were in the
+ * buffer once; programs exist that count less for them than MPI_BSEND_OVERHEAD, as other
+ * implementations have it, so only the data takes room now. With MPI_BUFFER_AUTOMATIC the data
+ * follows its head. A message for which there is no room waits a little for others to go, because
+ * a program may count on that they went at once, and a first one waits for its connection.
  *
  * A communicator's own buffer comes first, then the process's, then a session's.
  */
@@ -35,7 +38,8 @@ struct block {
     struct pl_list link;
     struct buffer *buffer;
     struct pl_comm *comm; /* held */
-    size_t size;          /* this head and the data */
+    char *data;           /* in the attached buffer, or behind this head */
+    size_t size;          /* bytes that it takes there */
     struct pl_request request;
 };
 
@@ -45,9 +49,11 @@ struct flush {
     struct pl_mpi_request *request;
 };
 
-enum { ALIGNMENT = 16 };
-_Static_assert(sizeof(struct block) + 2 * ALIGNMENT <= MPI_BSEND_OVERHEAD,
-               "a head takes no more than is told");
+enum {
+    ALIGNMENT = 16,
+    PATIENCE_NS = 300 * 1000 * 1000, /* how long one waits for room ... */
+    PAUSE_NS = 1000 * 1000,          /* ... looking so often */
+};
 
 static struct buffer *find(struct pl_mpi *mpi, enum owner owner, uint64_t key)
 {
@@ -89,45 +95,89 @@ static void gone(struct pl_request *request)
     pl_request_finish(request);
     pl_list_remove(&block->link);
     pl_comm_release(block->comm);
-    if (buffer->automatic)
-        free(block);
+    free(block);
     if (pl_list_empty(&buffer->blocks))
         release_waiting(buffer);
 }
 
-/* The first gap of `size` bytes; the block is linked where it is. NULL: there is none. */
-static struct block *first_fit(struct buffer *buffer, size_t size)
+static uintptr_t aligned(uintptr_t address)
 {
-    uintptr_t at = ((uintptr_t)buffer->base + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1);
-    uintptr_t end = (uintptr_t)buffer->base + buffer->size;
+    return (address + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1);
+}
+
+/* Gives the block the first gap of its size and links it where it is. Whether there is one. */
+static bool first_fit(struct buffer *buffer, struct block *made)
+{
+    uintptr_t at = aligned((uintptr_t)buffer->base);
+    uintptr_t limit = (uintptr_t)buffer->base + buffer->size;
     struct pl_list *next = buffer->blocks.next;
     for (; next != &buffer->blocks; next = next->next) {
         struct block *block = pl_container(next, struct block, link);
-        if ((uintptr_t)block - at >= size)
+        if (at + made->size <= (uintptr_t)block->data) {
+            limit = (uintptr_t)block->data;
             break;
-        at = (uintptr_t)block + block->size;
+        }
+        at = aligned((uintptr_t)block->data + block->size);
     }
-    uintptr_t limit = next == &buffer->blocks ? end : (uintptr_t)pl_container(next, struct block, link);
-    if (at > limit || limit - at < size)
-        return NULL;
-    struct block *made = (struct block *)at;
+    if (at > limit || limit - at < made->size)
+        return false;
+    made->data = (char *)at;
     pl_list_append(next, &made->link); /* before `next` */
-    return made;
+    return true;
 }
 
-static struct block *allocate(struct buffer *buffer, size_t length)
+static int no_room(const struct buffer *buffer, size_t length)
 {
-    size_t size = (sizeof(struct block) + length + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-    struct block *block = NULL;
-    if (size < length)
-        return NULL;
-    if (!buffer->automatic)
-        block = first_fit(buffer, size);
-    else if ((block = malloc(size)))
+    return pl_bad(MPI_ERR_BUFFER,
+                  "%zu bytes and the overhead do not fit what is free of the attached buffer of %zu bytes",
+                  length, buffer->size);
+}
+
+static struct buffer *find_attached_for(struct pl_mpi *mpi, const struct pl_comm *comm)
+{
+    struct buffer *buffer = find(mpi, OF_COMM, comm->context);
+    if (!buffer)
+        buffer = find_any(mpi, OF_PROCESS);
+    return buffer ? buffer : find_any(mpi, OF_SESSION);
+}
+
+/* Room for the block in the buffer that counts, after a wait if need be; other threads may detach meanwhile.
+ */
+static int find_room(struct pl_mpi *mpi, struct block *block, size_t length)
+{
+    for (int64_t until = pl_rank_now(mpi->rank) + PATIENCE_NS;;) {
+        struct buffer *buffer = block->buffer = find_attached_for(mpi, block->comm);
+        if (!buffer)
+            return pl_bad(MPI_ERR_BUFFER, "no buffer is attached: call MPI_Buffer_attach first");
+        if (first_fit(buffer, block))
+            return 0;
+        if (pl_list_empty(&buffer->blocks) || pl_rank_now(mpi->rank) >= until ||
+            pl_pause(mpi->rank, PAUSE_NS) < 0)
+            return no_room(buffer, length);
+    }
+}
+
+static int allocate(struct pl_mpi *mpi, struct pl_comm *comm, size_t length, struct block **made)
+{
+    struct buffer *buffer = find_attached_for(mpi, comm);
+    bool automatic = buffer && buffer->automatic;
+    struct block *block = malloc(sizeof *block + (automatic ? length : 0));
+    if (!block)
+        return pl_fail(PL_ENOMEM, "no memory for a buffered message of %zu bytes", length);
+    *block = (struct block){.buffer = buffer, .comm = comm, .size = length};
+    if (automatic) {
+        block->data = (char *)(block + 1);
         pl_list_append(&buffer->blocks, &block->link);
-    if (block)
-        block->size = size;
-    return block;
+    } else {
+        int error = find_room(mpi, block, length);
+        if (error) {
+            free(block);
+            return error;
+        }
+    }
+    pl_comm_hold(comm);
+    *made = block;
+    return 0;
 }
 
 /* A request that is complete, as a buffered send is for the program, and knows the message for MPI_Cancel. */
@@ -143,45 +193,27 @@ static void hand_out(struct pl_request *handed, const struct pl_message_args *ar
 int pl_buffered_send(struct pl_mpi *mpi, const struct pl_message_args *args, struct pl_request *handed)
 {
     const struct pl_data *data = &args->data;
-    struct buffer *buffer = find(mpi, OF_COMM, args->comm->context);
     if (args->peer == MPI_PROC_NULL) {
         if (handed)
             hand_out(handed, args, 0);
         return 0;
     }
-    if (!buffer && !(buffer = find_any(mpi, OF_PROCESS)) && !(buffer = find_any(mpi, OF_SESSION)))
-        return pl_bad(MPI_ERR_BUFFER, "no buffer is attached: call MPI_Buffer_attach first");
-    struct block *block = allocate(buffer, data->length);
-    if (!block) { /* perhaps a message has gone and nobody looked */
-        int events = pl_progress(mpi->rank);
-        if (events < 0)
-            return events;
-        block = allocate(buffer, data->length);
-    }
-    if (!block)
-        return pl_bad(
-            MPI_ERR_BUFFER,
-            "%zu bytes and the overhead do not fit what is free of the attached buffer of %zu bytes",
-            data->length, buffer->size);
-    char *copy = (char *)(block + 1);
-    int error = 0;
+    struct block *block = NULL;
+    int error = allocate(mpi, args->comm, data->length, &block);
+    if (error)
+        return error;
     if (data->type)
-        error = pl_pack_any(mpi->rank, data->type, 0, data->buffer, copy, data->length);
+        error = pl_pack_any(mpi->rank, data->type, 0, data->buffer, block->data, data->length);
     else if (data->length)
-        memcpy(copy, data->buffer, data->length);
+        memcpy(block->data, data->buffer, data->length);
     if (error) {
-        pl_list_remove(&block->link);
-        if (buffer->automatic)
-            free(block);
+        gone(&block->request);
         return error;
     }
-    block->buffer = buffer;
-    block->comm = args->comm;
-    pl_comm_hold(block->comm);
     block->request.completed = gone;
     if (handed)
         hand_out(handed, args, (uint32_t)mpi->rank->counters.sent + 1);
-    pl_send_start(&block->request, args->comm, PL_CHANNEL_USER, PL_MODE_STANDARD, copy, data->length,
+    pl_send_start(&block->request, args->comm, PL_CHANNEL_USER, PL_MODE_STANDARD, block->data, data->length,
                   args->peer, args->tag, data->content);
     return 0;
 }

@@ -75,6 +75,7 @@ struct pl_mpi {
     struct pl_info *environment; /* MPI_INFO_ENV; made when first asked for */
     struct pl_list doors;        /* open ports (port.c) */
     int ports_opened;
+    int partitioned;        /* partitioned sends made, by which each is known to its receiver */
     int meetings;           /* accepts and connects under way: no communicator uses their bridges yet */
     struct pl_comm *parent; /* of a spawned world, while it has its handle; else NULL */
     struct pl_tools *tools; /* MPI_T's; NULL before it is used */

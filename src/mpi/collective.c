@@ -58,8 +58,10 @@ int pl_prepare_bcast(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl
     return error;
 }
 
-/* A rank's block to itself: both sides of it are known here. */
-static int check_own_block(struct pl_mpi *mpi, const struct pl_arguments *a)
+/* A rank's block to itself: both sides of it are known here. `one` is the side with one block, `all` the
+ * other, whose counts and type are the `out` ones or those of `in`. */
+static int check_own_block(struct pl_mpi *mpi, const struct pl_arguments *a, int rank, const void *one,
+                           const void *all, bool all_out)
 {
     const struct pl_datatype *in, *out;
     int error = pl_check_count(a->in_count);
@@ -69,7 +71,12 @@ static int check_own_block(struct pl_mpi *mpi, const struct pl_arguments *a)
         error = pl_datatype_of(mpi, a->in_type, &in);
     if (!error)
         error = pl_datatype_of(mpi, a->out_type, &out);
-    return error ? error : pl_side_self((size_t)a->in_count * in->size, (size_t)a->out_count * out->size);
+    if (error)
+        return error;
+    ptrdiff_t block = (all_out ? out->extent : in->extent) * (all_out ? a->out_count : a->in_count);
+    return pl_side_self(one, (size_t)a->in_count * in->size,
+                        (const void *)((uintptr_t)all + (uintptr_t)(rank * block)),
+                        (size_t)a->out_count * out->size);
 }
 
 /* Gather and scatter have one block a rank on one side, and all of them at the root on the other.
@@ -92,7 +99,7 @@ static int prepare_rooted(struct pl_mpi *mpi, const struct pl_arguments *a, stru
     if (!error && at_root)
         error = pl_prepare_alias(call);
     if (!error && at_root && !call->in_place)
-        error = check_own_block(mpi, a);
+        error = check_own_block(mpi, a, a->root, one, all, gather);
     return error;
 }
 
@@ -117,7 +124,7 @@ int pl_prepare_allgather(struct pl_mpi *mpi, const struct pl_arguments *a, struc
     if (!error)
         error = pl_prepare_alias(call);
     if (!error && !call->in_place)
-        error = check_own_block(mpi, a);
+        error = check_own_block(mpi, a, call->comm->rank, a->in, a->out, true);
     return error;
 }
 

@@ -78,8 +78,8 @@ int pl_side_in(struct pl_mpi *mpi, const struct pl_side *side, int n, struct pl_
 int pl_side_out(struct pl_mpi *mpi, const struct pl_side *side, int n, struct pl_coll_call *call);
 /* The side, of one block, becomes the call's own vector, in bytes: `out` or in. */
 int pl_side_own(struct pl_mpi *mpi, const struct pl_side *side, bool out, struct pl_coll_call *call);
-/* Error when a rank's block to itself is not as long as the one from itself. */
-int pl_side_self(size_t sent, size_t received);
+/* Error when a rank's block to itself is not as long as the one from itself, or is that very place. */
+int pl_side_self(const void *from, size_t sent, const void *to, size_t received);
 
 /* collective_short.c: what a barrier, bcast, reduce or allreduce says; NULL and 0 where it has no such
  * argument. */

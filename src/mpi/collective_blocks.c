@@ -140,8 +140,11 @@ int pl_side_own(struct pl_mpi *mpi, const struct pl_side *side, bool out, struct
     return 0;
 }
 
-int pl_side_self(size_t sent, size_t received)
+int pl_side_self(const void *from, size_t sent, const void *to, size_t received)
 {
+    if (sent == received && from == to && sent)
+        return pl_bad(MPI_ERR_BUFFER,
+                      "what this rank sends itself lies where it receives it: use MPI_IN_PLACE");
     if (sent == received)
         return 0;
     return pl_bad(MPI_ERR_TRUNCATE, "this rank sends itself %zu bytes, but receives %zu from itself", sent,

@@ -18,6 +18,12 @@ static int own_block(const struct pl_block *blocks, struct pl_coll_call *call)
     return 0;
 }
 
+/* The own block, among all and by itself. */
+static int own_twice(const void *all, const struct pl_block *block, const void *own, size_t length)
+{
+    return pl_side_self((const char *)all + block->offset, block->length, own, length);
+}
+
 /* This rank's own block, which goes to its place among all. */
 static int gather_own(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_coll_call *call)
 {
@@ -26,7 +32,7 @@ static int gather_own(struct pl_mpi *mpi, const struct pl_arguments *a, struct p
     struct pl_side side = pl_in_side(a);
     int error = pl_side_own(mpi, &side, false, call);
     if (!error && call->out_blocks)
-        error = pl_side_self(call->count, call->out_blocks[call->comm->rank].length);
+        error = own_twice(call->out, &call->out_blocks[call->comm->rank], call->in, call->count);
     return error;
 }
 
@@ -68,7 +74,7 @@ static int prepare_scatterv(struct pl_mpi *mpi, const struct pl_arguments *a, st
     struct pl_side side = pl_out_side(a);
     error = pl_side_own(mpi, &side, true, call);
     if (!error && root)
-        error = pl_side_self(call->in_blocks[a->root].length, call->count);
+        error = own_twice(call->in, &call->in_blocks[a->root], call->out, call->count);
     return error;
 }
 

@@ -29,7 +29,11 @@ static int prepare(struct pl_mpi *mpi, const struct pl_arguments *a, struct pl_c
         return same_blocks(call);
     if (!error)
         error = pl_side_in(mpi, &in, n, call);
-    return error ? error : pl_side_self(call->in_blocks[rank].length, call->out_blocks[rank].length);
+    if (error)
+        return error;
+    const struct pl_block *from = &call->in_blocks[rank], *to = &call->out_blocks[rank];
+    return pl_side_self((const char *)call->in + from->offset, from->length,
+                        (const char *)call->out + to->offset, to->length);
 }
 
 static int alltoallv(const char *name, enum pl_form form, const void *sendbuf, struct pl_numbers sendcounts,

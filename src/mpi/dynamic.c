@@ -67,13 +67,23 @@ int PMPI_Comm_accept(const char *port_name, MPI_Info info, int root, MPI_Comm co
 }
 PL_WEAK(Comm_accept)
 
+/* The hint "timeout": seconds until nobody accepts; 0: not given. */
+static double patience(struct pl_mpi *mpi, MPI_Info info)
+{
+    struct pl_info *hints;
+    const char *value =
+        info == MPI_INFO_NULL || pl_info_of(mpi, info, &hints) ? NULL : pl_info_value(hints, "timeout");
+    double seconds = value ? strtod(value, NULL) : 0;
+    return seconds > 0 && seconds < 1e9 ? seconds : 0;
+}
+
 int PMPI_Comm_connect(const char *port_name, MPI_Info info, int root, MPI_Comm comm, MPI_Comm *newcomm)
 {
     struct pl_mpi *mpi = pl_call("MPI_Comm_connect");
     struct pl_comm *c = NULL, *made;
     int error = check_connect(mpi, port_name, info, root, comm, newcomm, &c);
     if (!error)
-        error = pl_port_connect(mpi, port_name, root, c, &made);
+        error = pl_port_connect(mpi, port_name, root, c, patience(mpi, info), &made);
     if (!error)
         *newcomm = (MPI_Comm)made->handle;
     return pl_return(mpi, c, error);
@@ -173,7 +183,7 @@ int PMPI_Comm_join(int fd, MPI_Comm *intercomm)
         error = pl_bad(MPI_ERR_ARG, "descriptor %d leads back to this very process", fd);
     if (!error)
         error = order > 0 ? pl_port_accept(mpi, mine, 0, self, &made)
-                          : pl_port_connect(mpi, theirs, 0, self, &made);
+                          : pl_port_connect(mpi, theirs, 0, self, 0, &made);
     pl_port_close(mpi, mine);
     if (!error)
         *intercomm = (MPI_Comm)made->handle;

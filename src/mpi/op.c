@@ -102,6 +102,8 @@ int PMPI_Reduce_local_c(const void *inbuf, void *inoutbuf, MPI_Count count, MPI_
         error = pl_check_buffer(inbuf, count, type);
     if (!error)
         error = pl_check_buffer(inoutbuf, count, type);
+    if (!error && count && type->size && inbuf == inoutbuf)
+        error = pl_bad(MPI_ERR_BUFFER, "inbuf and inoutbuf are the same");
     if (!error && count)
         error = pl_reduce_any(mpi->rank, o, type, inbuf, inoutbuf, (size_t)count);
     return pl_return(mpi, NULL, error);

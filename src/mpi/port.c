@@ -5,27 +5,30 @@
  *
  *     peal:WORLD:RANK:NUMBER:KEY:CARD
  *
- *     connecting root  --- hello {who, context, card} --->  accepting root
- *     the two now share a communicator of two, the meeting, and tell each other whom they bring;
- *     if somebody on one side cannot reach somebody on the other, all open a bridge (src/p2p/bridge.h),
- *     cards travel through the meeting, and all wait until all have them;
- *     then an intercommunicator is made as between any two groups (agree.h), with the meeting for a peer.
+ *     connecting root   --- hello {who, context, card} --->       accepting root
+ *                      <--- welcome; or: the port is closed ---
+ *                       --- I come; or: I have given up --->
+ *
+ * The two now share a communicator of two, by which their groups meet (meeting.h). A hello that nobody
+ * answers is given up after a time: the program's info "timeout", in seconds, or twelve times PEAL_TIMEOUT.
  *
  * The hello goes out on a context that both compute from the name; everything later on one that the
  * connecting root led, which nobody else has.
  */
 #include "port.h"
 
-#include "agree.h"
 #include "bridge.h"
-#include "exchange.h"
+#include "clock.h"
+#include "meeting.h"
 
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { HELLO_TAG = -14, MEET_TAG = -15, KEY = 32, CALLERS = 60000 };
+enum { HELLO_TAG = -14, WELCOME_TAG = -16, KEY = 32, CALLERS = 60000 };
+enum { PATIENCE = 12 }; /* for an answer, in PEAL_TIMEOUTs */
+enum { REFUSAL_MS = 1000, MS = 1000000, STEP_NS = 20000 };
 
 struct door {
     struct pl_list link;      /* in mpi->doors */
@@ -123,15 +126,6 @@ static struct door *find_door(struct pl_mpi *mpi, const char *name)
     return NULL;
 }
 
-int pl_port_close(struct pl_mpi *mpi, const char *name)
-{
-    struct door *door = find_door(mpi, name);
-    if (!door)
-        return pl_bad(MPI_ERR_PORT, "this rank has not opened the port '%.60s'", name);
-    close_door(door);
-    return 0;
-}
-
 void pl_ports_close(struct pl_mpi *mpi)
 {
     pl_list_each(node, &mpi->doors) close_door(pl_container(node, struct door, link));
@@ -164,7 +158,76 @@ static uint64_t hello_context(const char *name)
     return ((number & 0x3ffffffffu) | 1) << 20;
 }
 
-/* The accepting root: waits for a hello. */
+/* A word to the other one of a meeting, which goes by itself. */
+struct note {
+    struct pl_request request;
+    struct pl_comm *meeting; /* held */
+    bool *left;              /* set when it has gone, or NULL */
+    unsigned char word;
+};
+
+static void note_left(struct pl_request *request)
+{
+    struct note *note = pl_container(request, struct note, request);
+    if (note->left)
+        *note->left = true;
+    pl_request_finish(request);
+    pl_comm_release(note->meeting);
+    free(note);
+}
+
+static struct note *tell(struct pl_comm *meeting, bool word, bool *left)
+{
+    struct note *note = malloc(sizeof *note);
+    if (!note)
+        return NULL;
+    *note = (struct note){.meeting = meeting, .left = left, .word = word};
+    pl_comm_hold(meeting);
+    note->request.completed = note_left;
+    pl_send_start(&note->request, meeting, PL_CHANNEL_AGREE, PL_MODE_STANDARD, &note->word, 1,
+                  1 - meeting->rank, WELCOME_TAG, 0);
+    return note;
+}
+
+/* What the other one tells: *word is false if it is dead, or silent until then (0: for ever). */
+static int hear(struct pl_comm *meeting, int64_t until, bool *word)
+{
+    struct pl_rank *rank = meeting->owner;
+    unsigned char heard = 0;
+    struct pl_request request;
+    request.completed = NULL;
+    pl_recv_start(&request, meeting, PL_CHANNEL_AGREE, &heard, 1, 1 - meeting->rank, WELCOME_TAG, 0);
+    int64_t step = STEP_NS;
+    while (until && !request.complete) {
+        int result = pl_pause(rank, step);
+        step += step < MS ? step : 0;
+        if (result < 0 && !request.complete)
+            pl_request_abandon(&request, result);
+        else if (pl_rank_now(rank) >= until)
+            pl_request_cancel(&request);
+    }
+    int error = pl_request_wait(&request);
+    if (request.cancelled)
+        error = PL_ETIMEOUT;
+    *word = !error && heard;
+    pl_request_finish(&request);
+    return error;
+}
+
+/* The meeting with who sent this hello, to which it can now be answered. */
+static int meet(struct pl_rank *rank, const struct door *door, const struct hello *hello, int peer,
+                struct pl_comm **meeting)
+{
+    int error = 0;
+    if (peer >= rank->size)
+        error = pl_bridge_answer(door->bridge, peer, hello->card,
+                                 hello->length < PL_CARD_MAX ? hello->length : PL_CARD_MAX);
+    if (!error && !(*meeting = passing(rank, rank->rank, peer, hello->context)))
+        error = pl_fail(PL_ENOMEM, "no memory for a meeting at a port");
+    return error;
+}
+
+/* The accepting root: waits for a hello of somebody who then still is there. */
 static int await_hello(struct pl_mpi *mpi, const char *name, struct pl_comm **meeting)
 {
     struct pl_rank *rank = mpi->rank;
@@ -174,19 +237,72 @@ static int await_hello(struct pl_mpi *mpi, const char *name, struct pl_comm **me
     struct pl_comm *listening = passing(rank, rank->rank, -1, hello_context(name));
     if (!listening)
         return pl_fail(PL_ENOMEM, "no memory to accept");
-    struct hello hello;
-    struct pl_request request;
-    request.completed = NULL;
-    pl_recv_start(&request, listening, PL_CHANNEL_AGREE, &hello, sizeof hello, PL_ANY_SOURCE, HELLO_TAG, 0);
-    int error = pl_request_wait(&request), peer = request.peer;
-    pl_request_finish(&request);
+    bool comes = false;
+    int error = 0;
+    while (!error && !comes) {
+        struct hello hello;
+        struct pl_request request;
+        request.completed = NULL;
+        pl_recv_start(&request, listening, PL_CHANNEL_AGREE, &hello, sizeof hello, PL_ANY_SOURCE, HELLO_TAG,
+                      0);
+        error = pl_request_wait(&request);
+        int peer = request.peer;
+        pl_request_finish(&request);
+        if (!error)
+            error = meet(rank, door, &hello, peer, meeting);
+        if (!error && !tell(*meeting, true, NULL))
+            error = pl_fail(PL_ENOMEM, "no memory to accept");
+        if (!error)
+            hear(*meeting, 0, &comes);
+        if (!comes) {
+            pl_comm_release(*meeting);
+            *meeting = NULL;
+        }
+    }
     pl_comm_release(listening);
-    if (!error && peer >= rank->size)
-        error = pl_bridge_answer(door->bridge, peer, hello.card,
-                                 hello.length < PL_CARD_MAX ? hello.length : PL_CARD_MAX);
-    if (!error && !(*meeting = passing(rank, rank->rank, peer, hello.context)))
-        error = pl_fail(PL_ENOMEM, "no memory to accept");
     return error;
+}
+
+/* Tells one that waits at a door that is closed; waits until that has gone. */
+static void refuse(struct pl_rank *rank, const struct door *door, const struct hello *hello, int peer)
+{
+    struct pl_comm *meeting = NULL;
+    bool left = false;
+    struct note *note = meet(rank, door, hello, peer, &meeting) ? NULL : tell(meeting, false, &left);
+    for (int i = 0; note && !left && i < REFUSAL_MS && pl_pause(rank, MS) >= 0; i++)
+        continue;
+    if (note && !left)
+        note->left = NULL;
+    pl_comm_release(meeting);
+}
+
+static void refuse_all(struct pl_rank *rank, const struct door *door)
+{
+    struct pl_comm *listening = passing(rank, rank->rank, -1, hello_context(door->name));
+    struct pl_message *message;
+    pl_progress(rank);
+    while (listening &&
+           (message = pl_message_find(listening, PL_CHANNEL_AGREE, PL_ANY_SOURCE, HELLO_TAG, true))) {
+        struct hello hello;
+        struct pl_request request;
+        request.completed = NULL;
+        pl_message_recv(&request, message, &hello, sizeof hello, NULL);
+        int error = pl_request_wait(&request), peer = request.peer;
+        pl_request_finish(&request);
+        if (!error)
+            refuse(rank, door, &hello, peer);
+    }
+    pl_comm_release(listening);
+}
+
+int pl_port_close(struct pl_mpi *mpi, const char *name)
+{
+    struct door *door = find_door(mpi, name);
+    if (!door)
+        return pl_bad(MPI_ERR_PORT, "this rank has not opened the port '%.60s'", name);
+    refuse_all(mpi->rank, door);
+    close_door(door);
+    return 0;
 }
 
 /* The peer that a port's name leads to, over *way if it is a stranger's. */
@@ -210,197 +326,84 @@ static int reach(struct pl_rank *rank, const struct address *a, struct hello *he
     return error;
 }
 
-/* The connecting root: says hello. */
-static int say_hello(struct pl_mpi *mpi, const char *name, struct pl_bridge **way, struct pl_comm **meeting)
+static int64_t deadline(const struct pl_mpi *mpi, double seconds)
+{
+    if (!(seconds > 0))
+        seconds = PATIENCE * mpi->rank->config.timeout;
+    return pl_rank_now(mpi->rank) + (int64_t)(seconds * 1e9);
+}
+
+static int send_hello(struct pl_rank *rank, const char *name, int peer, const struct hello *hello)
+{
+    struct pl_comm *calling = passing(rank, peer, rank->rank, hello_context(name));
+    if (!calling)
+        return pl_fail(PL_ENOMEM, "no memory to connect");
+    struct pl_request request;
+    request.completed = NULL;
+    pl_send_start(&request, calling, PL_CHANNEL_AGREE, PL_MODE_STANDARD, hello, sizeof *hello, 0, HELLO_TAG,
+                  0);
+    int error = pl_request_wait(&request);
+    if (error)
+        error = pl_bad(MPI_ERR_PORT, "nobody is at the port: %.300s", request.text ? request.text : "");
+    pl_request_finish(&request);
+    pl_comm_release(calling);
+    return error;
+}
+
+/* What came of a hello. */
+static int answered(struct pl_comm *meeting, int heard, bool welcome)
+{
+    if (!heard && !welcome)
+        return pl_bad(MPI_ERR_PORT, "the port was closed");
+    if (!tell(meeting, welcome, NULL) && welcome)
+        return pl_fail(PL_ENOMEM, "no memory to connect");
+    if (heard == PL_ETIMEOUT)
+        return pl_bad(MPI_ERR_PORT, "nobody accepts at the port (info \"timeout\", or %d times PEAL_TIMEOUT)",
+                      PATIENCE);
+    return heard ? pl_bad(MPI_ERR_PORT, "nobody accepts at the port: %.300s", pl_fail_text()) : 0;
+}
+
+/* The connecting root: says hello, and waits for the answer. */
+static int say_hello(struct pl_mpi *mpi, const char *name, double seconds, struct pl_bridge **way,
+                     struct pl_comm **meeting)
 {
     struct pl_rank *rank = mpi->rank;
     struct hello hello = {.who = pl_peer_identity(rank, rank->rank), .context = pl_context_new(rank)};
     struct address address;
+    int64_t until = deadline(mpi, seconds);
     int peer = -1;
     int error = read_name(name, &address);
     if (!error)
         error = reach(rank, &address, &hello, way, &peer);
-    struct pl_comm *calling = error ? NULL : passing(rank, peer, rank->rank, hello_context(name));
-    if (!error && !calling)
-        error = pl_fail(PL_ENOMEM, "no memory to connect");
-    if (!error) {
-        struct pl_request request;
-        request.completed = NULL;
-        pl_send_start(&request, calling, PL_CHANNEL_AGREE, PL_MODE_STANDARD, &hello, sizeof hello, 0,
-                      HELLO_TAG, 0);
-        error = pl_request_wait(&request);
-        if (error)
-            error = pl_bad(MPI_ERR_PORT, "nobody is at the port: %.300s", request.text ? request.text : "");
-        pl_request_finish(&request);
-    }
-    pl_comm_release(calling);
     if (!error && !(*meeting = passing(rank, peer, rank->rank, hello.context)))
         error = pl_fail(PL_ENOMEM, "no memory to connect");
-    return error;
-}
-
-/* One group's part in connecting to another; what the root alone has is NULL elsewhere. */
-struct meeting {
-    struct pl_mpi *mpi;
-    struct pl_comm *comm, *pair;
-    int root, other; /* the other root's rank in pair */
-    int theirs;      /* ranks of the other side */
-    struct pl_identity *members;
-};
-
-/* The roots swap, then each tells its side. A failure at the root is one everywhere. */
-static int swap_all(const struct meeting *m, const void *out, size_t out_length, void *in, size_t in_length)
-{
-    int32_t error = 0;
-    char text[PL_ERROR_TEXT] = "the root could not reach the other side";
-    if (m->comm->rank == m->root) {
-        error = pl_agree_swap(m->pair, m->other, MEET_TAG, out, out_length, in, in_length);
-        if (error)
-            snprintf(text, sizeof text, "%s", pl_fail_text());
+    if (!error)
+        error = send_hello(rank, name, peer, &hello);
+    if (!error) {
+        bool welcome;
+        int heard = hear(*meeting, until, &welcome);
+        error = answered(*meeting, heard, welcome);
     }
-    int failed = pl_exchange_bcast(m->comm, &error, sizeof error, m->root);
-    if (!failed && error)
-        failed = pl_fail(error, "%s", text);
-    return failed ? failed : pl_exchange_bcast(m->comm, in, in_length, m->root);
-}
-
-static int introduce(struct meeting *m)
-{
-    struct pl_rank *rank = m->mpi->rank;
-    int32_t mine = m->comm->size, theirs = 0;
-    int error = swap_all(m, &mine, sizeof mine, &theirs, sizeof theirs);
-    if (error)
-        return error;
-    m->theirs = theirs;
-    struct pl_identity *own = malloc(sizeof *own * (size_t)mine);
-    m->members = malloc(sizeof *m->members * (size_t)theirs);
-    if (!own || !m->members)
-        error = pl_fail(PL_ENOMEM, "no memory for %d and %d ranks", (int)mine, (int)theirs);
-    for (int i = 0; i < mine && !error; i++)
-        own[i] = pl_peer_identity(rank, m->comm->group->peers[i]);
-    if (!error)
-        error = swap_all(m, own, sizeof *own * (size_t)mine, m->members, sizeof *m->members * (size_t)theirs);
-    free(own);
     return error;
-}
-
-/* Whether some rank of either side cannot reach some rank of the other; the accepting side's key for all. */
-static int need_bridge(const struct meeting *m, bool accepting, bool *needed, unsigned char *key)
-{
-    struct pl_rank *rank = m->mpi->rank;
-    struct {
-        unsigned char key[KEY], needed, unused[7];
-    } mine = {.needed = 0}, theirs;
-    unsigned char *all = malloc((size_t)m->comm->size), lacks = 0;
-    if (!all)
-        return pl_fail(PL_ENOMEM, "no memory to connect");
-    for (int i = 0; i < m->theirs; i++) {
-        int peer = pl_peer_find(rank, &m->members[i]);
-        lacks |= peer < 0 || (peer >= rank->size && !rank->peers[peer]->endpoint);
-    }
-    int error = pl_exchange_allgather(m->comm, &lacks, all, 1);
-    for (int i = 0; i < m->comm->size && !error; i++)
-        mine.needed |= all[i];
-    free(all);
-    if (m->comm->rank == m->root)
-        randombytes_buf(mine.key, KEY);
-    if (!error)
-        error = pl_exchange_bcast(m->comm, mine.key, KEY, m->root);
-    if (!error)
-        error = swap_all(m, &mine, sizeof mine, &theirs, sizeof theirs);
-    *needed = !error && (mine.needed || theirs.needed);
-    memcpy(key, accepting ? mine.key : theirs.key, KEY);
-    return error;
-}
-
-struct card {
-    uint32_t length; /* 0: it could not be had */
-    unsigned char bytes[PL_CARD_MAX];
-};
-
-static int swap_cards(const struct meeting *m, const struct card *mine, struct card *theirs)
-{
-    struct card *all = malloc(sizeof *all * (size_t)m->comm->size);
-    int error = all ? pl_exchange_allgather(m->comm, mine, all, sizeof *mine)
-                    : pl_fail(PL_ENOMEM, "no memory for the cards of %d ranks", m->comm->size);
-    if (!error)
-        error =
-            swap_all(m, all, sizeof *all * (size_t)m->comm->size, theirs, sizeof *theirs * (size_t)m->theirs);
-    for (int i = 0; i < m->comm->size && !error; i++)
-        if (!all[i].length)
-            error = pl_fail(PL_EUNREACHABLE, "rank %d of %s could not open a port to the other world", i,
-                            m->comm->name);
-    for (int i = 0; i < m->theirs && !error; i++)
-        if (!theirs[i].length)
-            error = pl_fail(PL_EUNREACHABLE, "rank %d of the other side could not open a port", i);
-    free(all);
-    return error;
-}
-
-static int build_bridge(const struct meeting *m, bool accepting, const unsigned char *key)
-{
-    int own = accepting ? 0 : m->theirs, other = accepting ? m->comm->size : 0, peer;
-    struct pl_bridge *bridge = NULL;
-    struct card mine = {0}, *theirs = malloc(sizeof *theirs * (size_t)m->theirs);
-    if (!theirs)
-        return pl_fail(PL_ENOMEM, "no memory for the cards of %d ranks", m->theirs);
-    size_t length = sizeof mine.bytes;
-    if (!pl_bridge_open(m->mpi->rank, own + m->comm->rank, key, &bridge) &&
-        !pl_bridge_card(bridge, mine.bytes, &length))
-        mine.length = (uint32_t)length;
-    int error = swap_cards(m, &mine, theirs);
-    for (int i = 0; i < m->theirs && !error; i++)
-        error = pl_bridge_add(bridge, other + i, &m->members[i], theirs[i].bytes,
-                              theirs[i].length < PL_CARD_MAX ? theirs[i].length : PL_CARD_MAX, &peer);
-    free(theirs);
-    unsigned char here = 1, there;
-    if (!error)
-        error = pl_exchange_barrier(m->comm, PL_BARRIER_MEET);
-    return error ? error : swap_all(m, &here, sizeof here, &there, sizeof there);
-}
-
-/* Both sides from here on: what root_error is at the root ends the call on its whole side. */
-static int join(struct meeting *m, bool accepting, int root_error, struct pl_comm **made)
-{
-    int32_t error = root_error;
-    char text[PL_ERROR_TEXT] = "";
-    unsigned char key[KEY];
-    bool needed = false;
-    snprintf(text, sizeof text, "%s", error ? pl_fail_text() : "the root could not connect");
-    m->mpi->meetings++;
-    int failed = pl_exchange_bcast(m->comm, &error, sizeof error, m->root);
-    if (!failed && error)
-        failed = error < 0 ? pl_fail(error, "%s", text) : pl_bad(error, "%s", text);
-    if (!failed)
-        failed = introduce(m);
-    if (!failed)
-        failed = need_bridge(m, accepting, &needed, key);
-    if (!failed && needed)
-        failed = build_bridge(m, accepting, key);
-    if (!failed)
-        failed = pl_comm_make_between(m->mpi, m->comm, m->root, m->pair, m->other, 0, made);
-    free(m->members);
-    m->mpi->meetings--;
-    return failed;
 }
 
 int pl_port_accept(struct pl_mpi *mpi, const char *name, int root, struct pl_comm *comm,
                    struct pl_comm **made)
 {
-    struct meeting m = {.mpi = mpi, .comm = comm, .root = root, .other = 1};
+    struct pl_meeting m = {.mpi = mpi, .comm = comm, .root = root, .other = 1};
     int error = comm->rank == root ? await_hello(mpi, name, &m.pair) : 0;
-    error = join(&m, true, error, made);
+    error = pl_meeting_join(&m, true, error, made);
     pl_comm_release(m.pair);
     return error;
 }
 
-int pl_port_connect(struct pl_mpi *mpi, const char *name, int root, struct pl_comm *comm,
+int pl_port_connect(struct pl_mpi *mpi, const char *name, int root, struct pl_comm *comm, double seconds,
                     struct pl_comm **made)
 {
-    struct meeting m = {.mpi = mpi, .comm = comm, .root = root, .other = 0};
+    struct pl_meeting m = {.mpi = mpi, .comm = comm, .root = root, .other = 0};
     struct pl_bridge *way = NULL;
-    int error = comm->rank == root ? say_hello(mpi, name, &way, &m.pair) : 0;
-    error = join(&m, false, error, made);
+    int error = comm->rank == root ? say_hello(mpi, name, seconds, &way, &m.pair) : 0;
+    error = pl_meeting_join(&m, false, error, made);
     pl_comm_release(m.pair);
     pl_bridge_close(way);
     return error;

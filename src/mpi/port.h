@@ -10,10 +10,11 @@ int pl_port_close(struct pl_mpi *mpi, const char *name);
 /* Closes all: for the end of the rank. */
 void pl_ports_close(struct pl_mpi *mpi);
 
-/* Collective over comm; the name matters at root. The new intercommunicator. */
+/* Collective over comm; the name matters at root, and how long to wait for an answer: 0 is as long as usual.
+ * The new intercommunicator. */
 int pl_port_accept(struct pl_mpi *mpi, const char *name, int root, struct pl_comm *comm,
                    struct pl_comm **made);
-int pl_port_connect(struct pl_mpi *mpi, const char *name, int root, struct pl_comm *comm,
+int pl_port_connect(struct pl_mpi *mpi, const char *name, int root, struct pl_comm *comm, double seconds,
                     struct pl_comm **made);
 
 /* Connects a world that MPI_Comm_spawn started to its parent; nothing otherwise. */

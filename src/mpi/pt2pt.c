@@ -79,6 +79,8 @@ int pl_message_check(struct pl_mpi *mpi, const void *buf, MPI_Count count, MPI_D
     args->comm = NULL;
     args->peer = peer;
     args->tag = tag;
+    if (!count && datatype == MPI_DATATYPE_NULL) /* no elements of no type: programs have it */
+        datatype = MPI_BYTE;
     int error = pl_comm_of(mpi, comm, &args->comm);
     if (!error)
         error = pl_check_count(count);

@@ -269,7 +269,7 @@ int pl_spawn_greet_parent(struct pl_mpi *mpi)
     struct pl_comm *made;
     if (!port || !port[0])
         return 0;
-    int error = pl_port_connect(mpi, port, 0, mpi->rank->world, &made);
+    int error = pl_port_connect(mpi, port, 0, mpi->rank->world, 0, &made);
     unsetenv(PARENT_PORT);
     if (error)
         return error;

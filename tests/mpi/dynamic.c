@@ -85,9 +85,46 @@ static void wrong(void)
     CHECK(comm == MPI_COMM_NULL, "nobody spawned this world");
 }
 
+/* Nobody accepts; then one is refused, because the port is closed, or gives up; then somebody accepts. */
+static void nobody_accepts(void)
+{
+    int me = my_rank();
+    char port[MPI_MAX_PORT_NAME] = "";
+    MPI_Comm pair, inter;
+    MPI_Info info;
+    OK(MPI_Comm_split(MPI_COMM_WORLD, me < 2 ? 0 : MPI_UNDEFINED, 0, &pair));
+    if (me >= 2)
+        return;
+    OK(MPI_Info_create(&info));
+    OK(MPI_Info_set(info, "timeout", "0.05"));
+    if (!me) {
+        OK(MPI_Open_port(MPI_INFO_NULL, port));
+        send_port(port, 1);
+        OK(MPI_Barrier(pair));
+        OK(MPI_Comm_accept(port, MPI_INFO_NULL, 0, MPI_COMM_SELF, &inter)); /* not the one that gave up */
+        OK(MPI_Comm_disconnect(&inter));
+        OK(MPI_Barrier(pair));
+        usleep(50000); /* most likely somebody waits at the door by then */
+        OK(MPI_Close_port(port));
+    } else {
+        receive_port(port, 0);
+        FAILS_WITH(MPI_ERR_PORT, MPI_Comm_connect(port, info, 0, MPI_COMM_SELF, &inter), "accepts");
+        OK(MPI_Barrier(pair));
+        OK(MPI_Comm_connect(port, MPI_INFO_NULL, 0, MPI_COMM_SELF, &inter));
+        OK(MPI_Comm_disconnect(&inter));
+        OK(MPI_Barrier(pair));
+        OK(MPI_Info_set(info, "timeout", "0.5"));
+        FAILS(MPI_ERR_PORT, MPI_Comm_connect(port, info, 0, MPI_COMM_SELF, &inter));
+    }
+    OK(MPI_Barrier(pair));
+    OK(MPI_Info_free(&info));
+    OK(MPI_Comm_free(&pair));
+}
+
 const struct test_case dynamic_cases[] = {
     {"accept_connect", accept_connect, 2, 0},
     {"names", names, 1, 0},
+    {"nobody_accepts", nobody_accepts, 2, CASE_SLEEPS},
     {"wrong", wrong, 1, 0},
     {0},
 };

@@ -84,8 +84,19 @@ static void buffers(void)
     FAILS(MPI_ERR_BUFFER, MPI_Alltoall(value, 1, MPI_INT, value, 1, MPI_INT, MPI_COMM_SELF));
     FAILS(MPI_ERR_BUFFER, MPI_Gather(value, 1, MPI_INT, value, 1, MPI_INT, 0, MPI_COMM_SELF));
     FAILS(MPI_ERR_BUFFER, MPI_Scatter(value, 1, MPI_INT, value, 1, MPI_INT, 0, MPI_COMM_SELF));
+    int one[] = {1}, zero[] = {0};
+    MPI_Datatype types[] = {MPI_INT};
+    FAILS(MPI_ERR_BUFFER, MPI_Gatherv(value, 1, MPI_INT, value, one, zero, MPI_INT, 0, MPI_COMM_SELF));
+    FAILS(MPI_ERR_BUFFER, MPI_Scatterv(value, one, zero, MPI_INT, value, 1, MPI_INT, 0, MPI_COMM_SELF));
+    FAILS(MPI_ERR_BUFFER,
+          MPI_Allgatherv(value + 2, 1, MPI_INT, value, one, (int[]){2}, MPI_INT, MPI_COMM_SELF));
+    FAILS(MPI_ERR_BUFFER, MPI_Alltoallv(value, one, zero, MPI_INT, value, one, zero, MPI_INT, MPI_COMM_SELF));
+    FAILS(MPI_ERR_BUFFER, MPI_Alltoallw(value, one, zero, types, value, one, zero, types, MPI_COMM_SELF));
+    FAILS(MPI_ERR_BUFFER, MPI_Reduce_local(value, value, 1, MPI_INT, MPI_SUM));
     /* without data there is nothing wrong with any buffer */
     OK(MPI_Send(NULL, 0, MPI_INT, MPI_PROC_NULL, 0, MPI_COMM_WORLD));
+    OK(MPI_Send(NULL, 0, MPI_DATATYPE_NULL, MPI_PROC_NULL, 0, MPI_COMM_WORLD));
+    OK(MPI_Gatherv(value, 0, MPI_INT, value, zero, zero, MPI_INT, 0, MPI_COMM_SELF));
     OK(MPI_Allreduce(NULL, NULL, 0, MPI_INT, MPI_SUM, MPI_COMM_WORLD));
 }
 

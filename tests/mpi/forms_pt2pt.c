@@ -82,6 +82,29 @@ static void buffer_is_full(void)
     OK(MPI_Buffer_detach(&back, &size));
 }
 
+/* Many small messages, with less room for each than MPI_BSEND_OVERHEAD; gaps are found again. */
+static void buffer_is_tight(void)
+{
+    enum { MANY = 10 };
+    char buffer[2000];
+    int data[10], size;
+    void *back;
+    OK(MPI_Buffer_attach(buffer, sizeof buffer));
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < MANY; i++) {
+            for (int k = 0; k < 10; k++)
+                data[k] = 100 * round + 10 * i + k;
+            OK(MPI_Bsend(data, i + 1, MPI_INT, right(), i, MPI_COMM_WORLD));
+        }
+        for (int i = 0; i < MANY; i++) {
+            int at = (i * 7 + round) % MANY;
+            OK(MPI_Recv(data, 10, MPI_INT, left(), at, MPI_COMM_WORLD, MPI_STATUS_IGNORE));
+            CHECK(data[0] == 100 * round + 10 * at && data[at] == data[0] + at, "%d %d", data[0], data[at]);
+        }
+    }
+    OK(MPI_Buffer_detach(&back, &size));
+}
+
 /* A communicator's own buffer is the one used; an automatic one never fills. */
 static void buffers_of_communicators(void)
 {
@@ -378,6 +401,47 @@ static void partitioned(void)
     free(in);
 }
 
+/* Sends and receives meet as they were made, however they are started. */
+static void partitioned_order(void)
+{
+    int out[3] = {0}, in[3] = {0};
+    MPI_Request sends[3], receives[3], none;
+    MPI_Status status;
+    OK(MPI_Precv_init(&in[0], 1, 1, MPI_INT, left(), 5, MPI_COMM_WORLD, MPI_INFO_NULL, &receives[0]));
+    OK(MPI_Start(&receives[0])); /* before there is a send */
+    for (int i = 0; i < 3; i++)
+        OK(MPI_Psend_init(&out[i], 1, 1, MPI_INT, right(), i == 2 ? 6 : 5, MPI_COMM_WORLD, MPI_INFO_NULL,
+                          &sends[i]));
+    OK(MPI_Precv_init(&in[2], 1, 1, MPI_INT, left(), 6, MPI_COMM_WORLD, MPI_INFO_NULL, &receives[2]));
+    OK(MPI_Precv_init(&in[1], 1, 1, MPI_INT, left(), 5, MPI_COMM_WORLD, MPI_INFO_NULL, &receives[1]));
+    for (int round = 0; round < 3; round++) {
+        for (int i = 2; i >= 0; i--) {
+            out[i] = 100 * round + 10 * i + my_rank();
+            OK(MPI_Start(&sends[i]));
+            OK(MPI_Pready(0, sends[i]));
+        }
+        for (int i = 2; i >= (round ? 0 : 1); i--)
+            OK(MPI_Start(&receives[i]));
+        for (int i = 0; i < 3; i++) {
+            OK(MPI_Wait(&receives[i], &status));
+            CHECK_STATUS(&status, left(), i == 2 ? 6 : 5, MPI_INT, 1);
+            CHECK(in[i] == 100 * round + 10 * i + left(), "%d: %d", i, in[i]);
+        }
+        OK(MPI_Waitall(3, sends, MPI_STATUSES_IGNORE));
+    }
+    for (int i = 0; i < 3; i++) {
+        OK(MPI_Request_free(&sends[i]));
+        OK(MPI_Request_free(&receives[i]));
+    }
+    FAILS(MPI_ERR_RANK,
+          MPI_Precv_init(in, 1, 1, MPI_INT, MPI_ANY_SOURCE, 5, MPI_COMM_WORLD, MPI_INFO_NULL, &none));
+    OK(MPI_Precv_init(in, 1, 1, MPI_INT, MPI_PROC_NULL, 5, MPI_COMM_WORLD, MPI_INFO_NULL, &none));
+    OK(MPI_Start(&none));
+    OK(MPI_Wait(&none, &status));
+    CHECK_STATUS(&status, MPI_PROC_NULL, MPI_ANY_TAG, MPI_INT, 0);
+    OK(MPI_Request_free(&none));
+}
+
 /* A probed message with gaps where it goes. */
 static void matched_probe(void)
 {
@@ -405,6 +469,7 @@ static void matched_probe(void)
 const struct test_case form_cases[] = {
     {"buffered", buffered, 1, 0},
     {"buffer_is_full", buffer_is_full, 1, 0},
+    {"buffer_is_tight", buffer_is_tight, 1, 0},
     {"buffers_of_communicators", buffers_of_communicators, 1, 0},
     {"persistent", persistent, 1, 0},
     {"replacing", replacing, 1, 0},
@@ -412,6 +477,7 @@ const struct test_case form_cases[] = {
     {"looking", looking, 1, 0},
     {"generalised", generalised, 1, 0},
     {"partitioned", partitioned, 1, 0},
+    {"partitioned_order", partitioned_order, 1, 0},
     {"matched_probe", matched_probe, 1, 0},
     {0},
 };

@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 #include <peal.h>
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,28 @@ static int failing_body(void *argument)
     return rank == 1 ? 17 : 0;
 }
 
+static int finalized_body(void *argument)
+{
+    MPI_Finalize();
+    return MPI_Barrier(MPI_COMM_WORLD);
+}
+
+static int thread_ended_body(void *argument)
+{
+    int rank;
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    if (rank == 1)
+        pthread_exit(NULL);
+    return MPI_Barrier(MPI_COMM_WORLD);
+}
+
+static int returned_body(void *argument)
+{
+    int rank;
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    return rank == 1 ? 0 : MPI_Barrier(MPI_COMM_WORLD);
+}
+
 /* Everyone waits for another, in a call of its own. */
 static int deadlock_body(void *argument)
 {
@@ -178,6 +201,26 @@ Test(ends, abort_called)
 Test(ends, function_failed)
 {
     ends(failing_body, 1, 17, 0, "17");
+}
+
+Test(ends, call_after_finalize)
+{
+    ends(finalized_body, -1, MPI_ERR_OTHER, 0,
+         "MPI_Barrier was called before MPI_Init or after MPI_Finalize");
+}
+
+Test(ends, thread_ended)
+{
+    ends(thread_ended_body, 1, 1, 0, "pthread_exit");
+}
+
+/* Free-running ranks may have met, or not: then it is a deadlock. */
+Test(ends, returned_without_a_word)
+{
+    struct peal_world_options options = {.deterministic = 1};
+    struct peal_world_result result;
+    cr_assert(peal_run(3, returned_body, NULL, &options, &result));
+    cr_assert(strstr(result.text, "rank 1 failed: its function has returned"), "%s", result.text);
 }
 
 Test(ends, deadlock)
