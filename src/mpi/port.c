@@ -286,7 +286,7 @@ static void refuse_all(struct pl_rank *rank, const struct door *door)
         struct hello hello;
         struct pl_request request;
         request.completed = NULL;
-        pl_message_recv(&request, message, &hello, sizeof hello, NULL);
+        pl_message_recv(&request, message, &hello, sizeof hello, 0, NULL);
         int error = pl_request_wait(&request), peer = request.peer;
         pl_request_finish(&request);
         if (!error)
