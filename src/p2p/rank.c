@@ -122,7 +122,7 @@ static int open_allowed(struct pl_rank *rank)
     char *rest = names, why[200] = "none of them is known";
     for (char *name; (name = strsep(&rest, ","));) {
         const struct pl_transport *transport = find_for_processes(name);
-        if (pl_rank_needs(name, rank->local_size, rank->hosts, rank->nports) && rank->nports < PL_PORTS_MAX &&
+        if (pl_rank_needs(name, rank->local_size, rank->apart ? 2 : rank->hosts, rank->nports) && rank->nports < PL_PORTS_MAX &&
             open_port(rank, transport) < 0) {
             snprintf(why, sizeof why, "%s", pl_fail_text());
             pl_log(asked_for(rank, name) ? PL_LOG_WARN : PL_LOG_INFO, "transport %s is not used: %s", name,

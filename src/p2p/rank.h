@@ -51,6 +51,8 @@ struct pl_counters {
 struct pl_rank {
     int rank, size; /* in the world; size 0: the world has not been looked for */
     int host, local_rank, local_size, hosts;
+    bool apart; /* in namespaces of its own (a container): shared memory may not do for the ranks of its host
+                 */
     struct pl_config config;
     char hostname[64];
     struct pl_fabric *fabric; /* in-process world, else NULL */

@@ -130,9 +130,10 @@ static int card_of(struct pl_rank *rank, int peer, const char *transport, void *
     return 0;
 }
 
+/* Of who is not known to be lost; of who is, the news said how. */
 static bool obituary(struct pl_rank *rank, int peer, char *text, size_t size)
 {
-    if (!pl_fabric_left(rank->fabric, peer))
+    if ((rank->peers[peer] && rank->peers[peer]->lost) || !pl_fabric_left(rank->fabric, peer))
         return false;
     snprintf(text, size, "its function has returned");
     return true;

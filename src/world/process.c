@@ -14,6 +14,7 @@
 #include "names.h"
 #include "pmi1.h"
 #include "pmi1_wire.h"
+#include "roll_wire.h"
 #include "tcp_address.h"
 #include "watch.h"
 
@@ -96,7 +97,8 @@ static void look_around(struct pl_rank *rank)
 /* Connections are authenticated where they leave the memory of one host. */
 static bool needs_key(const struct pl_rank *rank)
 {
-    return rank->size > 1 && (rank->hosts > 1 || strncmp(rank->config.transports, "shm", 3) != 0);
+    return rank->size > 1 &&
+           (rank->hosts > 1 || rank->apart || strncmp(rank->config.transports, "shm", 3) != 0);
 }
 
 /* A lost peer is the reason more often than not. The launcher learns of its death by itself, knows its signal
@@ -144,6 +146,7 @@ static void watch(struct pl_rank *rank)
     pl_watch_open(&process->watch, rank->size);
     if (!process->watch.roll)
         return;
+    rank->apart = rank->size > 1 && pl_roll_apart(process->watch.roll);
     rank->look = look;
     rank->report = report;
     rank->obituary = obituary;

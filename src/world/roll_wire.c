@@ -23,6 +23,26 @@ static size_t bytes(int size)
     return sizeof(struct pl_roll) + (size_t)size * sizeof(struct pl_roll_entry);
 }
 
+/* 0: not known. */
+static uint64_t namespaces(void)
+{
+    static const char *const names[] = {"/proc/self/ns/user", "/proc/self/ns/pid", "/proc/self/ns/ipc"};
+    uint64_t all = 0;
+    for (int i = 0; i < 3; i++) {
+        struct stat status;
+        if (stat(names[i], &status))
+            return 0;
+        all = all * 0x100000001b3 + (uint64_t)status.st_ino;
+    }
+    return all;
+}
+
+bool pl_roll_apart(const struct pl_roll *roll)
+{
+    uint64_t mine = namespaces();
+    return !mine || mine != roll->namespaces;
+}
+
 int pl_roll_create(int size, struct pl_roll **roll, int *fd)
 {
     *fd = memfd_create("peal-roll", MFD_CLOEXEC);
@@ -39,6 +59,7 @@ int pl_roll_create(int size, struct pl_roll **roll, int *fd)
     }
     memcpy(made->magic, magic, sizeof magic);
     made->size = size;
+    made->namespaces = namespaces();
     made->entry_size = sizeof(struct pl_roll_entry);
     *roll = made;
     return 0;

@@ -47,7 +47,8 @@ struct pl_roll {
     char magic[8];
     int32_t size, entry_size;
     _Atomic uint32_t news; /* deaths so far */
-    int32_t unused[11];
+    int32_t unused[9];
+    uint64_t namespaces; /* mpiexec's: of users, processes and their memory */
     struct pl_roll_entry entry[];
 };
 
@@ -56,6 +57,9 @@ int pl_roll_create(int size, struct pl_roll **roll, int *fd);
 /* A rank's: maps the roll that the launcher left open at `fd`, which is closed. PL_EPROTOCOL: it is none for
  * `size` ranks. */
 int pl_roll_open(int fd, int size, struct pl_roll **roll);
+/* Whether this process is in other namespaces than mpiexec (a container), or cannot know: then the ranks of
+ * one host may not be able to open each other's memory. */
+bool pl_roll_apart(const struct pl_roll *roll);
 /* Accepts NULL. */
 void pl_roll_close(struct pl_roll *roll);
 

@@ -208,6 +208,16 @@ def test_doctor_and_a_cut_wire():
         NET["d"].mend(1)
 
 
+def test_each_rank_in_a_container():
+    """Ranks of one host that cannot open each other's memory go by tcp; where only some know that they may not,
+    it is an error."""
+    for namespaces in ("-U -r", "-i", "-p -f --mount-proc"):
+        result = NET["c"].run("%s -n 3 unshare %s %s" % (MPIEXEC, namespaces, PROGRAM))
+        hosts.check(result.code == 0 and result.out.count("right") == 3, result, "unshare " + namespaces)
+    result = NET["c"].run("%s -n 1 %s : -n 1 unshare -U -r %s" % (MPIEXEC, PROGRAM, PROGRAM))
+    hosts.check(result.code != 0 and "cannot be reached" in result.err, result, "one of two in a container")
+
+
 def main():
     global NET
     hosts.enter()
