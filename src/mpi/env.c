@@ -33,6 +33,7 @@ static void leave_at_exit(void)
     if (!mpi || rank->initialized || mpi->sessions)
         return;
     pl_enter(rank);
+    pl_meter_part(mpi->meter);
     part(rank);
     pl_mpi_stop(mpi);
 }
@@ -129,8 +130,10 @@ int PMPI_Finalize(void)
         error = pl_attributes_delete(mpi, PL_ATTRIBUTE_COMM, rank->self->handle, &rank->self->attributes);
     if (!error)
         error = pl_buffers_flush(mpi);
-    if (!error)
+    if (!error) {
+        pl_meter_part(mpi->meter);
         error = part(rank);
+    }
     if (error)
         return pl_return(mpi, rank->world, error);
     rank->finalized = true;
@@ -186,6 +189,7 @@ int PMPI_Abort(MPI_Comm comm, int code)
     struct pl_mpi *mpi = pl_call("MPI_Abort");
     char text[64];
     snprintf(text, sizeof text, "MPI_Abort was called with code %d", code);
+    pl_meter_save(mpi->meter);
     pl_leave(mpi->rank);
     mpi->rank->abort(mpi->rank, code, text);
     return MPI_SUCCESS;
