@@ -10,9 +10,8 @@ struct pl_trace;
 /* Makes the meter of a process's rank where the configuration asks for one, else *meter is NULL. Never fails:
  * what cannot be had is warned about. */
 void pl_meter_create(struct pl_rank *rank, struct pl_meter **meter);
-/* All ranks have come to part, none has left: the trace is whole, and the counts of all ranks are told by rank 0, where
- * brought together; of a rank that cannot reach it, by itself. All ranks of the world call it. Accepts NULL.
- */
+/* All ranks have come to part and none has left: the trace is whole, and rank 0 tells the counts of all that
+ * it can be told; a rank that cannot reach it tells its own. Accepts NULL. */
 void pl_meter_part(struct pl_meter *meter);
 /* The process is about to end by itself: what is known is written down. Accepts NULL. */
 void pl_meter_save(struct pl_meter *meter);
