@@ -90,6 +90,16 @@ static bool parse_tuning(struct pl_config *config, const char *text)
     return parse_name_list(config->tuning, sizeof config->tuning, text);
 }
 
+static bool parse_stats(struct pl_config *config, const char *text)
+{
+    return parse_flag(&config->stats, text);
+}
+
+static bool parse_trace(struct pl_config *config, const char *text)
+{
+    return parse_name_list(config->trace, sizeof config->trace, text);
+}
+
 static const struct pl_knob knobs[] = {
     {"PEAL_TRANSPORT", "shm,tcp", "allowed transports, in order of preference"},
     {"PEAL_NET", "", "network interfaces, subnets and RDMA devices to use; empty for all"},
@@ -101,12 +111,15 @@ static const struct pl_knob knobs[] = {
     {"PEAL_ALGORITHM", "", "force algorithms, for experiments: allreduce=ring,bcast=binomial"},
     {"PEAL_CUDA", "auto", "auto: buffers may be in the memory of CUDA devices; off: they never are"},
     {"PEAL_TUNING", "", "file with what transports cost here, as peal bench --tune writes it"},
+    {"PEAL_STATS", "0", "1: at the end rank 0 tells what the ranks did: calls, time, messages"},
+    {"PEAL_TRACE", "",
+     "file of each call's beginning and end, one a rank, for trace viewers: see peal trace"},
     {NULL, NULL, NULL},
 };
 
 static parse_fn *const parsers[] = {parse_transports, parse_net,    parse_timeout,      parse_log,
                                     parse_checksum,   parse_secure, parse_reproducible, parse_algorithm,
-                                    parse_cuda,       parse_tuning};
+                                    parse_cuda,       parse_tuning, parse_stats,        parse_trace};
 
 static int smaller(int a, int b)
 {

@@ -19,6 +19,8 @@ struct pl_config {
     char algorithm[256];   /* PEAL_ALGORITHM: "allreduce=ring,bcast=binomial", for experiments */
     bool cuda;             /* PEAL_CUDA: auto: device memory where there is a driver; off: none */
     char tuning[256];      /* PEAL_TUNING: a file that `peal bench --tune` wrote, "" for none */
+    bool stats;            /* PEAL_STATS: what the ranks did is told at the end */
+    char trace[256]; /* PEAL_TRACE: each call is written to this file, with the rank behind it; "" for none */
 };
 
 /* One knob, for `peal info`, mpiexec's options and the docs. */

@@ -32,7 +32,10 @@ struct pl_mpi *pl_call(const char *name)
         pl_call_refuse(rank, "%s was called before MPI_Init or after MPI_Finalize", name);
     pl_enter(rank);
     rank->call = name;
-    return rank->mpi_state;
+    struct pl_mpi *mpi = rank->mpi_state;
+    if (__builtin_expect(mpi->meter != NULL, 0))
+        pl_meter_begin(mpi->meter, name);
+    return mpi;
 }
 
 struct pl_mpi *pl_call_any(const char *name)
@@ -47,6 +50,8 @@ struct pl_mpi *pl_call_any(const char *name)
     }
     pl_enter(rank);
     rank->call = name;
+    if (mpi->meter)
+        pl_meter_begin(mpi->meter, name);
     return mpi;
 }
 
@@ -79,6 +84,7 @@ static void die(struct pl_mpi *mpi, const char *where, int class)
     const char *kept = class < PL_ERROR_CLASSES ? mpi->texts[class] : NULL;
     snprintf(text, sizeof text, "%s [%s, in %s, errors are fatal]", kept ? kept : pl_class_meaning(class),
              pl_class_name(class), where);
+    pl_meter_save(mpi->meter);
     if (mpi->rank->abort)
         mpi->rank->abort(mpi->rank, class, text);
     pl_error("%s", text);
@@ -113,6 +119,8 @@ static int finish(struct pl_mpi *mpi, struct pl_errhandler *errhandler, uintptr_
 {
     struct pl_rank *rank = mpi->rank;
     int class = pl_error_keep(mpi, error);
+    if (mpi->meter)
+        pl_meter_end(mpi->meter);
     rank->call = NULL;
     if (errhandler && errhandler->function)
         errhandler->references++;

@@ -21,6 +21,7 @@
 #include "datatype.h"
 #include "errors.h"
 #include "handle.h"
+#include "meter.h"
 #include "mpi.h"
 #include "op.h"
 #include "rank.h"
@@ -79,6 +80,7 @@ struct pl_mpi {
     int meetings;           /* accepts and connects under way: no communicator uses their bridges yet */
     struct pl_comm *parent; /* of a spawned world, while it has its handle; else NULL */
     struct pl_tools *tools; /* MPI_T's; NULL before it is used */
+    struct pl_meter *meter; /* PEAL_STATS, PEAL_TRACE; NULL: neither */
     struct pl_group *empty;
     struct pl_comm *held;       /* by a call that is ending, whose error may end the rank */
     char *type_names[256];      /* that the program gave to predefined datatypes */
@@ -114,9 +116,20 @@ static inline int pl_return(struct pl_mpi *mpi, struct pl_comm *comm, int error)
 {
     if (__builtin_expect(error != 0, 0))
         return pl_return_error(mpi, comm, error);
+    if (__builtin_expect(mpi->meter != NULL, 0))
+        pl_meter_end(mpi->meter);
     mpi->rank->call = NULL;
     pl_leave(mpi->rank);
     return MPI_SUCCESS;
+}
+
+/* Leaves a call as if it had not begun: another function of the library makes it, under the same name. */
+static inline void pl_pass_on(struct pl_mpi *mpi)
+{
+    if (__builtin_expect(mpi->meter != NULL, 0))
+        pl_meter_forget(mpi->meter);
+    mpi->rank->call = NULL;
+    pl_leave(mpi->rank);
 }
 
 /* The same where the call holds `comm` (or NULL), which is released. */

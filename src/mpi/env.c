@@ -41,6 +41,7 @@ static void leave_at_exit(void)
     pl_enter(rank);
     int result;
     part(mpi, &result);
+    pl_meter_part(mpi->meter);
     pl_mpi_stop(mpi);
 }
 
@@ -140,6 +141,7 @@ int PMPI_Finalize(void)
         error = part(mpi, &result);
     if (error)
         return pl_return(mpi, rank->world, error);
+    pl_meter_part(mpi->meter);
     rank->finalized = true;
     if (mpi->sessions)
         return pl_return(mpi, NULL, result);
@@ -193,6 +195,7 @@ int PMPI_Abort(MPI_Comm comm, int code)
     struct pl_mpi *mpi = pl_call("MPI_Abort");
     char text[64];
     snprintf(text, sizeof text, "MPI_Abort was called with code %d", code);
+    pl_meter_save(mpi->meter);
     pl_leave(mpi->rank);
     mpi->rank->abort(mpi->rank, code, text);
     return MPI_SUCCESS;

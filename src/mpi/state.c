@@ -100,6 +100,7 @@ struct pl_mpi *pl_mpi_create(struct pl_rank *rank)
         return NULL;
     }
     rank->explain = pl_coll_explain;
+    pl_meter_create(rank, &mpi->meter);
     pl_doubt_begin(rank);
     rank->mpi_state = mpi;
     return mpi;
@@ -225,6 +226,8 @@ void pl_mpi_end(struct pl_mpi *mpi)
     pl_group_release(mpi->empty);
     mpi->empty = NULL;
     pl_collectives_finish(mpi->rank);
+    pl_meter_destroy(mpi->meter);
+    mpi->meter = NULL;
     mpi->rank->mpi_state = NULL;
 }
 

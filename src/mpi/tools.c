@@ -57,6 +57,8 @@ struct pl_mpi *pl_tools_call(const char *name, int *code)
 
 int pl_tools_return(struct pl_mpi *mpi, int code)
 {
+    if (mpi->meter)
+        pl_meter_end(mpi->meter);
     mpi->rank->call = NULL;
     pl_leave(mpi->rank);
     return code;

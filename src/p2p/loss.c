@@ -157,8 +157,10 @@ static bool doomed(const struct event *event, const struct pl_request *request)
 /* Whether nothing but a frame of the other side is waited for: no transport holds it. */
 static bool loose(const struct pl_request *request)
 {
+    if (!request->is_send)
+        return request->parts == 0;
     unsigned frames = 1 + (request->asked && !request->serial); /* cancel.c */
-    return request->is_send ? request->parts == frames && !request->matched : request->parts == 0;
+    return request->parts == frames && !request->matched;
 }
 
 /* Completions run callers' code, which may post and complete others: so look anew after each. */

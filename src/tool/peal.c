@@ -12,6 +12,7 @@ static const struct {
     {"info", pl_tool_info, "the version, the knobs, the transports, the CPUs"},
     {"doctor", pl_tool_doctor, "whether jobs run well here, and what mends it; alone or under mpiexec"},
     {"bench", pl_tool_bench, "measures collectives and messages; run it under mpiexec"},
+    {"trace", pl_tool_trace, "what the files of PEAL_TRACE say, and one file of them for a trace viewer"},
     {"plan", pl_tool_plan, "what a collective would cost on a machine that is not here"},
 };
 

@@ -17,6 +17,7 @@ int pl_tool_bench_ps(int argc, char **argv);
 int pl_tool_doctor(int argc, char **argv);
 int pl_tool_info(int argc, char **argv);
 int pl_tool_plan(int argc, char **argv);
+int pl_tool_trace(int argc, char **argv);
 
 enum pl_option_kind {
     PL_OPTION_FLAG,  /* bool */

@@ -75,6 +75,16 @@ def tuning():
     yield b"PEAL_NET=10.0.0.0/8,^eth0"
 
 
+def traces():
+    head = b'[\n{"name":"process_name","ph":"M","pid":1,"tid":0,"args":{"name":"rank 1 on node7","epoch_ns":"1700000000000000000"}},\n'
+    call = b'{"name":"MPI_%s","ph":"X","pid":1,"tid":0,"ts":%d.%03d,"dur":%d.%03d,"args":{"messages":1,"bytes":%d}},\n'
+    body = b"".join(call % (name, i, i, 7 * i, 999, i * 8) for i, name in enumerate([b"Send", b"Recv", b"Wait"] * 3))
+    yield head + body
+    yield head + body[:-20]
+    yield head + body + b'{"name":"process_sort_index","ph":"M","pid":1,"tid":0,"args":{"sort_index":1}}]\n'
+    yield body.replace(b"7", b"99999999999999999999")
+
+
 def idx():
     images = struct.pack(">IIII", 0x803, 2, 3, 4) + bytes(24)
     labels = struct.pack(">II", 0x801, 2) + bytes([1, 9])
@@ -83,7 +93,7 @@ def idx():
 
 
 def main():
-    for target in (frames, handshake, cards, pmi, hosts, channel, tuning, idx):
+    for target in (frames, handshake, cards, pmi, hosts, channel, traces, tuning, idx):
         folder = os.path.join(sys.argv[1], target.__name__)
         os.makedirs(folder, exist_ok=True)
         for number, data in enumerate(target()):
