@@ -142,6 +142,7 @@ struct pl_tcp_port {
     struct pl_list graveyard; /* sources to free when no event can point to them any more */
 
     unsigned turn;  /* counts progress calls, to look at epoll now and then */
+    int64_t looked; /* when that was last (ns, coarse) */
     bool check;     /* look at epoll in the next call */
     bool watch_all; /* epoll knows every stream, not only the port's own descriptors */
     bool in_progress;

@@ -41,7 +41,7 @@
 
 #define SECOND         ((int64_t)1000000000)
 #define STRANGERS      128
-#define STRANGER_TIME  (5 * SECOND) /* to prove itself */
+#define STRANGER_TIME  (5 * SECOND) /* to prove itself at each step, or PEAL_TIMEOUT if that is longer */
 #define STRANGER_GRACE (1 * SECOND) /* is left alone that long even in a crowd */
 #define STRANGER_WORDS 16           /* warnings about strangers; then only at debug */
 #define REFUSALS       5            /* rounds of dialing that may end in a hung up handshake */
@@ -482,6 +482,12 @@ static void stranger_drop(struct pl_tcp_port *port, struct pl_tcp_greeting *stra
         listen_set(port, false);
 }
 
+/* A rank that looks only now and then is slow to prove itself. */
+static int64_t stranger_time(const struct pl_tcp_port *port)
+{
+    return port->timeout > STRANGER_TIME ? port->timeout : STRANGER_TIME;
+}
+
 /* Makes room for one more. False: everybody here still has a right to be. */
 static bool stranger_room(struct pl_tcp_port *port)
 {
@@ -524,7 +530,7 @@ void pl_tcp_accept(struct pl_tcp_port *port, struct pl_tcp_source *listener)
             close(fd);
             return;
         }
-        stranger->deadline = stranger->since + STRANGER_TIME;
+        stranger->deadline = stranger->since + stranger_time(port);
         pl_list_append(&port->strangers, &stranger->source.link);
         port->stranger_count++;
         if (seal(port, stranger, false) < 0)
@@ -545,6 +551,7 @@ static void stranger_hello(struct pl_tcp_port *port, struct pl_tcp_greeting *str
     }
     pl_tcp_answer_make(&stranger->answer, port->key, stranger->binding, &stranger->hello);
     stranger->step = WAIT_PROOF;
+    stranger->deadline = pl_now() + stranger_time(port); /* this rank may have been away for long */
     if (!say(stranger, &stranger->answer, sizeof stranger->answer))
         stranger_drop(port, stranger, PL_LOG_DEBUG, "gone in the handshake");
 }
@@ -673,13 +680,22 @@ void pl_tcp_greeting_event(struct pl_tcp_port *port, struct pl_tcp_source *sourc
         dial_event(port, greeting);
 }
 
+/* Its time is over; but what it said while this rank did not look counts. */
+static void stranger_late(struct pl_tcp_port *port, struct pl_tcp_greeting *stranger)
+{
+    enum step step = stranger->step;
+    stranger_event(port, stranger);
+    if (stranger->source.kind != PL_TCP_DEAD && stranger->step == step)
+        stranger_drop(port, stranger, PL_LOG_WARN, "it has not proven in time that it is of this job");
+}
+
 void pl_tcp_greeting_tick(struct pl_tcp_port *port, int64_t now)
 {
     pl_list_each(node, &port->strangers)
     {
         struct pl_tcp_greeting *stranger = pl_container(node, struct pl_tcp_greeting, source.link);
         if (now > stranger->deadline)
-            stranger_drop(port, stranger, PL_LOG_WARN, "it has not proven in time that it is of this job");
+            stranger_late(port, stranger);
     }
     pl_list_each(node, &port->dials)
     {

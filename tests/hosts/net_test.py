@@ -157,7 +157,8 @@ def test_only_one_side_can_dial():
     try:
         for route in ("unreachable", "blackhole"):
             NET["c"].do("ip route replace %s 10.66.0.0/24" % route)
-            for what, good in (("answer", "rank 0 got"), ("check", "right")):
+            looking = [] if route == "unreachable" else [("answer " + how, "rank 0 got") for how in ("test", "iprobe", "probe")]
+            for what, good in [("answer", "rank 0 got"), ("check", "right")] + looking:
                 for order in ("c,d", "d,c"):
                     inner = "sh -c 'test $(hostname) = d && export PEAL_NET=hidden; exec %s %s'" % (PROGRAM, what)
                     result = NET["c"].run("%s -hosts %s -n 2 %s" % (MPIEXEC, order, inner))
