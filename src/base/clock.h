@@ -12,6 +12,14 @@ static inline int64_t pl_now(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/* The same clock as of the kernel's last tick (a few milliseconds), at a fifth of the price. */
+static inline int64_t pl_now_coarse(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 /* What a spinning loop does between two looks. */
 static inline void pl_relax(void)
 {

@@ -100,7 +100,7 @@ static struct state *state_create(struct pl_comm *comm)
     bool begins = !own->warned, first = begins && comm->rank == 0;
     own->warned = true;
     if (begins)
-        pl_tuning_read(&own->tuning, rank->config.tuning, first);
+        pl_tuning_read(&own->tuning, rank->config.tuning, rank->local_rank == 0);
     state->crowded = crowded(comm);
     state->machine = pl_tuning_machine(&own->tuning, transport_of(comm), state->crowded);
     pl_forced_read(&state->forced, rank->config.algorithm, first);

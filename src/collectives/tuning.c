@@ -80,7 +80,7 @@ void pl_tuning_read(struct pl_tuning *tuning, const char *path, bool warn)
     tuning->lines = 0;
     FILE *file = *path ? fopen(path, "r") : NULL;
     if (!file) {
-        if (*path)
+        if (*path && warn)
             pl_warn("PEAL_TUNING: %s cannot be read (%m); what is built in is used", path);
         return;
     }

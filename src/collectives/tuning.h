@@ -19,8 +19,8 @@ struct pl_tuning {
     } line[PL_TUNING_LINES];
 };
 
-/* Reads the file. Lines that make no sense are left out and, with `warn`, warned about by number; a file that
- * cannot be opened is always warned about, for it may be this rank alone that cannot. "": no file. */
+/* Reads the file. Lines that make no sense are left out. With `warn` they are warned about by number, and a
+ * file that cannot be opened is: by one rank of each host, whose file it is. "": no file. */
 void pl_tuning_read(struct pl_tuning *tuning, const char *path, bool warn);
 
 /* What the transport costs: measured, or else as built in (pl_machine_of). Valid as long as `tuning`. */

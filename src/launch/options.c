@@ -66,7 +66,12 @@ static int take_wdir(struct reading *reading, const char *name, char **words)
 
 static int add_checked(struct pl_settings *settings, const char *option, const char *name, const char *value)
 {
-    if (!name[0] || strchr(name, '='))
+    const char *equals = strchr(name, '=');
+    if (equals && equals != name)
+        return pl_fail(PL_EARG, "%s %.80s: name and value are two words here: %s %.*s %.80s (or -x %.80s)",
+                       option, name, option, (int)(equals - name < 80 ? equals - name : 80), name, equals + 1,
+                       name);
+    if (!name[0] || equals)
         return pl_fail(PL_EARG, "%s: '%s' cannot be the name of a variable", option, name);
     return pl_settings_add(settings, name, value);
 }
@@ -192,20 +197,32 @@ static int take_once(const char **where, const char *name, const char *word)
     if (!word[0])
         return pl_fail(PL_EARG, "%s: the value is empty", name);
     if (*where)
-        return pl_fail(PL_EARG, "%s %.80s: '%.80s' was said before; it is said once, as in a,b,c", name, word,
-                       *where);
+        return pl_fail(PL_EARG, "%s %.80s: '%.80s' was said before; it is said once", name, word, *where);
     *where = word;
+    return 0;
+}
+
+/* Said more than once, as Open MPI's users do (--host a --host b): one list. */
+static int take_more(char **list, const char *name, const char *word)
+{
+    char *longer;
+    if (!word[0])
+        return pl_fail(PL_EARG, "%s: the value is empty", name);
+    if (asprintf(&longer, "%s%s%s", *list ? *list : "", *list ? "," : "", word) < 0)
+        return pl_fail(PL_ENOMEM, "no memory for the list of hosts");
+    free(*list);
+    *list = longer;
     return 0;
 }
 
 static int take_host(struct reading *reading, const char *name, char **words)
 {
-    return take_once(&reading->app->hosts, name, words[0]);
+    return take_more(&reading->app->hosts, name, words[0]);
 }
 
 static int take_hosts(struct reading *reading, const char *name, char **words)
 {
-    return take_once(&reading->options->hosts, name, words[0]);
+    return take_more(&reading->options->hosts, name, words[0]);
 }
 
 static int take_hostfile(struct reading *reading, const char *name, char **words)
@@ -605,9 +622,12 @@ static void free_settings(struct pl_settings *settings)
 
 void pl_options_finish(struct pl_options *options)
 {
-    for (int i = 0; i < options->napps; i++)
+    for (int i = 0; i < options->napps; i++) {
         free_settings(&options->apps[i].settings);
+        free(options->apps[i].hosts);
+    }
     free_settings(&options->settings);
+    free(options->hosts);
     free(options->without_effect);
     free(options->apps);
 }

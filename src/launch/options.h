@@ -14,32 +14,33 @@ struct pl_settings {
 
 /* One program of the job (MPMD has several, divided by ':'). */
 struct pl_app {
-    int ranks;         /* 0: not said; layout.h decides */
-    const char *hosts; /* NULL: those of the job */
-    char **argv;       /* NULL-terminated; leads into main's argv */
-    const char *wdir;  /* NULL: where mpiexec was started */
+    int ranks;        /* 0: not said; layout.h decides */
+    char *hosts;      /* NULL: those of the job */
+    char **argv;      /* NULL-terminated; leads into main's argv */
+    const char *wdir; /* NULL: where mpiexec was started */
     struct pl_settings settings;
 };
 
 struct pl_options {
     struct pl_app *apps;
     int napps;
-    int ranks;                    /* of all apps */
-    struct pl_settings settings;  /* for all apps */
-    bool tag;                     /* each line of output begins with its rank */
-    bool bind;                    /* one core for each rank */
-    bool oversubscribe;           /* more ranks than cores may be bound */
-    double explain_after;         /* seconds of waiting after which it is told who waits for whom; 0: never */
-    bool respawn;                 /* a rank that died is replaced by a new process */
-    bool go_on;                   /* the ranks that are left go on when one dies */
-    double timeout;               /* seconds, 0: none */
-    const char *hosts, *hostfile; /* where to run; NULL: not said */
-    int per_host;                 /* ranks on a host before the next has its turn; 0: its slots */
-    bool by_node;                 /* one by one */
-    const char *ssh;              /* the command that reaches a host; NULL: ssh */
-    int fan_out;                  /* hosts that mpiexec, or an agent, reaches itself */
-    char *without_effect;         /* options of other launchers that change nothing; NULL: none */
-    double patience;              /* seconds until a silent host is given up: PEAL_TIMEOUT */
+    int ranks;                   /* of all apps */
+    struct pl_settings settings; /* for all apps */
+    bool tag;                    /* each line of output begins with its rank */
+    bool bind;                   /* one core for each rank */
+    bool oversubscribe;          /* more ranks than cores may be bound */
+    double explain_after;        /* seconds of waiting after which it is told who waits for whom; 0: never */
+    bool respawn;                /* a rank that died is replaced by a new process */
+    bool go_on;                  /* the ranks that are left go on when one dies */
+    double timeout;              /* seconds, 0: none */
+    char *hosts;                 /* where to run; NULL: not said ... */
+    const char *hostfile;        /* ... in a file */
+    int per_host;                /* ranks on a host before the next has its turn; 0: its slots */
+    bool by_node;                /* one by one */
+    const char *ssh;             /* the command that reaches a host; NULL: ssh */
+    int fan_out;                 /* hosts that mpiexec, or an agent, reaches itself */
+    char *without_effect;        /* options of other launchers that change nothing; NULL: none */
+    double patience;             /* seconds until a silent host is given up: PEAL_TIMEOUT */
 };
 
 /* Reads argv. 0: run it. 1: --help or --version has been answered on standard

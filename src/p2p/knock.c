@@ -6,6 +6,9 @@
  *       (cannot; is patient)            |<--------------- knocks: dials rank 0
  *       its message goes  ---------------------------------> here
  *
+ * Who waits has posted a receive, or looks for a message by a probe; whether it blocks or comes back now and
+ * then (MPI_Test, MPI_Iprobe) is the same.
+ *
  * Connections are made by whoever sends first. Where only one side of a pair can dial, and the other has
  * something to say, nobody would ever come; so the one that waits dials as well. Where both can,
  * the connection is there already, or would be made a moment later: a knock costs a frame of no bytes, once a
@@ -39,17 +42,39 @@ static void knock(struct pl_rank *rank, int number)
     pl_peer_wake(rank, number);
 }
 
+/* Whom a probe looked for since the last time. */
+static void knock_sought(struct pl_rank *rank, bool due)
+{
+    int sought = rank->sought;
+    rank->sought = 0;
+    if (due && sought > 0)
+        knock(rank, sought - 1);
+    for (int i = 0; due && sought < 0 && rank->size <= ANY_MOST && i < rank->size; i++)
+        knock(rank, i);
+}
+
+void pl_knock_seek(const struct pl_comm *comm, int source)
+{
+    const struct pl_group *from = comm->target;
+    comm->owner->sought = source >= 0 && source < from->size ? from->peers[source] + 1 : -1;
+}
+
+bool pl_knock_due(const struct pl_rank *rank)
+{
+    return rank->hosts > 1 && !rank->cooperative && !rank->fabric && rank->nports &&
+           pl_now_coarse() >= rank->knock_at;
+}
+
 void pl_knock(struct pl_rank *rank)
 {
-    if (rank->hosts < 2 || rank->cooperative || rank->fabric || !rank->nports)
+    if (!pl_knock_due(rank))
         return;
-    int64_t now = pl_now();
-    bool due = rank->knock_at && now >= rank->knock_at;
-    if (!rank->knock_at || due)
-        rank->knock_at = now + KNOCK_AFTER_NS;
+    bool due = rank->knock_at != 0;
+    rank->knock_at = pl_now_coarse() + KNOCK_AFTER_NS;
     for (int i = 0; i < PL_MATCH_BUCKETS && due; i++)
         pl_list_each(node, &rank->buckets[i].posted)
             knock(rank, awaited(pl_container(node, struct pl_request, link)));
     for (int i = 0; due && !pl_list_empty(&rank->posted_any) && rank->size <= ANY_MOST && i < rank->size; i++)
         knock(rank, i);
+    knock_sought(rank, due);
 }

@@ -206,7 +206,7 @@ int pl_poll(struct pl_rank *rank)
         rank->misses = 0;
         return events;
     }
-    if (++rank->polls % LOOKS == 0)
+    if (++rank->polls % LOOKS == 0 || pl_knock_due(rank)) /* who polls rarely has few polls */
         look(rank);
     if (rank->cooperative)
         return sleep_in_port(rank, 0);

@@ -95,5 +95,9 @@ extern const struct pl_upcalls pl_p2p_upcalls;
 /* Now and then from whoever waits: an empty frame to ranks of other hosts that something is expected of and
  * nothing was heard of, for it may be that only this rank can dial. (knock.c) */
 void pl_knock(struct pl_rank *rank);
+/* Whether it is time to. */
+bool pl_knock_due(const struct pl_rank *rank);
+/* A probe has not found a message from `source`, or from any. */
+void pl_knock_seek(const struct pl_comm *comm, int source);
 
 #endif

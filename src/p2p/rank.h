@@ -71,6 +71,7 @@ struct pl_rank {
     struct pl_list unexpected_all;              /* in order of arrival */
     struct pl_counters counters;
     int64_t knock_at;          /* when it is looked at next whom to knock at (ns); 0: nobody waited yet */
+    int sought;                /* whom a probe looked for since then, + 1; -1: any; 0: there was none */
     struct pl_list probed;     /* messages that a matched probe has taken and no receive yet */
     uint64_t posts;            /* receives posted so far */
     uint64_t guards;           /* given out so far */

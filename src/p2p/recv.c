@@ -296,7 +296,9 @@ struct pl_message *pl_message_find(struct pl_comm *comm, enum pl_channel channel
                                    bool take)
 {
     struct pl_message *message = pl_match_find(comm->owner, pl_context_of(comm, channel), source, tag);
-    if (message && take)
+    if (!message)
+        pl_knock_seek(comm, source);
+    else if (take)
         pl_match_take(message);
     return message;
 }

@@ -33,7 +33,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define IDLE_ROUNDS 32 /* between two looks at epoll */
+#define IDLE_ROUNDS 32 /* between two looks at epoll, and no longer than ... */
+#define IDLE_TIME   (10 * (int64_t)1000000)
 #define EVENTS      64
 #define SLEEP_FDS   16 /* descriptors of other ports that one sleep can have */
 #define SECOND      ((int64_t)1000000000)
@@ -184,6 +185,18 @@ static int events(struct pl_tcp_port *port, bool direct)
     return count;
 }
 
+/* Whether epoll is to be asked in this round. With few streams only strangers and dials, which take several
+ * rounds, and the timer are there; but who polls rarely (MPI_Test between computations) has few rounds. */
+static bool looks(struct pl_tcp_port *port, bool direct)
+{
+    int64_t now = pl_now_coarse();
+    bool due = !direct || port->check || ++port->turn % IDLE_ROUNDS == 0 || !pl_list_empty(&port->dials) ||
+               now - port->looked >= IDLE_TIME;
+    if (due)
+        port->looked = now;
+    return due;
+}
+
 int pl_tcp_round(struct pl_tcp_port *port)
 {
     if (port->in_progress)
@@ -191,7 +204,7 @@ int pl_tcp_round(struct pl_tcp_port *port)
     port->in_progress = true;
     bool direct = port->stream_count <= PL_TCP_DIRECT;
     int count = direct ? direct_streams(port) : 0, error = 0;
-    if (!direct || port->check || ++port->turn % IDLE_ROUNDS == 0 || !pl_list_empty(&port->dials)) {
+    if (looks(port, direct)) {
         int happened = events(port, direct);
         if (happened < 0)
             error = happened;

@@ -67,6 +67,7 @@ struct pl_tcp_item {
 struct pl_tcp_stream {
     struct pl_tcp_source source;
     struct pl_tcp_peer *peer;
+    bool dialed;                  /* by this rank, not accepted */
     int lane;                     /* its number among the peer's; 0: the first, or the only one */
     union pl_tcp_address address; /* the other end, for texts */
     bool stalled;                 /* the kernel took no more; go on when it is writable */
@@ -142,6 +143,7 @@ struct pl_tcp_port {
     struct pl_list graveyard; /* sources to free when no event can point to them any more */
 
     unsigned turn;  /* counts progress calls, to look at epoll now and then */
+    int64_t looked; /* when that was last (ns, coarse) */
     bool check;     /* look at epoll in the next call */
     bool watch_all; /* epoll knows every stream, not only the port's own descriptors */
     bool in_progress;
@@ -196,10 +198,12 @@ void pl_tcp_peer_destroy(struct pl_tcp_peer *peer);
 /* tcp_greeting.c */
 /* Begins to dial; never blocks; failure is told through pl_tcp_peer_attend. */
 void pl_tcp_dial(struct pl_tcp_peer *peer);
-/* Dials for a further lane; its failing is told to nobody. */
-void pl_tcp_dial_lane(struct pl_tcp_peer *peer, int lane, const struct pl_tcp_way *way);
-/* Whether such a dial is under way. */
-bool pl_tcp_dials_lane(const struct pl_tcp_peer *peer);
+/* Dials for a further lane of that name (tcp_lanes.h); its failing is told to nobody. */
+void pl_tcp_dial_lane(struct pl_tcp_peer *peer, int name, const struct pl_tcp_way *way);
+/* Gives up that dial, if it is under way. */
+void pl_tcp_dial_lane_stop(struct pl_tcp_peer *peer, int name);
+/* Whether such a dial is under way, for the lane of that name or (0) for any. */
+bool pl_tcp_dials_lane(const struct pl_tcp_peer *peer, int name);
 /* Gives up the dials for lanes. */
 void pl_tcp_dial_lanes_stop(struct pl_tcp_peer *peer);
 /* Gives up the dial under way and the parked connection, if any. */

@@ -41,12 +41,13 @@
 
 #define SECOND         ((int64_t)1000000000)
 #define STRANGERS      128
-#define STRANGER_TIME  (5 * SECOND) /* to prove itself */
+#define STRANGER_TIME  (5 * SECOND) /* to prove itself at each step, or PEAL_TIMEOUT if that is longer */
 #define STRANGER_GRACE (1 * SECOND) /* is left alone that long even in a crowd */
 #define STRANGER_WORDS 16           /* warnings about strangers; then only at debug */
+#define REDIAL_TIME    (2 * SECOND) /* for a dead lane's network to answer */
 #define REFUSALS       5            /* rounds of dialing that may end in a hung up handshake */
 #define ACCEPTS        16           /* a round */
-#define LANE_BITS      24           /* in a hello, above the dialer's rank: the number of the lane */
+#define LANE_BITS      24           /* in a hello, above the dialer's rank: the name of the lane */
 
 /* SEALING and UNSEALING: TLS is being set up, by the dialer and by the listener. */
 enum step { CONNECTING, SEALING, WAIT_ANSWER, WAIT_VERDICT, UNSEALING, WAIT_HELLO, WAIT_PROOF, PARKED };
@@ -56,7 +57,7 @@ struct pl_tcp_greeting {
     struct pl_tcp_source source; /* in port->dials or port->strangers; parked: in none */
     enum step step;
     struct pl_tcp_peer *peer; /* dials and parked ones */
-    int lane;                 /* of a dial for a further lane; 0: it is for the first connection */
+    int lane;                 /* the name of a further lane; 0: the first connection */
     union pl_tcp_address address;
     int64_t since, deadline; /* ns; deadline 0: none */
     unsigned char binding[PL_TCP_KEY];
@@ -130,8 +131,12 @@ static int take_over(struct pl_tcp_port *port, struct pl_tcp_peer *peer, struct 
     if (error) {
         greeting->source.fd = fd;
         greeting->source.tls = tls;
+        return error;
     }
-    return error;
+    struct pl_tcp_stream *stream =
+        greeting->lane ? peer->lanes->lane[greeting->lane % PL_TCP_LANES].stream : peer->stream;
+    stream->dialed = greeting->step == WAIT_VERDICT;
+    return 0;
 }
 
 /* The first step on a connected socket: TLS, where it is wanted. Without, the channel is known at once.
@@ -295,20 +300,21 @@ void pl_tcp_dial_stop(struct pl_tcp_peer *peer)
 }
 
 /* A dial failed: the one for the first connection, or one for a lane. */
-static void failed(struct pl_tcp_greeting *dial, bool again, const char *why)
+static void failed(struct pl_tcp_greeting *dial, bool hung_up, const char *why)
 {
     if (!dial->lane) {
-        dial_failed(dial->peer, again, why);
+        dial_failed(dial->peer, hung_up, why);
         return;
     }
     char where[PL_TCP_TEXT];
-    pl_info("tcp: no further connection with rank %d at %s: %s", dial->peer->base.peer,
-            pl_tcp_address_text(&dial->address, where), why);
+    bool again = dial->lane >= PL_TCP_LANES;
+    pl_log(again ? PL_LOG_DEBUG : PL_LOG_INFO, "tcp: no further connection with rank %d at %s: %s",
+           dial->peer->base.peer, pl_tcp_address_text(&dial->address, where), why);
     pl_tcp_bury(pl_tcp_port_of(dial->peer), &dial->source);
     pl_tcp_peer_attend(dial->peer);
 }
 
-void pl_tcp_dial_lane(struct pl_tcp_peer *peer, int lane, const struct pl_tcp_way *way)
+void pl_tcp_dial_lane(struct pl_tcp_peer *peer, int name, const struct pl_tcp_way *way)
 {
     struct pl_tcp_port *port = pl_tcp_port_of(peer);
     int fd = socket(way->to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -323,42 +329,51 @@ void pl_tcp_dial_lane(struct pl_tcp_peer *peer, int lane, const struct pl_tcp_wa
         return;
     }
     dial->peer = peer;
-    dial->lane = lane;
-    dial->deadline = dial->since + port->timeout;
+    dial->lane = name;
+    dial->deadline =
+        dial->since + (name < PL_TCP_LANES || port->timeout < REDIAL_TIME ? port->timeout : REDIAL_TIME);
     pl_list_append(&port->dials, &dial->source.link);
     if (pl_tcp_watch(port, &dial->source, EPOLLIN | EPOLLOUT))
         failed(dial, false, pl_fail_text());
     pl_tcp_timer_set(port);
 }
 
-/* The first dial for a lane to the peer; NULL: there is none. */
-static struct pl_tcp_greeting *lane_dial(struct pl_tcp_port *port, const struct pl_tcp_peer *peer)
+/* The first dial for a lane to the peer, for that of this name unless it is 0; NULL: there is none. */
+static struct pl_tcp_greeting *lane_dial(struct pl_tcp_port *port, const struct pl_tcp_peer *peer, int name)
 {
     pl_list_each(node, &port->dials)
     {
         struct pl_tcp_greeting *dial = pl_container(node, struct pl_tcp_greeting, source.link);
-        if (dial->lane && dial->peer == peer)
+        if (dial->lane && dial->peer == peer && (!name || dial->lane == name))
             return dial;
     }
     return NULL;
 }
 
-bool pl_tcp_dials_lane(const struct pl_tcp_peer *peer)
+bool pl_tcp_dials_lane(const struct pl_tcp_peer *peer, int name)
 {
-    return lane_dial(pl_tcp_port_of(peer), peer) != NULL;
+    return lane_dial(pl_tcp_port_of(peer), peer, name) != NULL;
 }
 
 void pl_tcp_dial_lanes_stop(struct pl_tcp_peer *peer)
 {
     struct pl_tcp_greeting *dial;
-    while ((dial = lane_dial(pl_tcp_port_of(peer), peer)))
+    while ((dial = lane_dial(pl_tcp_port_of(peer), peer, 0)))
+        pl_tcp_bury(pl_tcp_port_of(peer), &dial->source);
+}
+
+void pl_tcp_dial_lane_stop(struct pl_tcp_peer *peer, int name)
+{
+    struct pl_tcp_greeting *dial = lane_dial(pl_tcp_port_of(peer), peer, name);
+    if (dial)
         pl_tcp_bury(pl_tcp_port_of(peer), &dial->source);
 }
 
 static void dial_hello(struct pl_tcp_port *port, struct pl_tcp_greeting *dial)
 {
     struct pl_tcp_peer *peer = dial->peer;
-    pl_tcp_hello_make(&dial->hello, port->rank | dial->lane << LANE_BITS, peer->base.peer, peer->card.nonce);
+    uint32_t dialer = (uint32_t)port->rank | (uint32_t)dial->lane << LANE_BITS;
+    pl_tcp_hello_make(&dial->hello, (int)dialer, peer->base.peer, peer->card.nonce);
     dial->step = WAIT_ANSWER;
     if (!say(dial, &dial->hello, sizeof dial->hello))
         failed(dial, true, "hung up before the handshake");
@@ -482,6 +497,12 @@ static void stranger_drop(struct pl_tcp_port *port, struct pl_tcp_greeting *stra
         listen_set(port, false);
 }
 
+/* A rank that looks only now and then is slow to prove itself. */
+static int64_t stranger_time(const struct pl_tcp_port *port)
+{
+    return port->timeout > STRANGER_TIME ? port->timeout : STRANGER_TIME;
+}
+
 /* Makes room for one more. False: everybody here still has a right to be. */
 static bool stranger_room(struct pl_tcp_port *port)
 {
@@ -524,7 +545,7 @@ void pl_tcp_accept(struct pl_tcp_port *port, struct pl_tcp_source *listener)
             close(fd);
             return;
         }
-        stranger->deadline = stranger->since + STRANGER_TIME;
+        stranger->deadline = stranger->since + stranger_time(port);
         pl_list_append(&port->strangers, &stranger->source.link);
         port->stranger_count++;
         if (seal(port, stranger, false) < 0)
@@ -545,16 +566,19 @@ static void stranger_hello(struct pl_tcp_port *port, struct pl_tcp_greeting *str
     }
     pl_tcp_answer_make(&stranger->answer, port->key, stranger->binding, &stranger->hello);
     stranger->step = WAIT_PROOF;
+    stranger->deadline = pl_now() + stranger_time(port); /* this rank may have been away for long */
     if (!say(stranger, &stranger->answer, sizeof stranger->answer))
         stranger_drop(port, stranger, PL_LOG_DEBUG, "gone in the handshake");
 }
 
-/* A further lane. When both dial for lanes, the lower rank's dials stay. */
+/* A further lane. When both dial for lanes, the lower rank's dials stay; a dead one only who had dialed it
+ * dials. */
 static void lane_proven(struct pl_tcp_port *port, struct pl_tcp_peer *peer, struct pl_tcp_greeting *stranger)
 {
     struct pl_tcp_verdict verdict;
     pl_tcp_verdict_make(&verdict);
-    bool ours = port->rank < peer->base.peer && lane_dial(port, peer);
+    bool first = stranger->lane < PL_TCP_LANES,
+         ours = first && port->rank < peer->base.peer && lane_dial(port, peer, 0);
     if (ours || !pl_tcp_lanes_want(peer, stranger->lane)) {
         stranger_drop(port, stranger, PL_LOG_DEBUG, "that further connection is there, or will be");
         return;
@@ -564,7 +588,8 @@ static void lane_proven(struct pl_tcp_port *port, struct pl_tcp_peer *peer, stru
         return;
     }
     peer->lanes_tried = true;
-    pl_tcp_dial_lanes_stop(peer);
+    if (first)
+        pl_tcp_dial_lanes_stop(peer);
     port->stranger_count--;
     pl_tcp_bury(port, &stranger->source);
 }
@@ -673,13 +698,22 @@ void pl_tcp_greeting_event(struct pl_tcp_port *port, struct pl_tcp_source *sourc
         dial_event(port, greeting);
 }
 
+/* Its time is over; but what it said while this rank did not look counts. */
+static void stranger_late(struct pl_tcp_port *port, struct pl_tcp_greeting *stranger)
+{
+    enum step step = stranger->step;
+    stranger_event(port, stranger);
+    if (stranger->source.kind != PL_TCP_DEAD && stranger->step == step)
+        stranger_drop(port, stranger, PL_LOG_WARN, "it has not proven in time that it is of this job");
+}
+
 void pl_tcp_greeting_tick(struct pl_tcp_port *port, int64_t now)
 {
     pl_list_each(node, &port->strangers)
     {
         struct pl_tcp_greeting *stranger = pl_container(node, struct pl_tcp_greeting, source.link);
         if (now > stranger->deadline)
-            stranger_drop(port, stranger, PL_LOG_WARN, "it has not proven in time that it is of this job");
+            stranger_late(port, stranger);
     }
     pl_list_each(node, &port->dials)
     {

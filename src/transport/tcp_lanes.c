@@ -15,7 +15,14 @@
  * Each part says where it belongs, and how much has come of the other direction. What is not acknowledged is
  * kept, so a network that dies costs nothing but time: when its connection is silent for a second or two the
  * other is told, and what it had under way goes by those that are left. A process that dies ends all its
- * connections, and the end of one is believed; so a lane that is given up is not closed but kept, unread.
+ * connections, and the end of one is believed; so a lane that is given up is not closed but kept, unread,
+ * until another has taken its place: who dialed it dials again, after a second, then after twice as long each
+ * time. A lane's name on the wire counts these turns, so that the news of a lane's death, which may come
+ * late, do not kill its successor.
+ *
+ *   lane 1, turn 0:  part part  ....X                         both ends: dead
+ *   lane 0:              part part  DEAD(1,0)  part part part
+ *   lane 1, turn 1:                        hello ... verdict  part part
  *
  * Rejected: Multipath TCP, which does this in the kernel, but has to be allowed and configured by root on
  * every host; a lane for each message, which leaves one large message on one network; parts
@@ -37,6 +44,10 @@
 /* What the kernel may hold of a lane that is not on its way yet (bytes). */
 #define NOT_SENT (2 * PL_TCP_PART)
 
+/* A lane that lived so long begins anew with short pauses (ns). */
+#define STEADY     (30 * SECOND)
+#define PAUSE_MOST (64 * SECOND)
+
 void pl_tcp_lanes_open(struct pl_tcp_peer *peer)
 {
     struct pl_tcp_port *port = pl_tcp_port_of(peer);
@@ -49,7 +60,7 @@ void pl_tcp_lanes_open(struct pl_tcp_peer *peer)
     int n = pl_tcp_card_ways(&port->card, &peer->card, &here, ways, PL_TCP_LANES - 1);
     for (int i = 0; i < n; i++)
         pl_tcp_dial_lane(peer, i + 1, &ways[i]);
-    if (pl_tcp_dials_lane(peer))
+    if (pl_tcp_dials_lane(peer, 0))
         peer->held_until = pl_now() + SECOND / 10;
 }
 
@@ -59,7 +70,26 @@ static void adopt(struct pl_tcp_lanes *lanes, int number, struct pl_tcp_stream *
     setsockopt(stream->source.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, sizeof most);
     stream->lane = number;
     lanes->lane[number].stream = stream;
+    lanes->lane[number].since = pl_now();
     lanes->living++;
+}
+
+/* Whether turn `a` comes behind turn `b`. */
+static bool later(int a, int b)
+{
+    int ahead = (a - b) & (PL_TCP_TURNS - 1);
+    return ahead && ahead < PL_TCP_TURNS / 2;
+}
+
+static int next_turn(int turn)
+{
+    return turn + 1 < PL_TCP_TURNS ? turn + 1 : 1;
+}
+
+/* Whether there are others by which all can go that a lane has under way. */
+static bool has_others(const struct pl_tcp_lanes *lanes, int number)
+{
+    return lanes->living > 1 && (number || (lanes->switched && lanes->settled && lanes->seen));
 }
 
 struct pl_tcp_lanes *pl_tcp_lanes_get(struct pl_tcp_peer *peer)
@@ -80,30 +110,16 @@ struct pl_tcp_lanes *pl_tcp_lanes_get(struct pl_tcp_peer *peer)
     return lanes;
 }
 
-bool pl_tcp_lanes_want(const struct pl_tcp_peer *peer, int number)
+bool pl_tcp_lanes_want(const struct pl_tcp_peer *peer, int name)
 {
-    return peer->state == PL_TCP_UP && number > 0 && number < PL_TCP_LANES &&
-           !(peer->lanes && peer->lanes->lane[number].stream);
-}
-
-int pl_tcp_lanes_add(struct pl_tcp_peer *peer, int number, int fd, struct pl_tcp_tls *tls,
-                     const union pl_tcp_address *address)
-{
-    struct pl_tcp_port *port = pl_tcp_port_of(peer);
-    struct pl_tcp_lanes *lanes = pl_tcp_lanes_get(peer);
-    struct pl_tcp_stream *stream = lanes ? pl_tcp_stream_create(peer, fd, tls, address) : NULL;
-    if (!stream)
-        return PL_ENOMEM;
-    pl_list_append(&port->streams, &stream->source.link);
-    port->stream_count++;
-    adopt(lanes, number, stream);
-    pl_tcp_timer_set(port);
-    if (port->watch_all || port->stream_count > PL_TCP_DIRECT)
-        pl_tcp_watch_all(port);
-    pl_tcp_peer_attend(peer);
-    char where[PL_TCP_TEXT];
-    pl_info("tcp: connected with rank %d also at %s", peer->base.peer, pl_tcp_address_text(address, where));
-    return 0;
+    int number = name % PL_TCP_LANES, turn = name / PL_TCP_LANES;
+    const struct pl_tcp_lanes *lanes = peer->lanes;
+    if (peer->state != PL_TCP_UP || turn >= PL_TCP_TURNS)
+        return false;
+    if (!lanes || !lanes->lane[number].stream)
+        return number > 0;
+    bool all_here = number || (lanes->switched && lanes->settled && lanes->seen);
+    return later(turn, lanes->lane[number].turn) && (lanes->lane[number].dead || all_here);
 }
 
 static void again(struct pl_tcp_lanes *lanes, struct pl_tcp_range range)
@@ -112,18 +128,26 @@ static void again(struct pl_tcp_lanes *lanes, struct pl_tcp_range range)
         lanes->again[lanes->agains++] = range;
 }
 
-void pl_tcp_lanes_cut(struct pl_tcp_lanes *lanes, int number, const char *why)
+/* The other end is told of all dead lanes, again too: the news may have gone by one that it has given up
+ * itself. */
+static void tell_dead(struct pl_tcp_lanes *lanes)
+{
+    lanes->tell = 0;
+    for (int i = 0; i < PL_TCP_LANES; i++)
+        lanes->tell |= lanes->lane[i].dead ? 1u << i : 0;
+    lanes->due = true;
+}
+
+/* Nothing comes or goes by this lane any more; what it had under way goes by the others. */
+static void retire(struct pl_tcp_lanes *lanes, int number)
 {
     struct pl_tcp_lane *lane = &lanes->lane[number];
     struct pl_tcp_peer *peer = lanes->peer;
     struct pl_tcp_port *port = pl_tcp_port_of(peer);
-    if (!lane->stream || lane->dead)
-        return;
-    char where[PL_TCP_TEXT];
-    pl_warn("tcp: the network to rank %d at %s is given up: %s; going on by %d other%s", peer->base.peer,
-            pl_tcp_address_text(&lane->stream->address, where), why, lanes->living - 1,
-            lanes->living > 2 ? "s" : "");
+    int64_t now = pl_now();
     lane->dead = true;
+    lane->pause = !lane->pause || now - lane->since > STEADY ? SECOND : lane->pause;
+    lane->redial_at = now + lane->pause;
     lanes->living--;
     if (lane->writing)
         again(lanes, lane->part);
@@ -131,8 +155,7 @@ void pl_tcp_lanes_cut(struct pl_tcp_lanes *lanes, int number, const char *why)
         again(lanes, lane->flight[i - 1]);
     lane->writing = false;
     lane->flights = 0;
-    lanes->tell |= 1u << number;
-    lanes->due = true;
+    tell_dead(lanes);
     if (lane->stream->source.watched)
         pl_tcp_watch(port, &lane->stream->source, 0);
     lane->stream->stalled = false;
@@ -146,15 +169,95 @@ void pl_tcp_lanes_cut(struct pl_tcp_lanes *lanes, int number, const char *why)
     pl_tcp_peer_attend(peer);
 }
 
+void pl_tcp_lanes_cut(struct pl_tcp_lanes *lanes, int number, const char *why)
+{
+    struct pl_tcp_lane *lane = &lanes->lane[number];
+    if (!lane->stream || lane->dead)
+        return;
+    char where[PL_TCP_TEXT];
+    pl_warn("tcp: the network to rank %d at %s is given up: %s; going on by %d other%s",
+            lanes->peer->base.peer, pl_tcp_address_text(&lane->stream->address, where), why,
+            lanes->living - 1, lanes->living > 2 ? "s" : "");
+    retire(lanes, number);
+}
+
+/* The new lane takes the place of a dead one; or of one that is dead only at the other end. That may even be
+ * the last one: each end may have given up what the other goes on by. */
+static void replace(struct pl_tcp_lanes *lanes, int number, int turn, struct pl_tcp_stream *stream)
+{
+    struct pl_tcp_lane *lane = &lanes->lane[number];
+    struct pl_tcp_stream *old = lane->stream;
+    if (old && !lane->dead)
+        retire(lanes, number);
+    *lane = (struct pl_tcp_lane){.turn = turn, .pause = lane->pause};
+    tell_dead(lanes);
+    adopt(lanes, number, stream);
+    if (lanes->peer->stream == old)
+        lanes->peer->stream = stream;
+    if (old)
+        pl_tcp_bury(pl_tcp_port_of(lanes->peer), &old->source);
+}
+
+int pl_tcp_lanes_add(struct pl_tcp_peer *peer, int name, int fd, struct pl_tcp_tls *tls,
+                     const union pl_tcp_address *address)
+{
+    struct pl_tcp_port *port = pl_tcp_port_of(peer);
+    struct pl_tcp_lanes *lanes = pl_tcp_lanes_get(peer);
+    struct pl_tcp_stream *stream = lanes ? pl_tcp_stream_create(peer, fd, tls, address) : NULL;
+    if (!stream)
+        return PL_ENOMEM;
+    pl_list_append(&port->streams, &stream->source.link);
+    port->stream_count++;
+    replace(lanes, name % PL_TCP_LANES, name / PL_TCP_LANES, stream);
+    pl_tcp_timer_set(port);
+    if (port->watch_all || port->stream_count > PL_TCP_DIRECT)
+        pl_tcp_watch_all(port);
+    pl_tcp_peer_attend(peer);
+    char where[PL_TCP_TEXT];
+    pl_info("tcp: connected with rank %d also at %s", peer->base.peer, pl_tcp_address_text(address, where));
+    return 0;
+}
+
+void pl_tcp_lanes_told_dead(struct pl_tcp_lanes *lanes, int name)
+{
+    int number = name % PL_TCP_LANES, turn = name / PL_TCP_LANES;
+    struct pl_tcp_lane *lane = &lanes->lane[number];
+    pl_tcp_dial_lane_stop(lanes->peer, name);
+    if (turn == lane->turn && lanes->living > 1)
+        pl_tcp_lanes_cut(lanes, number, "the other end heard nothing over it");
+    else if (lane->dead && later(turn, lane->turn))
+        lane->turn = turn; /* it was up over there, and dead before its verdict came here */
+}
+
+/* From the same address to the same. */
+static void redial(struct pl_tcp_lanes *lanes, int number, int64_t now)
+{
+    struct pl_tcp_lane *lane = &lanes->lane[number];
+    struct pl_tcp_way way = {.to = lane->stream->address};
+    socklen_t size = sizeof way.from;
+    lane->redial_at = now + lane->pause;
+    lane->pause = lane->pause < PAUSE_MOST ? lane->pause * 2 : PAUSE_MOST;
+    int name = pl_tcp_lane_name(number, next_turn(lane->turn));
+    if (pl_tcp_dials_lane(lanes->peer, name) || getsockname(lane->stream->source.fd, &way.from.any, &size))
+        return;
+    if (way.from.any.sa_family == AF_INET)
+        way.from.v4.sin_port = 0;
+    else
+        way.from.v6.sin6_port = 0;
+    pl_tcp_dial_lane(lanes->peer, name, &way);
+}
+
 int pl_tcp_lanes_tick(struct pl_tcp_lanes *lanes, int64_t now)
 {
     struct pl_tcp_peer *peer = lanes->peer;
     int64_t timeout = pl_tcp_port_of(peer)->timeout;
     for (int i = 0; i < PL_TCP_LANES; i++) {
         struct pl_tcp_lane *lane = &lanes->lane[i];
+        if (lane->dead && lane->stream->dialed && now > lane->redial_at && !pl_tcp_port_of(peer)->closing)
+            redial(lanes, i, now);
         if (!lane->stream || lane->dead)
             continue;
-        bool others = lanes->living > 1 && (i || (lanes->switched && lanes->settled && lanes->seen));
+        bool others = has_others(lanes, i);
         if (!pl_tcp_stream_silent(lane->stream, now, others && timeout > SECOND ? SECOND / 2 : timeout))
             continue;
         if (!others)

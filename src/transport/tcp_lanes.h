@@ -9,6 +9,13 @@ enum {
     PL_TCP_FLIGHT = 32 /* parts of a lane that are written and not acknowledged */
 };
 
+/* A lane's name on the wire, 1..255, but 0 for the first connection of all. */
+enum { PL_TCP_TURNS = 64 };
+static inline int pl_tcp_lane_name(int number, int turn)
+{
+    return number | turn * PL_TCP_LANES;
+}
+
 /* What a lane carries at a time. */
 #define PL_TCP_PART ((size_t)128 * 1024)
 /* On the wire before each part: kind and length, where it belongs, how much has come of the other direction.
@@ -40,6 +47,11 @@ struct pl_tcp_early {
 struct pl_tcp_lane {
     struct pl_tcp_stream *stream; /* NULL: there never was one */
     bool dead; /* its network is; the socket is kept, for its end would say something else */
+    int turn;  /* how often the lane was dialed anew; its name on the wire says it, so old news harm no new
+                  lane */
+    int64_t since; /* when it came up (ns) */
+    int64_t redial_at,
+        pause; /* dead: when it is dialed again, by who had dialed it, and how long after that */
     /* Sending. */
     bool writing;
     struct pl_tcp_range part;
@@ -94,14 +106,17 @@ struct pl_tcp_lanes {
 void pl_tcp_lanes_open(struct pl_tcp_peer *peer);
 /* The peer has lanes from now on, if it had none. NULL: no memory. */
 struct pl_tcp_lanes *pl_tcp_lanes_get(struct pl_tcp_peer *peer);
-/* Whether a further lane of that number could be taken. */
-bool pl_tcp_lanes_want(const struct pl_tcp_peer *peer, int number);
+/* Whether a further lane of that name could be taken, or one in a dead lane's place. */
+bool pl_tcp_lanes_want(const struct pl_tcp_peer *peer, int name);
 /* An authenticated socket is a further lane. As pl_tcp_peer_up. */
-int pl_tcp_lanes_add(struct pl_tcp_peer *peer, int number, int fd, struct pl_tcp_tls *tls,
+int pl_tcp_lanes_add(struct pl_tcp_peer *peer, int name, int fd, struct pl_tcp_tls *tls,
                      const union pl_tcp_address *address);
 /* A lane's network is dead: what it had under way goes by the others. There must be others. */
 void pl_tcp_lanes_cut(struct pl_tcp_lanes *lanes, int number, const char *why);
-/* Once a second: lanes that are silent. Returns how many upcalls were made. */
+/* The other end says that the lane of that name is dead. */
+void pl_tcp_lanes_told_dead(struct pl_tcp_lanes *lanes, int name);
+/* Once a second: lanes that are silent, and dead ones to be dialed again. Returns how many upcalls were made.
+ */
 int pl_tcp_lanes_tick(struct pl_tcp_lanes *lanes, int64_t now);
 /* The end of all of them; what is under way ends with `error`. Returns how many upcalls were made. */
 int pl_tcp_lanes_drop(struct pl_tcp_peer *peer, int error, const char *text);

@@ -135,8 +135,25 @@ static complaint collect(struct pl_tcp_lanes *lanes, const unsigned char *bytes,
     return NULL;
 }
 
-static complaint keep(struct pl_tcp_lanes *lanes, uint64_t at, const unsigned char *bytes, size_t n)
+static struct pl_tcp_early *early_of(struct pl_list *node)
 {
+    return pl_container(node, struct pl_tcp_early, link);
+}
+
+/* Keeps some of the bytes, if they are not kept already: lanes that come and go bring them several times. */
+static complaint keep(struct pl_tcp_lanes *lanes, uint64_t at, const unsigned char *bytes, size_t n,
+                      size_t *took)
+{
+    struct pl_list *before = lanes->early.prev;
+    while (before != &lanes->early && early_of(before)->range.begin > at)
+        before = before->prev;
+    uint64_t kept = before != &lanes->early ? early_of(before)->range.end : 0;
+    if (kept > at) {
+        *took = kept - at < n ? (size_t)(kept - at) : n;
+        return NULL;
+    }
+    uint64_t next = before->next != &lanes->early ? early_of(before->next)->range.begin : UINT64_MAX;
+    n = next - at < n ? (size_t)(next - at) : n;
     struct pl_tcp_early *early = malloc(sizeof *early + n);
     if (!early || lanes->early_bytes + n > EARLY_MOST) {
         free(early);
@@ -146,13 +163,11 @@ static complaint keep(struct pl_tcp_lanes *lanes, uint64_t at, const unsigned ch
     early->range = (struct pl_tcp_range){at, at + n};
     memcpy(early->bytes, bytes, n);
     lanes->early_bytes += n;
-    struct pl_list *before = lanes->early.prev;
-    while (before != &lanes->early && pl_container(before, struct pl_tcp_early, link)->range.begin > at)
-        before = before->prev;
     early->link.prev = before;
     early->link.next = before->next;
     before->next->prev = &early->link;
     before->next = &early->link;
+    *took = n;
     return NULL;
 }
 
@@ -173,7 +188,7 @@ static complaint take_some(struct pl_tcp_lanes *lanes, uint64_t at, const unsign
         *took = part;
         return landed_part(lanes, at, at + part) ? NULL : "sent parts in too great a disorder";
     }
-    return at == lanes->expected ? collect(lanes, bytes, n, took) : keep(lanes, at, bytes, n);
+    return at == lanes->expected ? collect(lanes, bytes, n, took) : keep(lanes, at, bytes, n, took);
 }
 
 static complaint take(struct pl_tcp_lanes *lanes, uint64_t at, const unsigned char *bytes, size_t n)
@@ -231,9 +246,9 @@ static complaint take_head(struct pl_tcp_lanes *lanes, struct pl_tcp_lane *lane)
         lanes->final = at != UINT64_MAX ? at : lanes->final;
         return NULL;
     }
-    if (kind == PL_TCP_KIND_DEAD && at < PL_TCP_LANES && !length) {
-        if (lanes->living > 1 && &lanes->lane[at] != lane)
-            pl_tcp_lanes_cut(lanes, (int)at, "the other end heard nothing over it");
+    if (kind == PL_TCP_KIND_DEAD && at < PL_TCP_LANES * PL_TCP_TURNS && !length) {
+        if (&lanes->lane[at % PL_TCP_LANES] != lane)
+            pl_tcp_lanes_told_dead(lanes, (int)at);
         return NULL;
     }
     bool seen = kind == PL_TCP_KIND_PART_SEEN;
@@ -324,7 +339,8 @@ static int lane_ended(struct pl_tcp_lanes *lanes, struct pl_tcp_stream *stream, 
     if (lane->goodbye)
         return 0;
     bool others = lanes->living > 1 && (stream->lane || (lanes->settled && lanes->seen));
-    if (others && (network || (stream->lane && !lane->spoke && !lane->flights))) {
+    bool further = stream->lane || lane->turn;
+    if (others && (network || (further && !lane->spoke && !lane->flights))) {
         pl_tcp_lanes_cut(lanes, stream->lane,
                          network ? strerror(number ? number : stream->write_error) : "it was hung up");
         return 1;

@@ -23,7 +23,9 @@
 
 #define COPY_MOST ((size_t)4 << 20) /* bytes of small payloads kept for a peer; beyond that they wait */
 
-enum { VECTORS = 64 };
+/* FLIGHTS: of all lanes together. More than the living have, if lanes come and go: what was in flight by the
+ * dead is so by the others, and the other end keeps no more than this. */
+enum { VECTORS = 64, FLIGHTS = PL_TCP_LANES * PL_TCP_FLIGHT };
 
 static bool append(struct pl_tcp_lanes *lanes, struct pl_operation *operation, bool copy)
 {
@@ -141,15 +143,25 @@ static struct pl_tcp_range cut_off(const struct pl_tcp_lanes *lanes, struct pl_t
     return range;
 }
 
+/* Parts that are in flight, or to be written again. */
+static int under_way(const struct pl_tcp_lanes *lanes)
+{
+    int count = lanes->agains;
+    for (int i = 0; i < PL_TCP_LANES; i++)
+        count += lanes->lane[i].flights;
+    return count;
+}
+
 /* What a lane shall write next. False: nothing. */
 static bool choose(struct pl_tcp_lanes *lanes, int number, bool first)
 {
     struct pl_tcp_lane *lane = &lanes->lane[number];
     if (lanes->tell) {
         int dead = __builtin_ctz(lanes->tell);
+        uint64_t name = (uint64_t)pl_tcp_lane_name(dead, lanes->lane[dead].turn);
         lanes->tell &= lanes->tell - 1;
         lanes->due = true;
-        begin(lanes, lane, PL_TCP_KIND_DEAD, (struct pl_tcp_range){(uint64_t)dead, (uint64_t)dead});
+        begin(lanes, lane, PL_TCP_KIND_DEAD, (struct pl_tcp_range){name, name});
         return true;
     }
     while (lanes->agains && lanes->again[lanes->agains - 1].end <= lanes->acknowledged)
@@ -165,7 +177,7 @@ static bool choose(struct pl_tcp_lanes *lanes, int number, bool first)
         begin(lanes, lane, part_kind(lanes), part);
         return true;
     }
-    bool may = lanes->switched && lane->flights < PL_TCP_FLIGHT;
+    bool may = lanes->switched && lane->flights < PL_TCP_FLIGHT && under_way(lanes) < FLIGHTS;
     if (may && lanes->next < lanes->end && (first || lanes->end - lanes->next >= PL_TCP_PART)) {
         struct pl_tcp_range part = cut_off(lanes, (struct pl_tcp_range){lanes->next, lanes->end});
         lanes->next = part.end;
@@ -255,6 +267,25 @@ static bool write_lane(struct pl_tcp_lanes *lanes, int number, bool first)
     return written;
 }
 
+/* Whether a lane is just writing bytes of the frame, for the second time. */
+static bool in_use(const struct pl_tcp_lanes *lanes, const struct pl_tcp_lanes_frame *frame)
+{
+    for (int i = 0; i < PL_TCP_LANES; i++) {
+        const struct pl_tcp_lane *lane = &lanes->lane[i];
+        if (lane->writing && lane->part.begin < frame->range.end && frame->range.begin < lane->part.end)
+            return true;
+    }
+    return false;
+}
+
+/* The first frame, if it is done: all has come, and no lane is repeating some of it; else NULL. */
+static struct pl_tcp_lanes_frame *first_done(const struct pl_tcp_lanes *lanes)
+{
+    struct pl_list *node = pl_list_first(&lanes->frames);
+    struct pl_tcp_lanes_frame *frame = node ? pl_container(node, struct pl_tcp_lanes_frame, link) : NULL;
+    return frame && frame->range.end <= lanes->acknowledged && !in_use(lanes, frame) ? frame : NULL;
+}
+
 void pl_tcp_lanes_write(struct pl_tcp_lanes *lanes)
 {
     bool more = true;
@@ -267,6 +298,8 @@ void pl_tcp_lanes_write(struct pl_tcp_lanes *lanes)
                 first = false;
         }
     }
+    if (first_done(lanes)) /* what was just repeated held it up */
+        pl_tcp_peer_attend(lanes->peer);
 }
 
 /* Parts that have come are in flight no more. */
@@ -291,29 +324,15 @@ bool pl_tcp_lanes_acknowledged(struct pl_tcp_lanes *lanes, uint64_t offset)
     return true;
 }
 
-/* Whether a lane is just writing bytes of the frame, for the second time. */
-static bool in_use(const struct pl_tcp_lanes *lanes, const struct pl_tcp_lanes_frame *frame)
-{
-    for (int i = 0; i < PL_TCP_LANES; i++) {
-        const struct pl_tcp_lane *lane = &lanes->lane[i];
-        if (lane->writing && lane->part.begin < frame->range.end && frame->range.begin < lane->part.end)
-            return true;
-    }
-    return false;
-}
-
 int pl_tcp_lanes_release(struct pl_tcp_lanes *lanes)
 {
-    struct pl_list *node;
+    struct pl_tcp_lanes_frame *frame;
     int count = 0;
-    while ((node = pl_list_first(&lanes->frames))) {
-        struct pl_tcp_lanes_frame *frame = pl_container(node, struct pl_tcp_lanes_frame, link);
-        if (frame->range.end > lanes->acknowledged || in_use(lanes, frame))
-            break;
+    while ((frame = first_done(lanes))) {
         struct pl_operation *operation = frame->operation;
         if (!operation)
             lanes->copied -= (size_t)(frame->range.end - frame->range.begin) - PL_TCP_HEAD;
-        pl_list_remove(node);
+        pl_list_remove(&frame->link);
         free(frame);
         if (operation) {
             operation->done(operation, 0);

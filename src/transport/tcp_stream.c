@@ -177,10 +177,10 @@ int pl_tcp_stream_write(struct pl_tcp_stream *stream)
         pl_tcp_lanes_switch(lanes);
     if (lanes && (lanes->switched || stream->lane)) {
         pl_tcp_lanes_write(lanes);
-        return 0;
+        return pl_tcp_lanes_release(lanes);
     }
     if (stream->peer->held_until) {
-        if (!lanes && pl_now() < stream->peer->held_until && pl_tcp_dials_lane(stream->peer))
+        if (!lanes && pl_now() < stream->peer->held_until && pl_tcp_dials_lane(stream->peer, 0))
             return 0;
         stream->peer->held_until = 0;
     }

@@ -8,7 +8,8 @@
  *   copy                rank 0 copies its standard input to its standard output
  *   large MIB N         rank 0 sends the last rank N messages of so many MiB, and a small one behind each,
  *                       and gets a sum of each back; how long it took
- *   answer              the last rank sends first; then rank 0 answers
+ *   answer [HOW [MS]]   the last rank sends first to rank 0, which receives (recv), or looks every MS (200)
+ *                       milliseconds: by MPI_Test (test), MPI_Iprobe (iprobe); or by MPI_Probe (probe)
  *   names NAME...       the values of these variables
  */
 #include <mpi-ext.h>
@@ -166,14 +167,34 @@ static int large(int mib, int n)
     return wrong != 0;
 }
 
+static void receive(const char *how, unsigned look_us, int *word, int source)
+{
+    MPI_Request request = MPI_REQUEST_NULL;
+    int flag = 0;
+    if (!strcmp(how, "test"))
+        MPI_Irecv(word, 1, MPI_INT, source, 0, MPI_COMM_WORLD, &request);
+    while (!strcmp(how, "test") && !flag) {
+        usleep(look_us);
+        MPI_Test(&request, &flag, MPI_STATUS_IGNORE);
+    }
+    while (!strcmp(how, "iprobe") && !flag) {
+        usleep(look_us);
+        MPI_Iprobe(MPI_ANY_SOURCE, 0, MPI_COMM_WORLD, &flag, MPI_STATUS_IGNORE);
+    }
+    if (!strcmp(how, "probe"))
+        MPI_Probe(source, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    if (strcmp(how, "test") != 0)
+        MPI_Recv(word, 1, MPI_INT, source, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+}
+
 /* The last rank sends before it gets anything: only the other one may be able to dial. */
-static void answer(void)
+static void answer(const char *how, int look_ms)
 {
     int word = rank, last = size - 1;
     if (rank == last)
         MPI_Send(&word, 1, MPI_INT, 0, 0, MPI_COMM_WORLD);
     if (!rank)
-        MPI_Recv(&word, 1, MPI_INT, last, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        receive(how, (unsigned)look_ms * 1000, &word, last);
     if (!rank)
         printf("rank 0 got %d\n", word);
 }
@@ -201,7 +222,7 @@ int main(int argc, char **argv)
     else if (!strcmp(what, "large"))
         code = large(atoi(argv[2]), atoi(argv[3]));
     else if (!strcmp(what, "answer"))
-        answer();
+        answer(argc > 2 ? argv[2] : "recv", argc > 3 ? atoi(argv[3]) : 200);
     else if (!strcmp(what, "survive"))
         code = survive();
     else if (!strcmp(what, "lines"))

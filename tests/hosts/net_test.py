@@ -7,6 +7,7 @@ net_test.py MPIEXEC PROGRAM HELLO TRAINER [-- TEST...]
 import os
 import re
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -149,6 +150,53 @@ def test_a_card_dies_under_way():
         shaped(None)
 
 
+def lines_of(process, said):
+    for line in process.stderr:
+        said.append(line)
+
+
+def wait_for(what, condition, seconds=40):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("in vain: " + what)
+        time.sleep(0.02)
+
+
+def test_a_card_comes_back():
+    """One of the two cards is down for a while, at the switch or at the host: the messages go on over the other, over
+    both again afterwards, and all arrive."""
+    down = {"at the switch": (lambda: NET["d"].cut(1), lambda: NET["d"].mend(1)),
+            "at the host": (lambda: NET["c"].do("ip link set eth1 down"), lambda: NET["c"].do("ip link set eth1 up")),
+            "the first one": (lambda: NET["d"].cut(0), lambda: NET["d"].mend(0))}
+    shaped("100mbit")
+    try:
+        for where, (cut, mend) in down.items():
+            card = "eth0" if where == "the first one" else "eth1"
+            process = NET["c"].popen("exec %s -hosts c,d -n 2 %s large 4 36" % (MPIEXEC, PROGRAM), stdout=-1, stderr=-1,
+                                     env=dict(os.environ, PEAL_LOG="info"))
+            said = []
+            reader = threading.Thread(target=lines_of, args=(process, said))
+            reader.start()
+            before = received("d", card)
+            wait_for("both cards", lambda: received("d", card) - before > 2 << 20)
+            cut()
+            try:
+                wait_for("the news, " + where, lambda: any("is given up" in line for line in said))
+            finally:
+                mend()
+            wait_for("a new connection, " + where, lambda: sum("connected with rank 1 also at" in line for line in said) == 2)
+            again = received("d", card)
+            wait_for("its bytes, " + where, lambda: received("d", card) - again > 4 << 20)
+            out = process.stdout.read()
+            process.wait(60)
+            reader.join()
+            result = hosts.Result(process.returncode, out, "".join(said), 0)
+            hosts.check(process.returncode == 0 and "36 messages of 4 MiB" in out and "right" in out, result, where)
+    finally:
+        shaped(None)
+
+
 def test_only_one_side_can_dial():
     """What d tells of itself leads nowhere from c: d dials, whoever has something to say first."""
     NET["d"].do("ip link add hidden type veth peer name h1 && ip addr add 10.66.0.2/24 dev hidden && "
@@ -157,7 +205,8 @@ def test_only_one_side_can_dial():
     try:
         for route in ("unreachable", "blackhole"):
             NET["c"].do("ip route replace %s 10.66.0.0/24" % route)
-            for what, good in (("answer", "rank 0 got"), ("check", "right")):
+            looking = [] if route == "unreachable" else [("answer " + how, "rank 0 got") for how in ("test", "iprobe", "probe")]
+            for what, good in [("answer", "rank 0 got"), ("check", "right")] + looking:
                 for order in ("c,d", "d,c"):
                     inner = "sh -c 'test $(hostname) = d && export PEAL_NET=hidden; exec %s %s'" % (PROGRAM, what)
                     result = NET["c"].run("%s -hosts %s -n 2 %s" % (MPIEXEC, order, inner))

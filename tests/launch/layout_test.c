@@ -53,7 +53,11 @@ Test(layout, ranks_are_dealt_to_hosts)
         {"-host a@x: true", ""},
         {"-host a@x,,b@x true", ""},
         {"-host [::1 true", ""},
-        {"-host a@x -host b@x true", ""},
+        {"-host a@x -host b@x:2 true", "abb"},
+        {"--host a@x --host a@x -host b@x true", "aab"},
+        {"-hosts a@x -hosts b@x -n 3 true", "aba"},
+        {"-host a@x -host c@x true : -host b@x true", "acb"},
+        {"-f one -f two true", ""},
         {"--map-by moon true", ""},
         {"-ppn 0 true", ""},
     };

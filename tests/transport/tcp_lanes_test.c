@@ -1,7 +1,7 @@
 /* Lanes of the tcp transport, without a network: two ends in one thread, joined by pairs of
  * sockets, and a seed that says what is sent, who is looked at when, and which lane dies when, with all that
- * lies in it. Whatever happens while one lane lives, each frame arrives once, whole and in order, in both
- * directions.
+ * lies in it, and when another takes its place. Whatever happens while one lane lives, each frame arrives
+ * once, whole and in order, in both directions.
  */
 #include "errors.h"
 #include "tcp_lanes.h"
@@ -178,11 +178,67 @@ static void finish(struct end ends[2])
             free(ends[side].payloads[i]);
 }
 
-/* `deaths`: whether lanes die. Returns how many did. */
-static int exchange(int seed, int lanes, bool deaths)
+/* A lane that the second end has taken up again, and the first, which dialed, not yet. */
+struct revival {
+    int fd, name; /* fd -1: there is none */
+};
+
+static void revive(struct end ends[2], struct revival *revival, int number)
+{
+    union pl_tcp_address address = {.v4 = {.sin_family = AF_INET}};
+    const struct pl_tcp_lanes *lanes = ends[0].peer->lanes;
+    if (!lanes || !lanes->lane[number].dead)
+        return;
+    int name = pl_tcp_lane_name(number, lanes->lane[number].turn % (PL_TCP_TURNS - 1) + 1), pair[2];
+    if (!pl_tcp_lanes_want(ends[1].peer, name))
+        return;
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+    *revival = (struct revival){pair[0], name};
+    cr_assert_eq(pl_tcp_lanes_add(ends[1].peer, name, pair[1], NULL, &address), 0);
+}
+
+/* The verdict has come; unless the news came first that the lane is dead again. Whether it lives. */
+static bool revived(struct end ends[2], struct revival *revival)
+{
+    union pl_tcp_address address = {.v4 = {.sin_family = AF_INET}};
+    struct pl_tcp_lanes *lanes = ends[0].peer->lanes;
+    bool lives = lanes->lane[revival->name % PL_TCP_LANES].turn != revival->name / PL_TCP_LANES;
+    if (lives)
+        cr_assert_eq(pl_tcp_lanes_add(ends[0].peer, revival->name, revival->fd, NULL, &address), 0);
+    else
+        close(revival->fd);
+    revival->fd = -1;
+    return lives;
+}
+
+/* Something befalls the lane. Returns how many died. */
+static int befall(struct end ends[2], struct revival *revival, int number, int *lived_again)
+{
+    struct pl_tcp_lanes *lanes[] = {ends[0].peer->lanes, ends[1].peer->lanes};
+    if (revival->fd >= 0 && !draw(20)) {
+        *lived_again += revived(ends, revival);
+    } else if (revival->fd >= 0 && !draw(60) && can_cut(lanes[1], number)) {
+        pl_tcp_lanes_cut(lanes[1], number, "the test, before the other end knew that it lives");
+        return 1;
+    } else if (revival->fd < 0 && !draw(30)) {
+        revive(ends, revival, number);
+    }
+    if (draw(40) || !can_cut(lanes[0], number) || !can_cut(lanes[1], number))
+        return 0;
+    pl_tcp_lanes_cut(lanes[0], number, "the test");
+    if (draw(2)) /* else it hears of it, with what came before */
+        pl_tcp_lanes_cut(lanes[1], number, "the test");
+    return 1;
+}
+
+/* `deaths`: whether lanes die, and are dialed again. Returns how many died. */
+static int exchange(int seed, int lanes, bool deaths, int *lived_again)
 {
     static struct end ends[2];
+    struct revival revivals[PL_TCP_LANES];
     int fds[PL_TCP_LANES], died = 0;
+    for (int i = 0; i < PL_TCP_LANES; i++)
+        revivals[i].fd = -1;
     seed_now = seed;
     state = (uint64_t)seed;
     join(ends, lanes, fds);
@@ -192,14 +248,12 @@ static int exchange(int seed, int lanes, bool deaths)
         if (end->sent < FRAMES && !draw(3))
             send_next(end);
         cr_assert_geq(pl_tcp_round(end->port), 0);
-        if (deaths && !draw(40) && can_cut(ends[0].peer->lanes, number) &&
-            can_cut(ends[1].peer->lanes, number)) {
-            pl_tcp_lanes_cut(ends[0].peer->lanes, number, "the test");
-            if (draw(2)) /* else it hears of it, with what came before */
-                pl_tcp_lanes_cut(ends[1].peer->lanes, number, "the test");
-            died++;
-        }
+        if (deaths)
+            died += befall(ends, &revivals[number], number, lived_again);
     }
+    for (int i = 0; i < PL_TCP_LANES; i++)
+        if (revivals[i].fd >= 0)
+            revived(ends, &revivals[i]);
     for (int turn = 0; turn < 1000; turn++)
         pl_tcp_round(ends[turn % 2].port);
     for (int side = 0; side < 2; side++) {
@@ -215,15 +269,16 @@ static int exchange(int seed, int lanes, bool deaths)
 Test(lanes, frames_come_in_order_over_several)
 {
     for (int seed = 1; seed <= SEEDS; seed++)
-        exchange(seed, 2 + seed % 3, false);
+        exchange(seed, 2 + seed % 3, false, NULL);
 }
 
-Test(lanes, what_dies_costs_nothing)
+Test(lanes, what_dies_costs_nothing_and_comes_back)
 {
-    int died = 0;
-    for (int seed = 1; seed <= 2 * SEEDS; seed++)
-        died += exchange(seed, 2 + seed % 3, true);
-    cr_assert_gt(died, SEEDS, "only %d lanes died", died);
+    int died = 0, lived_again = 0;
+    for (int seed = 1; seed <= 4 * SEEDS; seed++)
+        died += exchange(seed, 2 + seed % 3, true, &lived_again);
+    cr_assert_gt(died, 4 * SEEDS, "only %d lanes died", died);
+    cr_assert_gt(lived_again, 2 * SEEDS, "only %d lanes came back", lived_again);
 }
 
 /* Who speaks nonsense on a lane is lost, and nothing else happens. */
