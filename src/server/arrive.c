@@ -56,7 +56,7 @@ static void let_in(struct arrival *a, MPI_Comm comm)
 {
     struct pl_ps_hello hello = {.rank = -1};
     unsigned char *list = NULL;
-    int welcome = 1;
+    int welcome = 1, ready = 0;
     MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
     int error = MPI_Recv(&hello, (int)sizeof hello, MPI_BYTE, 0, PL_PS_DOOR_TAG, comm, MPI_STATUS_IGNORE);
     bool sense = !error && hello.rank >= 0 && hello.rank < a->ps->size && hello.rank != a->ps->rank;
@@ -67,6 +67,8 @@ static void let_in(struct arrival *a, MPI_Comm comm)
                 pl_ps_view_fits(a->ps->view, list, a->view);
     }
     sense = sense && !MPI_Send(&welcome, 1, MPI_INT, 0, PL_PS_DOOR_TAG, comm);
+    if (sense && hello.news != PL_PS_NEWS_OVER)
+        sense = !MPI_Recv(&ready, 1, MPI_INT, 0, PL_PS_DOOR_TAG, comm, MPI_STATUS_IGNORE);
     if (sense && list) {
         memcpy(a->list, list, a->bytes);
         a->listed = true;
@@ -81,12 +83,14 @@ static void let_in(struct arrival *a, MPI_Comm comm)
 
 static int wait_for_all(struct arrival *a)
 {
+    int broken_off = 0; /* visitors that died on the way in; more than that many is something else */
     while (!a->over && !all_here(a)) {
         MPI_Comm comm;
         int error = MPI_Comm_accept(a->port, MPI_INFO_NULL, 0, MPI_COMM_SELF, &comm);
-        if (error)
+        if (!error)
+            let_in(a, comm);
+        else if (!pl_ps_means_death(error) || ++broken_off > 4 * a->ps->size)
             return error;
-        let_in(a, comm);
     }
     return MPI_SUCCESS;
 }

@@ -274,7 +274,9 @@ static void ask(struct peal_ps *ps)
             ps->links.link[pl_ps_rank_of_server(ps, s)].deaths;
     manager->taking_over = true;
     for (int r = 0; r < ps->size; r++) {
-        manager->asked[r] = r != ps->rank && takes_part(ps, ps->view, r) && !ps->links.link[r].dead;
+        int server = pl_ps_server_of(ps, r);
+        bool here = takes_part(ps, ps->view, r) || (server >= 0 && manager->arrived[server]);
+        manager->asked[r] = r != ps->rank && here && !ps->links.link[r].dead;
         if (manager->asked[r])
             pl_ps_send(ps, r, frame);
     }
@@ -374,6 +376,8 @@ void pl_ps_manager_frame(struct peal_ps *ps, int rank, struct pl_ps_frame *frame
             manager->arrived[server] = manager->changed = true;
         if (server >= 0 && manager->admitting == server)
             manager->admitting = -1;
+        if (ps->over) /* too late */
+            pl_ps_send_header(ps, rank, PL_PS_BYE, 1, 1);
         break;
     case PL_PS_ANSWER:
         answered(ps, rank, frame);

@@ -7,7 +7,9 @@
  *        |==== COME, port ====>|                     |
  *        |-- MPI_Comm_connect: view, whom to expect >|
  *        |                     |-- MPI_Comm_connect >|   each when it next waits or calls
- *        |<------------- ARRIVED --------------------|   all whom it expected have come
+ *        |                     |<----- welcome ------|
+ *        |                     |------- ready ------>|   its link is there
+ *        |<------------- ARRIVED --------------------|   all whom it expected are ready
  *        |==== VIEW n: it serves ===================>|
  *
  * From there on it is a spare that joins: it is given copies part by part while traffic goes on (copy.c). A
@@ -19,6 +21,9 @@
  * collective call of all members would have a worker wait for one that waits for it (a clock). If a member
  * dies before it has come, the manager comes again with a shorter list; if the manager dies, the next one
  * finds the published name and comes with its own.
+ *
+ * Frames that a member sent before its link was there would be lost, and it would not send them again: so the
+ * replacement waits for `ready` from each before it says ARRIVED.
  *
  * The end: the manager takes the parameter server's name back, and then tells whoever waits at a door. A
  * replacement publishes its door before it looks for that name, so one of the two always sees the other.
@@ -61,10 +66,11 @@ static bool is_manager(const struct peal_ps *ps)
     return ps->manager && ps->view->manager == ps->my_server && !ps->manager->taking_over;
 }
 
-/* Its place is empty, and the view says so. */
+/* Its place is empty: nobody serves there, nor has told that he will. (A new manager may have a link to one
+ * who still waits at the door for others.) */
 static bool vacant(const struct peal_ps *ps, int server)
 {
-    return ps->links.link[pl_ps_rank_of_server(ps, server)].dead && ps->view->server[server] == PL_PS_DEAD;
+    return ps->view->server[server] == PL_PS_DEAD && !ps->manager->arrived[server];
 }
 
 static bool list_changed(const struct peal_ps *ps)
@@ -161,24 +167,33 @@ static MPI_Comm meet(const char *port, const struct pl_ps_hello *hello, const un
     return error || !welcome ? MPI_COMM_NULL : comm;
 }
 
-/* The door is done with: the link, or what follows if there is none. The lock is held. */
-static void met(struct peal_ps *ps, int server, MPI_Comm comm, bool as_manager)
+/* The link is there: frames to it are lost no more. Only then may the replacement say that it has arrived,
+ * for the view that follows has members send to it. */
+static void link_up(struct peal_ps *ps, int server, MPI_Comm comm)
 {
-    int rank = pl_ps_rank_of_server(ps, server);
-    if (!as_manager || comm == MPI_COMM_NULL)
-        ps->door.server = -1;
-    if (as_manager && comm == MPI_COMM_NULL && ps->manager->admitting == server)
-        ps->manager->admitting = -1;
-    if (comm == MPI_COMM_NULL)
-        return;
-    if (!ps->links.link[rank].dead) {
-        MPI_Comm_free(&comm); /* the manager's second visit */
-        return;
-    }
-    if (ps->manager)
+    int rank = pl_ps_rank_of_server(ps, server), ready = 1;
+    bool known = !ps->links.link[rank].dead; /* a manager's second visit */
+    if (!known && ps->manager)
         pl_ps_manager_server_back(ps, server);
-    if (pl_ps_link_renew(ps, rank, comm, 0))
+    int error = known ? MPI_SUCCESS : pl_ps_link_renew(ps, rank, comm, 0);
+    MPI_Send(&ready, 1, MPI_INT, 0, PL_PS_DOOR_TAG, comm);
+    if (known)
+        MPI_Comm_free(&comm);
+    if (error)
         pl_ps_lost(ps, rank);
+}
+
+/* The door at `port` is done with: the link, or what follows if there is none. Meanwhile this member may have
+ * been called to another one. The lock is held. */
+static void met(struct peal_ps *ps, int server, const char *port, MPI_Comm comm, bool as_manager)
+{
+    bool admitting = as_manager && ps->manager->admitting == server;
+    if (ps->door.server == server && !strcmp(ps->door.port, port) && !(admitting && comm != MPI_COMM_NULL))
+        ps->door.server = -1;
+    if (admitting && comm == MPI_COMM_NULL)
+        ps->manager->admitting = -1;
+    if (comm != MPI_COMM_NULL)
+        link_up(ps, server, comm);
 }
 
 static void visit(struct peal_ps *ps)
@@ -203,7 +218,7 @@ static void visit(struct peal_ps *ps)
     MPI_Comm comm = as_manager && !list ? MPI_COMM_NULL : meet(port, &hello, list, bytes);
     free(list);
     pl_ps_enter(ps);
-    met(ps, server, comm, as_manager);
+    met(ps, server, port, comm, as_manager);
     ps->door.busy = false;
     pl_ps_leave_lock(ps);
 }
@@ -279,7 +294,13 @@ void pl_ps_replace_close(struct peal_ps *ps)
     MPI_Unpublish_name(ps->door.service, MPI_INFO_NULL, "");
     pl_ps_unhush(handler);
     ps->door.busy = true;
-    for (int s = 0; s < ps->servers; s++)
-        if (ps->view->server[s] == PL_PS_DEAD && look_up(ps, pl_ps_rank_of_server(ps, s), port))
+    for (int s = 0; s < ps->servers; s++) {
+        int rank = pl_ps_rank_of_server(ps, s);
+        if (ps->view->server[s] != PL_PS_DEAD)
+            continue;
+        if (!ps->links.link[rank].dead) /* it may have left its door already */
+            pl_ps_send_header(ps, rank, PL_PS_BYE, 1, 1);
+        if (look_up(ps, rank, port))
             meet(port, &hello, NULL, 0);
+    }
 }
