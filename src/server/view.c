@@ -120,14 +120,17 @@ static bool step(struct pl_ps_chain *chain, const uint8_t *target, int copies)
         chain->length = chain->synced = (uint8_t)copies;
         return longer;
     }
-    int at = pl_ps_chain_find(chain, target[matched]);
+    int next = matched;
+    while (chain->length < copies && pl_ps_chain_find(chain, target[next]) >= 0)
+        next++; /* who lacks comes before anybody is moved */
+    int at = pl_ps_chain_find(chain, target[next]);
     if (at >= 0 && chain->length <= copies && chain->length <= 2)
         return false; /* it has the right servers; their order is not worth a time with one copy */
     if (at >= 0)
         take_out(chain, at);
     if (chain->length == PL_PS_CHAIN_MAX)
         return false;
-    chain->server[chain->length++] = target[matched];
+    chain->server[chain->length++] = target[next];
     return true;
 }
 
