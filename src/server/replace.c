@@ -61,6 +61,11 @@ void pl_ps_service_of(char name[80], const char *service, int rank)
     snprintf(name, 80, "%s/%d", service, rank);
 }
 
+void pl_ps_service_life(char name[80], const char *service, int rank, int life)
+{
+    snprintf(name, 80, "%s/%d/%d", service, rank, life);
+}
+
 static bool is_manager(const struct peal_ps *ps)
 {
     return ps->manager && ps->view->manager == ps->my_server && !ps->manager->taking_over;
@@ -106,6 +111,7 @@ void pl_ps_replace_heard(struct peal_ps *ps, const struct pl_ps_frame *frame)
     if (frame->length != sizeof *header + sizeof ps->door.port || header->clock >= (uint32_t)ps->servers)
         return;
     ps->door.server = (int)header->clock;
+    ps->door.life = (int)header->id;
     memcpy(ps->door.port, frame->bytes + sizeof *header, sizeof ps->door.port);
     ps->door.port[sizeof ps->door.port - 1] = 0;
 }
@@ -120,6 +126,7 @@ static void call_all(struct peal_ps *ps)
     *pl_ps_header_of(frame) = (struct pl_ps_header){.kind = PL_PS_COME,
                                                     .origin = PL_PS_NOBODY,
                                                     .epoch = ps->view->epoch,
+                                                    .id = (uint64_t)ps->door.life,
                                                     .clock = (uint32_t)ps->door.server};
     memcpy(frame->bytes + sizeof(struct pl_ps_header), ps->door.port, sizeof ps->door.port);
     for (int r = 0; r < ps->size; r++)
@@ -128,7 +135,7 @@ static void call_all(struct peal_ps *ps)
     pl_ps_frame_release(&ps->pool, frame);
 }
 
-/* What the manager brings: view, list, deaths. NULL: no memory. */
+/* What the manager brings: view, list, lives. NULL: no memory. */
 static unsigned char *make_list(struct peal_ps *ps, size_t *bytes)
 {
     size_t view = pl_ps_view_size(ps->view->parts, ps->view->workers), n = (size_t)ps->size;
@@ -140,7 +147,7 @@ static unsigned char *make_list(struct peal_ps *ps, size_t *bytes)
         bool comes = pl_ps_manager_counts(ps, r) && pl_ps_server_of(ps, r) != ps->manager->admitting;
         ps->manager->listed[r] = comes;
         list[view + (size_t)r] = comes;
-        list[view + n + (size_t)r] = ps->links.link[r].deaths;
+        list[view + n + (size_t)r] = ps->links.link[r].life;
     }
     *bytes = view + 2 * n;
     return list;
@@ -169,13 +176,13 @@ static MPI_Comm meet(const char *port, const struct pl_ps_hello *hello, const un
 
 /* The link is there: frames to it are lost no more. Only then may the replacement say that it has arrived,
  * for the view that follows has members send to it. */
-static void link_up(struct peal_ps *ps, int server, MPI_Comm comm)
+static void link_up(struct peal_ps *ps, const struct pl_ps_door *door, MPI_Comm comm)
 {
-    int rank = pl_ps_rank_of_server(ps, server), ready = 1;
+    int rank = pl_ps_rank_of_server(ps, door->server), ready = 1;
     bool known = !ps->links.link[rank].dead; /* a manager's second visit */
     if (!known && ps->manager)
-        pl_ps_manager_server_back(ps, server);
-    int error = known ? MPI_SUCCESS : pl_ps_link_renew(ps, rank, comm, 0);
+        pl_ps_manager_server_back(ps, door->server);
+    int error = known ? MPI_SUCCESS : pl_ps_link_renew(ps, rank, comm, 0, (uint8_t)door->life);
     MPI_Send(&ready, 1, MPI_INT, 0, PL_PS_DOOR_TAG, comm);
     if (known)
         MPI_Comm_free(&comm);
@@ -183,30 +190,29 @@ static void link_up(struct peal_ps *ps, int server, MPI_Comm comm)
         pl_ps_lost(ps, rank);
 }
 
-/* The door at `port` is done with: the link, or what follows if there is none. Meanwhile this member may have
+/* The door is done with: the link, or what follows if there is none. Meanwhile this member may have
  * been called to another one. The lock is held. */
-static void met(struct peal_ps *ps, int server, const char *port, MPI_Comm comm, bool as_manager)
+static void met(struct peal_ps *ps, const struct pl_ps_door *door, MPI_Comm comm, bool as_manager)
 {
-    bool admitting = as_manager && ps->manager->admitting == server;
-    if (ps->door.server == server && !strcmp(ps->door.port, port) && !(admitting && comm != MPI_COMM_NULL))
+    bool admitting = as_manager && ps->manager->admitting == door->server;
+    bool same = ps->door.server == door->server && ps->door.life == door->life;
+    if (same && !(admitting && comm != MPI_COMM_NULL))
         ps->door.server = -1;
     if (admitting && comm == MPI_COMM_NULL)
         ps->manager->admitting = -1;
     if (comm != MPI_COMM_NULL)
-        link_up(ps, server, comm);
+        link_up(ps, door, comm);
 }
 
 static void visit(struct peal_ps *ps)
 {
     struct pl_ps_hello hello = {ps->rank, PL_PS_NEWS_MEMBER};
-    char port[MPI_MAX_PORT_NAME];
     size_t bytes = 0;
     pl_ps_enter(ps);
-    int server = ps->door.server;
-    bool as_manager = server >= 0 && is_manager(ps) && ps->manager->admitting == server;
+    struct pl_ps_door door = ps->door;
+    bool as_manager = door.server >= 0 && is_manager(ps) && ps->manager->admitting == door.server;
     bool known = as_manager || pl_ps_replace_due(ps);
     unsigned char *list = known && as_manager ? make_list(ps, &bytes) : NULL;
-    memcpy(port, ps->door.port, sizeof port);
     if (list) {
         hello.news = PL_PS_NEWS_MANAGER;
         call_all(ps);
@@ -215,38 +221,42 @@ static void visit(struct peal_ps *ps)
     pl_ps_leave_lock(ps);
     if (!known)
         return;
-    MPI_Comm comm = as_manager && !list ? MPI_COMM_NULL : meet(port, &hello, list, bytes);
+    MPI_Comm comm = as_manager && !list ? MPI_COMM_NULL : meet(door.port, &hello, list, bytes);
     free(list);
     pl_ps_enter(ps);
-    met(ps, server, port, comm, as_manager);
+    met(ps, &door, comm, as_manager);
     ps->door.busy = false;
     pl_ps_leave_lock(ps);
 }
 
-static bool look_up(const struct peal_ps *ps, int rank, char *port)
+static bool look_up(const struct peal_ps *ps, int rank, struct pl_ps_door *door)
 {
-    char name[80];
+    char name[80], text[MPI_MAX_PORT_NAME] = "", *end;
     pl_ps_service_of(name, ps->door.service, rank);
     MPI_Errhandler handler = pl_ps_hush();
-    int error = MPI_Lookup_name(name, MPI_INFO_NULL, port);
+    int error = MPI_Lookup_name(name, MPI_INFO_NULL, text);
     pl_ps_unhush(handler);
-    return !error;
+    door->server = pl_ps_server_of(ps, rank);
+    door->life = (int)strtol(text, &end, 10);
+    snprintf(door->port, sizeof door->port, "%s", *end ? end + 1 : "");
+    return !error && *end;
 }
 
 /* The manager looks whether somebody has published a door. */
 static void look(struct peal_ps *ps)
 {
-    char port[MPI_MAX_PORT_NAME] = "";
+    struct pl_ps_door door;
     for (int s = 0; s < ps->servers; s++) {
         pl_ps_enter(ps);
         bool empty = ps->manager->admitting < 0 && vacant(ps, s);
         pl_ps_leave_lock(ps);
-        if (!empty || !look_up(ps, pl_ps_rank_of_server(ps, s), port))
+        if (!empty || !look_up(ps, pl_ps_rank_of_server(ps, s), &door))
             continue;
         pl_ps_enter(ps);
         if (is_manager(ps) && ps->manager->admitting < 0 && vacant(ps, s)) {
             ps->manager->admitting = ps->door.server = s;
-            memcpy(ps->door.port, port, sizeof port);
+            ps->door.life = door.life;
+            memcpy(ps->door.port, door.port, sizeof door.port);
         }
         pl_ps_leave_lock(ps);
         return;
@@ -286,7 +296,7 @@ int pl_ps_replace_open(struct peal_ps *ps)
 void pl_ps_replace_close(struct peal_ps *ps)
 {
     const struct pl_ps_hello hello = {ps->rank, PL_PS_NEWS_OVER};
-    char port[MPI_MAX_PORT_NAME] = "";
+    struct pl_ps_door door;
     bool last = ps->manager && ps->view->manager == ps->my_server;
     if (!last && !(ps->worker && ps->worker->given_up))
         return;
@@ -300,7 +310,7 @@ void pl_ps_replace_close(struct peal_ps *ps)
             continue;
         if (!ps->links.link[rank].dead) /* it may have left its door already */
             pl_ps_send_header(ps, rank, PL_PS_BYE, 1, 1);
-        if (look_up(ps, rank, port))
-            meet(port, &hello, NULL, 0);
+        if (look_up(ps, rank, &door))
+            meet(door.port, &hello, NULL, 0);
     }
 }
