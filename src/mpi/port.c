@@ -203,6 +203,8 @@ static int reach(struct pl_rank *rank, const struct address *a, struct hello *he
     size_t length = sizeof hello->card;
     int error = pl_bridge_open(rank, 1 + (int)randombytes_uniform(CALLERS), a->key, way);
     if (!error)
+        pl_bridge_await(*way, true);
+    if (!error)
         error = pl_bridge_card(*way, hello->card, &length);
     if (!error)
         error = pl_bridge_add(*way, 0, NULL, a->card, a->length, peer);
@@ -246,6 +248,7 @@ struct meeting {
     int root, other; /* the other root's rank in pair */
     int theirs;      /* ranks of the other side */
     struct pl_identity *members;
+    struct pl_bridge *way; /* of a connecting root to a stranger's port */
 };
 
 /* The roots swap, then each tells its side. A failure at the root is one everywhere. */
@@ -272,6 +275,8 @@ static int introduce(struct meeting *m)
     if (error)
         return error;
     m->theirs = theirs;
+    if (m->way) /* it has accepted */
+        pl_bridge_await(m->way, false);
     struct pl_identity *own = malloc(sizeof *own * (size_t)mine);
     m->members = malloc(sizeof *m->members * (size_t)theirs);
     if (!own || !m->members)
@@ -398,10 +403,9 @@ int pl_port_connect(struct pl_mpi *mpi, const char *name, int root, struct pl_co
                     struct pl_comm **made)
 {
     struct meeting m = {.mpi = mpi, .comm = comm, .root = root, .other = 0};
-    struct pl_bridge *way = NULL;
-    int error = comm->rank == root ? say_hello(mpi, name, &way, &m.pair) : 0;
+    int error = comm->rank == root ? say_hello(mpi, name, &m.way, &m.pair) : 0;
     error = join(&m, false, error, made);
     pl_comm_release(m.pair);
-    pl_bridge_close(way);
+    pl_bridge_close(m.way);
     return error;
 }
