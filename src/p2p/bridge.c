@@ -160,7 +160,7 @@ int pl_bridge_card(struct pl_bridge *bridge, void *card, size_t *length)
 static int connect_to(struct pl_bridge *bridge, int number, int peer, const void *card, size_t length)
 {
     struct pl_peer *p = bridge->rank->peers[peer];
-    p->lost = false;
+    p->lost = p->knocked = false;
     return bridge->port->transport->connect(bridge->port, number, card, length, &p->endpoint);
 }
 

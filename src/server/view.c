@@ -40,7 +40,10 @@ struct pl_ps_view *pl_ps_view_create(int servers, int spares, int workers, int p
         serving[s] = s < servers - spares;
         view->server[s] = serving[s] ? PL_PS_SERVING : PL_PS_SPARE;
     }
-    pl_ps_ring(parts, serving, servers, replicas, chains);
+    if (!pl_ps_ring(parts, serving, servers, replicas, chains)) {
+        free(view);
+        return NULL;
+    }
     for (int p = 0; p < parts; p++) {
         view->chains[p].length = view->chains[p].synced = (uint8_t)replicas;
         memcpy(view->chains[p].server, chains[p], (size_t)replicas);
@@ -148,11 +151,10 @@ int pl_ps_view_step(struct pl_ps_view *view)
     uint8_t target[PL_PS_PARTS_MAX][PL_PS_REPLICAS_MAX];
     int changed = 0, live = pl_ps_view_serving(view);
     int copies = view->replicas < live ? view->replicas : live;
-    if (!live)
-        return 0;
     for (int s = 0; s < view->servers; s++)
         serving[s] = view->server[s] == PL_PS_SERVING;
-    pl_ps_ring(view->parts, serving, view->servers, copies, target);
+    if (!live || !pl_ps_ring(view->parts, serving, view->servers, copies, target))
+        return 0;
     for (int p = 0; p < view->parts; p++)
         changed += step(&view->chains[p], target[p], copies);
     return changed;
