@@ -169,10 +169,21 @@ static int takes_value(const char *name)
     return 0;
 }
 
+/* What was given must be of use; what was not gets its default. */
+static int check_servers(struct options *o, struct failure *failure)
+{
+    int serve = o->sync == SYNC_PS || o->sync == SYNC_BOUNDED || o->sync == SYNC_ASYNC;
+    if (!serve && (o->servers || o->replicas))
+        return fail(failure, "--%s is there with --sync ps, ps-bounded:S and ps-async only",
+                    o->servers ? "servers" : "replicas");
+    o->servers = o->servers ? o->servers : 1;
+    o->replicas = o->replicas ? o->replicas : 1;
+    return 0;
+}
+
 int options_read(struct options *options, int argc, char **argv, struct failure *failure)
 {
-    struct options o = {
-        .model = "lenet", .epochs = 10, .batch = 64, .rate = 0.03, .seed = 1, .servers = 1, .replicas = 1};
+    struct options o = {.model = "lenet", .epochs = 10, .batch = 64, .rate = 0.03, .seed = 1};
     o.reproducible = options_reproducible(argc, argv);
     for (int i = 1; i < argc; i++) {
         char name[32];
@@ -196,6 +207,8 @@ int options_read(struct options *options, int argc, char **argv, struct failure 
     if (o.reproducible && o.device == DEVICE_CUDA)
         return fail(failure,
                     "--reproducible is there with --device cpu only: cuBLAS promises no order of sums");
+    if (check_servers(&o, failure) != 0)
+        return -1;
     *options = o;
     return 0;
 }

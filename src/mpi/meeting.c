@@ -45,6 +45,8 @@ static int introduce(struct pl_meeting *m)
     if (error)
         return error;
     m->theirs = theirs;
+    if (m->way) /* it has accepted */
+        pl_bridge_await(m->way, false);
     struct pl_identity *own = malloc(sizeof *own * (size_t)mine);
     m->members = malloc(sizeof *m->members * (size_t)theirs);
     if (!own || !m->members)

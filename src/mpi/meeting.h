@@ -2,6 +2,7 @@
 #ifndef PL_MEETING_H
 #define PL_MEETING_H
 
+#include "bridge.h"
 #include "call.h"
 
 /* One group's part in connecting to another; what the root alone has is NULL elsewhere. */
@@ -11,6 +12,7 @@ struct pl_meeting {
     int root, other;             /* the other root's rank in pair */
     int theirs;                  /* ranks of the other side, and who they are: filled and freed here */
     struct pl_identity *members;
+    struct pl_bridge *way; /* of a connecting root to a stranger's port; the caller's */
 };
 
 /* Collective over m->comm: what root_error is at the root ends the call on its whole side, else *made is the

@@ -319,6 +319,8 @@ static int reach(struct pl_rank *rank, const struct address *a, struct hello *he
     size_t length = sizeof hello->card;
     int error = pl_bridge_open(rank, 1 + (int)randombytes_uniform(CALLERS), a->key, way);
     if (!error)
+        pl_bridge_await(*way, true);
+    if (!error)
         error = pl_bridge_card(*way, hello->card, &length);
     if (!error)
         error = pl_bridge_add(*way, 0, NULL, a->card, a->length, peer);
@@ -401,10 +403,9 @@ int pl_port_connect(struct pl_mpi *mpi, const char *name, int root, struct pl_co
                     struct pl_comm **made)
 {
     struct pl_meeting m = {.mpi = mpi, .comm = comm, .root = root, .other = 0};
-    struct pl_bridge *way = NULL;
-    int error = comm->rank == root ? say_hello(mpi, name, seconds, &way, &m.pair) : 0;
+    int error = comm->rank == root ? say_hello(mpi, name, seconds, &m.way, &m.pair) : 0;
     error = pl_meeting_join(&m, false, error, made);
     pl_comm_release(m.pair);
-    pl_bridge_close(way);
+    pl_bridge_close(m.way);
     return error;
 }

@@ -23,6 +23,7 @@ struct pl_bridge {
     struct pl_port *port;
     int *peers; /* by number; -1: none */
     int size;
+    bool awaits_answer;
 };
 
 /* A new peer of the rank. -1: no memory. */
@@ -94,13 +95,21 @@ static void lost(void *context, int number, int error, const char *cause)
         pl_p2p_upcalls.lost(bridge->rank, bridge->peers[number], error, cause);
 }
 
+static void left(void *context, int number)
+{
+    const struct pl_bridge *bridge = context;
+    if (bridge->awaits_answer)
+        lost(context, number, PL_EPEER, "it closed its port and did not answer");
+}
+
 static void describe(void *context, char *text, size_t size)
 {
     struct pl_bridge *bridge = context;
     pl_p2p_upcalls.describe(bridge->rank, text, size);
 }
 
-static const struct pl_upcalls upcalls = {arrived, landed, lost, describe};
+static const struct pl_upcalls upcalls = {
+    .arrived = arrived, .landed = landed, .lost = lost, .describe = describe, .left = left};
 
 static int open_port(struct pl_bridge *bridge, int number, const unsigned char *key)
 {
@@ -151,7 +160,7 @@ int pl_bridge_card(struct pl_bridge *bridge, void *card, size_t *length)
 static int connect_to(struct pl_bridge *bridge, int number, int peer, const void *card, size_t length)
 {
     struct pl_peer *p = bridge->rank->peers[peer];
-    p->lost = false;
+    p->lost = p->knocked = false;
     return bridge->port->transport->connect(bridge->port, number, card, length, &p->endpoint);
 }
 
@@ -177,6 +186,11 @@ int pl_bridge_answer(struct pl_bridge *bridge, int peer, const void *card, size_
         if (bridge->peers[i] == peer)
             return connect_to(bridge, i, peer, card, length);
     return pl_fail(PL_EUNREACHABLE, "peer %d did not come over this bridge", peer);
+}
+
+void pl_bridge_await(struct pl_bridge *bridge, bool answer)
+{
+    bridge->awaits_answer = answer;
 }
 
 bool pl_bridge_has(const struct pl_bridge *bridge, int peer)

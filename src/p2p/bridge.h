@@ -22,6 +22,9 @@ int pl_bridge_add(struct pl_bridge *bridge, int number, const struct pl_identity
                   size_t length, int *peer);
 /* Gives a nameless peer, of which only a message has come, its card: it can then be answered. */
 int pl_bridge_answer(struct pl_bridge *bridge, int peer, const void *card, size_t length);
+/* While an answer is awaited, a member that closes its port in order is as good as dead: no answer will come.
+ */
+void pl_bridge_await(struct pl_bridge *bridge, bool answer);
 /* Whether the peer is reached over this bridge. */
 bool pl_bridge_has(const struct pl_bridge *bridge, int peer);
 /* The bridge of a node of rank->bridges. */

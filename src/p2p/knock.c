@@ -1,5 +1,5 @@
-/* Knocking: who waits for a message from a rank of another host, and has for a while, sends it an empty
- * frame.
+/* Knocking: who waits for a message from a rank of another host or another world, and has for a while, sends
+ * it an empty frame.
  *
  *     rank 0                        firewall, NAT         rank 1
  *       sends: dials rank 1  ---------->|                   waits for rank 0
@@ -13,6 +13,9 @@
  * something to say, nobody would ever come; so the one that waits dials as well. Where both can,
  * the connection is there already, or would be made a moment later: a knock costs a frame of no bytes, once a
  * peer. A receive from any source knocks at all ranks of other hosts, in a world of at most 64.
+ *
+ * A rank of another world may have died before the first frame between the two. No launcher tells of that: it
+ * shows when one dials.
  *
  * Rejected: to ask the other side through the launcher, which not every launcher can pass on; to dial from
  * both sides at once and always, which doubles what a large job has to greet at its start.
@@ -32,11 +35,12 @@ static int awaited(const struct pl_request *request)
 
 static void knock(struct pl_rank *rank, int number)
 {
-    if (number < 0 || number >= rank->size || number == rank->rank ||
-        rank->host_of(rank, number) == rank->host)
+    bool foreign = number >= rank->size;
+    if (number < 0 || number >= rank->npeers || number == rank->rank ||
+        (!foreign && rank->host_of(rank, number) == rank->host))
         return;
     struct pl_peer *peer = pl_peer_get(rank, number);
-    if (!peer || peer->knocked || peer->lost)
+    if (!peer || peer->knocked || peer->lost || (foreign && !peer->endpoint))
         return;
     peer->knocked = true;
     pl_peer_wake(rank, number);
@@ -61,7 +65,8 @@ void pl_knock_seek(const struct pl_comm *comm, int source)
 
 bool pl_knock_due(const struct pl_rank *rank)
 {
-    return rank->hosts > 1 && !rank->cooperative && !rank->fabric && rank->nports &&
+    bool worlds = rank->npeers > rank->size;
+    return (rank->hosts > 1 || worlds) && !rank->cooperative && !rank->fabric && rank->nports &&
            pl_now_coarse() >= rank->knock_at;
 }
 
@@ -74,7 +79,9 @@ void pl_knock(struct pl_rank *rank)
     for (int i = 0; i < PL_MATCH_BUCKETS && due; i++)
         pl_list_each(node, &rank->buckets[i].posted)
             knock(rank, awaited(pl_container(node, struct pl_request, link)));
-    for (int i = 0; due && !pl_list_empty(&rank->posted_any) && rank->size <= ANY_MOST && i < rank->size; i++)
+    for (int i = 0; due && rank->hosts > 1 && !pl_list_empty(&rank->posted_any) && rank->size <= ANY_MOST &&
+                    i < rank->size;
+         i++)
         knock(rank, i);
     knock_sought(rank, due);
 }

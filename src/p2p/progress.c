@@ -41,8 +41,10 @@ int pl_progress(struct pl_rank *rank)
             return result;
         events += result;
     }
-    if (__builtin_expect(rank->progressed && events, 0))
+    if (__builtin_expect(rank->progressed && (events || rank->lost != rank->lost_before), 0)) {
+        rank->lost_before = rank->lost;
         rank->progressed(rank);
+    }
     return events;
 }
 

@@ -117,8 +117,10 @@ struct pl_rank {
     void *mpi_memory;            /* the same, also when MPI is not up; NULL: not made yet */
     bool initialized, finalized; /* MPI_Init, MPI_Finalize have been called */
     void *collectives_state;     /* src/collectives' */
-    /* Called at the end of a round of progress in which something happened; NULL: nobody asked for it. */
+    /* Called at the end of a round of progress in which something happened, or before which news of a death
+     * came (from the launcher, not in a frame); NULL: nobody asked for it. */
     void (*progressed)(struct pl_rank *rank);
+    int lost_before;  /* `lost` when it was called last */
     const char *call; /* the MPI function this rank is in, for reports; may be NULL */
     /* src/collectives', for calls that do not fit together (doubt.h); each may be NULL. The rank has waited
      * long; a PL_KIND_ASK has come; a message of a collective has come for which no receive is posted. */

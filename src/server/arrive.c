@@ -3,6 +3,7 @@
  *
  *     published:   NAME            the parameter server is there, and has so many ranks
  *                  NAME/RANK       the door of who replaces RANK
+ *                  NAME/RANK/N     the N-th process that does was there
  *
  * Nothing can reach it before it has told that it is ready, so until then it runs no pump.
  */
@@ -21,6 +22,7 @@ struct arrival {
     unsigned char *list; /* the manager's: [bytes] */
     size_t view, bytes;  /* of the view; of all */
     bool listed, over;
+    int life;
 };
 
 static int refuse(int class, int rank, const char *why)
@@ -35,12 +37,30 @@ static int ranks_published(const char *service)
     return MPI_Lookup_name(service, MPI_INFO_NULL, text) ? 0 : atoi(text);
 }
 
+/* The how-manieth process with this rank it is; the name stays when it dies. */
+static int count_lives(struct arrival *a)
+{
+    char name[80], text[MPI_MAX_PORT_NAME];
+    for (a->life = 1; a->life < UINT8_MAX; a->life++) {
+        pl_ps_service_life(name, a->ps->door.service, a->ps->rank, a->life);
+        if (MPI_Lookup_name(name, MPI_INFO_NULL, text))
+            return MPI_Publish_name(name, MPI_INFO_NULL, "it lived");
+    }
+    return MPI_ERR_NAME;
+}
+
 static int open_door(struct arrival *a)
 {
+    char text[MPI_MAX_PORT_NAME + 16];
+    int error = count_lives(a);
     pl_ps_service_of(a->name, a->ps->door.service, a->ps->rank);
-    int error = MPI_Open_port(MPI_INFO_NULL, a->port);
+    if (!error)
+        error = MPI_Open_port(MPI_INFO_NULL, a->port);
+    if (error)
+        return error;
     MPI_Unpublish_name(a->name, MPI_INFO_NULL, ""); /* of one who died at it */
-    return error ? error : MPI_Publish_name(a->name, MPI_INFO_NULL, a->port);
+    snprintf(text, sizeof text, "%d %s", a->life, a->port);
+    return MPI_Publish_name(a->name, MPI_INFO_NULL, text);
 }
 
 static bool all_here(const struct arrival *a)
@@ -56,7 +76,7 @@ static void let_in(struct arrival *a, MPI_Comm comm)
 {
     struct pl_ps_hello hello = {.rank = -1};
     unsigned char *list = NULL;
-    int welcome = 1;
+    int welcome = 1, ready = 0;
     MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
     int error = MPI_Recv(&hello, (int)sizeof hello, MPI_BYTE, 0, PL_PS_DOOR_TAG, comm, MPI_STATUS_IGNORE);
     bool sense = !error && hello.rank >= 0 && hello.rank < a->ps->size && hello.rank != a->ps->rank;
@@ -67,6 +87,8 @@ static void let_in(struct arrival *a, MPI_Comm comm)
                 pl_ps_view_fits(a->ps->view, list, a->view);
     }
     sense = sense && !MPI_Send(&welcome, 1, MPI_INT, 0, PL_PS_DOOR_TAG, comm);
+    if (sense && hello.news != PL_PS_NEWS_OVER)
+        sense = !MPI_Recv(&ready, 1, MPI_INT, 0, PL_PS_DOOR_TAG, comm, MPI_STATUS_IGNORE);
     if (sense && list) {
         memcpy(a->list, list, a->bytes);
         a->listed = true;
@@ -81,12 +103,14 @@ static void let_in(struct arrival *a, MPI_Comm comm)
 
 static int wait_for_all(struct arrival *a)
 {
+    int broken_off = 0; /* visitors that died on the way in; more than that many is something else */
     while (!a->over && !all_here(a)) {
         MPI_Comm comm;
         int error = MPI_Comm_accept(a->port, MPI_INFO_NULL, 0, MPI_COMM_SELF, &comm);
-        if (error)
+        if (!error)
+            let_in(a, comm);
+        else if (!pl_ps_means_death(error) || ++broken_off > 4 * a->ps->size)
             return error;
-        let_in(a, comm);
     }
     return MPI_SUCCESS;
 }
@@ -101,11 +125,12 @@ static int settle(struct arrival *a)
         return error;
     pl_ps_enter(ps);
     for (int r = 0; r < ps->size; r++)
-        ps->links.link[r].deaths = a->list[a->view + (size_t)ps->size + (size_t)r];
+        ps->links.link[r].life = a->list[a->view + (size_t)ps->size + (size_t)r];
+    ps->links.link[ps->rank].life = (uint8_t)a->life;
     for (int s = 0; s < ps->servers; s++)
         ps->manager->gone[s] = s != ps->my_server && !a->list[a->view + (size_t)pl_ps_rank_of_server(ps, s)];
     for (int r = 0; r < ps->size; r++) {
-        if (a->comms[r] != MPI_COMM_NULL && pl_ps_link_renew(ps, r, a->comms[r], 0))
+        if (a->comms[r] != MPI_COMM_NULL && pl_ps_link_renew(ps, r, a->comms[r], 0, ps->links.link[r].life))
             pl_ps_lost(ps, r);
         a->comms[r] = MPI_COMM_NULL;
     }

@@ -32,15 +32,17 @@ int peal_ps_check(const struct peal_ps_options *o, int ranks, char *text, size_t
     if (o->servers < 1 || o->servers > PL_PS_SERVERS_MAX)
         return refuse(text, bytes, "%d servers; there can be 1 to %d", o->servers, PL_PS_SERVERS_MAX);
     if (o->servers > ranks - (o->beside ? 0 : 1))
-        return refuse(text, bytes, "%d server(s)%s on %d rank(s) leave no worker; start more ranks", o->servers,
-                      o->beside ? " beside workers" : "", ranks);
+        return refuse(text, bytes, "%d server(s)%s on %d rank(s) leave no worker; start more ranks",
+                      o->servers, o->beside ? " beside workers" : "", ranks);
     if (o->spares < 0 || o->spares >= o->servers)
         return refuse(text, bytes, "%d spares of %d servers leave none to serve", o->spares, o->servers);
     if (o->replicas < 0 || o->replicas > PL_PS_REPLICAS_MAX)
         return refuse(text, bytes, "%d replicas; there can be 1 to %d", o->replicas, PL_PS_REPLICAS_MAX);
     if (replicas_of(o) > o->servers - o->spares)
-        return refuse(text, bytes, "%d replicas need as many servers, and %d serve: ask for more servers or fewer replicas", o->replicas,
-                      o->servers - o->spares);
+        return refuse(
+            text, bytes,
+            "%d replicas need as many servers, and %d serve: ask for more servers or fewer replicas",
+            o->replicas, o->servers - o->spares);
     if ((int)o->mode < PEAL_PS_SYNC || o->mode > PEAL_PS_ASYNC)
         return refuse(text, bytes, "the mode is none of enum peal_ps_mode");
     if (o->staleness < 0)

@@ -30,7 +30,6 @@ void pl_ps_lost(struct peal_ps *ps, int rank)
     if (ps->links.link[rank].dead)
         return;
     ps->links.link[rank].dead = true;
-    ps->links.link[rank].deaths++;
     ps->retry = true;
     if (ps->manager && server >= 0)
         pl_ps_manager_server_lost(ps, server);

@@ -100,7 +100,7 @@ static void forget(struct pl_ps_cache **cache)
     *cache = NULL;
 }
 
-int pl_ps_link_renew(struct peal_ps *ps, int rank, MPI_Comm comm, int peer)
+int pl_ps_link_renew(struct peal_ps *ps, int rank, MPI_Comm comm, int peer, uint8_t life)
 {
     struct pl_ps_links *links = &ps->links;
     struct pl_ps_link *link = &links->link[rank];
@@ -114,7 +114,7 @@ int pl_ps_link_renew(struct peal_ps *ps, int rank, MPI_Comm comm, int peer)
     forget(&link->out);
     if (link->comm != ps->comm)
         MPI_Comm_free(&link->comm);
-    *link = (struct pl_ps_link){.rank = rank, .comm = comm, .peer = peer, .deaths = link->deaths};
+    *link = (struct pl_ps_link){.rank = rank, .comm = comm, .peer = peer, .life = life};
     for (int s = 0; s < PL_PS_SLOTS; s++)
         link->requests[s] = MPI_REQUEST_NULL;
     ps->farewell[rank] = false;

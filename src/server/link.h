@@ -19,8 +19,9 @@ struct pl_ps_link {
     MPI_Comm comm; /* that the two share, and the rank's number in it */
     int peer;
     bool open, dead;
-    uint8_t deaths; /* of those who had this rank, as far as known here */
-    bool stalled;   /* the oldest frame has come, and must wait for a newer view */
+    uint8_t
+        life; /* the how-manieth process with this rank it leads to, or led: 0, and more for replacements */
+    bool stalled; /* the oldest frame has come, and must wait for a newer view */
     int next;
     size_t length;                /* of the stalled frame */
     struct pl_ps_cache *in, *out; /* of lists of keys; NULL: none yet */
@@ -45,9 +46,9 @@ struct pl_ps_links {
 
 /* Starts to listen to those members that may send to this one. 0 or an MPI error class. */
 int pl_ps_links_open(struct peal_ps *ps);
-/* A replacement of the rank, which had died: a link over `comm`, of which it is rank `peer` on the other
- * side. Takes the communicator over. */
-int pl_ps_link_renew(struct peal_ps *ps, int rank, MPI_Comm comm, int peer);
+/* A replacement of the rank, which had died, the `life`-th: a link over `comm`, of which it is rank `peer` on
+ * the other side. Takes the communicator over. */
+int pl_ps_link_renew(struct peal_ps *ps, int rank, MPI_Comm comm, int peer, uint8_t life);
 /* Ends what is under way; then the memory. */
 void pl_ps_links_close(struct peal_ps *ps);
 void pl_ps_links_free(struct peal_ps *ps);

@@ -260,6 +260,13 @@ static int successor(const struct peal_ps *ps)
     return -1;
 }
 
+/* The first process with the server's number that is not known to be dead. */
+static uint8_t first_life(const struct peal_ps *ps, int server)
+{
+    const struct pl_ps_link *link = &ps->links.link[pl_ps_rank_of_server(ps, server)];
+    return (uint8_t)(link->life + link->dead);
+}
+
 static void ask(struct peal_ps *ps)
 {
     struct pl_ps_manager *manager = ps->manager;
@@ -270,11 +277,12 @@ static void ask(struct peal_ps *ps)
     *pl_ps_header_of(frame) =
         (struct pl_ps_header){.kind = PL_PS_QUERY, .origin = PL_PS_NOBODY, .epoch = ps->view->epoch};
     for (int s = 0; s < ps->servers; s++)
-        frame->bytes[sizeof(struct pl_ps_header) + (size_t)s] =
-            ps->links.link[pl_ps_rank_of_server(ps, s)].deaths;
+        frame->bytes[sizeof(struct pl_ps_header) + (size_t)s] = first_life(ps, s);
     manager->taking_over = true;
     for (int r = 0; r < ps->size; r++) {
-        manager->asked[r] = r != ps->rank && takes_part(ps, ps->view, r) && !ps->links.link[r].dead;
+        int server = pl_ps_server_of(ps, r);
+        bool here = takes_part(ps, ps->view, r) || (server >= 0 && manager->arrived[server]);
+        manager->asked[r] = r != ps->rank && here && !ps->links.link[r].dead;
         if (manager->asked[r])
             pl_ps_send(ps, r, frame);
     }
@@ -283,12 +291,12 @@ static void ask(struct peal_ps *ps)
 
 int pl_ps_manager_query(struct peal_ps *ps, int rank, struct pl_ps_frame *frame)
 {
-    const unsigned char *deaths = frame->bytes + sizeof(struct pl_ps_header);
+    const unsigned char *lives = frame->bytes + sizeof(struct pl_ps_header);
     if (frame->length != sizeof(struct pl_ps_header) + (size_t)ps->servers)
         return 0;
     for (int s = 0; s < ps->servers; s++)
-        if (deaths[s] > ps->links.link[pl_ps_rank_of_server(ps, s)].deaths)
-            return PL_PS_STALL;
+        if (!ps->links.link[pl_ps_rank_of_server(ps, s)].dead && first_life(ps, s) < lives[s])
+            return PL_PS_STALL; /* who was replaced before this member met him has sent it nothing */
     struct pl_ps_frame *answer = with_view(ps, PL_PS_ANSWER, ps->view);
     if (answer)
         pl_ps_send(ps, rank, answer);
@@ -374,6 +382,8 @@ void pl_ps_manager_frame(struct peal_ps *ps, int rank, struct pl_ps_frame *frame
             manager->arrived[server] = manager->changed = true;
         if (server >= 0 && manager->admitting == server)
             manager->admitting = -1;
+        if (ps->over) /* too late */
+            pl_ps_send_header(ps, rank, PL_PS_BYE, 1, 1);
         break;
     case PL_PS_ANSWER:
         answered(ps, rank, frame);

@@ -25,7 +25,8 @@ int pl_ps_manager_create(struct peal_ps *ps);
 void pl_ps_manager_destroy(struct peal_ps *ps);
 /* JOINED, BARRIER, BYE, LEAVE, JOIN, ANSWER. */
 void pl_ps_manager_frame(struct peal_ps *ps, int rank, struct pl_ps_frame *frame);
-/* QUERY, at anybody: PL_PS_STALL until this member has heard of the deaths in it. */
+/* QUERY, at anybody: PL_PS_STALL until this member has heard that those are dead who were before the lives in
+ * it, as far as it has met them. */
 int pl_ps_manager_query(struct peal_ps *ps, int rank, struct pl_ps_frame *frame);
 bool pl_ps_manager_step(struct peal_ps *ps);
 /* The server `server`, or the worker, has died. */

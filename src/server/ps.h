@@ -25,6 +25,7 @@ struct pl_ps_manager;
 
 struct pl_ps_door {
     int server; /* -1: none */
+    int life;   /* of who waits there */
     bool busy;  /* this member is at it */
     double looked;
     char service[64]; /* what the parameter server is known by; that and /RANK is a replacement's */

@@ -7,7 +7,9 @@
  *        |==== COME, port ====>|                     |
  *        |-- MPI_Comm_connect: view, whom to expect >|
  *        |                     |-- MPI_Comm_connect >|   each when it next waits or calls
- *        |<------------- ARRIVED --------------------|   all whom it expected have come
+ *        |                     |<----- welcome ------|
+ *        |                     |------- ready ------>|   its link is there
+ *        |<------------- ARRIVED --------------------|   all whom it expected are ready
  *        |==== VIEW n: it serves ===================>|
  *
  * From there on it is a spare that joins: it is given copies part by part while traffic goes on (copy.c). A
@@ -19,6 +21,9 @@
  * collective call of all members would have a worker wait for one that waits for it (a clock). If a member
  * dies before it has come, the manager comes again with a shorter list; if the manager dies, the next one
  * finds the published name and comes with its own.
+ *
+ * Frames that a member sent before its link was there would be lost, and it would not send them again: so the
+ * replacement waits for `ready` from each before it says ARRIVED.
  *
  * The end: the manager takes the parameter server's name back, and then tells whoever waits at a door. A
  * replacement publishes its door before it looks for that name, so one of the two always sees the other.
@@ -56,15 +61,21 @@ void pl_ps_service_of(char name[80], const char *service, int rank)
     snprintf(name, 80, "%s/%d", service, rank);
 }
 
+void pl_ps_service_life(char name[80], const char *service, int rank, int life)
+{
+    snprintf(name, 80, "%s/%d/%d", service, rank, life);
+}
+
 static bool is_manager(const struct peal_ps *ps)
 {
     return ps->manager && ps->view->manager == ps->my_server && !ps->manager->taking_over;
 }
 
-/* Its place is empty, and the view says so. */
+/* Its place is empty: nobody serves there, nor has told that he will. (A new manager may have a link to one
+ * who still waits at the door for others.) */
 static bool vacant(const struct peal_ps *ps, int server)
 {
-    return ps->links.link[pl_ps_rank_of_server(ps, server)].dead && ps->view->server[server] == PL_PS_DEAD;
+    return ps->view->server[server] == PL_PS_DEAD && !ps->manager->arrived[server];
 }
 
 static bool list_changed(const struct peal_ps *ps)
@@ -100,6 +111,7 @@ void pl_ps_replace_heard(struct peal_ps *ps, const struct pl_ps_frame *frame)
     if (frame->length != sizeof *header + sizeof ps->door.port || header->clock >= (uint32_t)ps->servers)
         return;
     ps->door.server = (int)header->clock;
+    ps->door.life = (int)header->id;
     memcpy(ps->door.port, frame->bytes + sizeof *header, sizeof ps->door.port);
     ps->door.port[sizeof ps->door.port - 1] = 0;
 }
@@ -114,6 +126,7 @@ static void call_all(struct peal_ps *ps)
     *pl_ps_header_of(frame) = (struct pl_ps_header){.kind = PL_PS_COME,
                                                     .origin = PL_PS_NOBODY,
                                                     .epoch = ps->view->epoch,
+                                                    .id = (uint64_t)ps->door.life,
                                                     .clock = (uint32_t)ps->door.server};
     memcpy(frame->bytes + sizeof(struct pl_ps_header), ps->door.port, sizeof ps->door.port);
     for (int r = 0; r < ps->size; r++)
@@ -122,7 +135,7 @@ static void call_all(struct peal_ps *ps)
     pl_ps_frame_release(&ps->pool, frame);
 }
 
-/* What the manager brings: view, list, deaths. NULL: no memory. */
+/* What the manager brings: view, list, lives. NULL: no memory. */
 static unsigned char *make_list(struct peal_ps *ps, size_t *bytes)
 {
     size_t view = pl_ps_view_size(ps->view->parts, ps->view->workers), n = (size_t)ps->size;
@@ -134,7 +147,7 @@ static unsigned char *make_list(struct peal_ps *ps, size_t *bytes)
         bool comes = pl_ps_manager_counts(ps, r) && pl_ps_server_of(ps, r) != ps->manager->admitting;
         ps->manager->listed[r] = comes;
         list[view + (size_t)r] = comes;
-        list[view + n + (size_t)r] = ps->links.link[r].deaths;
+        list[view + n + (size_t)r] = ps->links.link[r].life;
     }
     *bytes = view + 2 * n;
     return list;
@@ -161,37 +174,45 @@ static MPI_Comm meet(const char *port, const struct pl_ps_hello *hello, const un
     return error || !welcome ? MPI_COMM_NULL : comm;
 }
 
-/* The door is done with: the link, or what follows if there is none. The lock is held. */
-static void met(struct peal_ps *ps, int server, MPI_Comm comm, bool as_manager)
+/* The link is there: frames to it are lost no more. Only then may the replacement say that it has arrived,
+ * for the view that follows has members send to it. */
+static void link_up(struct peal_ps *ps, const struct pl_ps_door *door, MPI_Comm comm)
 {
-    int rank = pl_ps_rank_of_server(ps, server);
-    if (!as_manager || comm == MPI_COMM_NULL)
-        ps->door.server = -1;
-    if (as_manager && comm == MPI_COMM_NULL && ps->manager->admitting == server)
-        ps->manager->admitting = -1;
-    if (comm == MPI_COMM_NULL)
-        return;
-    if (!ps->links.link[rank].dead) {
-        MPI_Comm_free(&comm); /* the manager's second visit */
-        return;
-    }
-    if (ps->manager)
-        pl_ps_manager_server_back(ps, server);
-    if (pl_ps_link_renew(ps, rank, comm, 0))
+    int rank = pl_ps_rank_of_server(ps, door->server), ready = 1;
+    bool known = !ps->links.link[rank].dead; /* a manager's second visit */
+    if (!known && ps->manager)
+        pl_ps_manager_server_back(ps, door->server);
+    int error = known ? MPI_SUCCESS : pl_ps_link_renew(ps, rank, comm, 0, (uint8_t)door->life);
+    MPI_Send(&ready, 1, MPI_INT, 0, PL_PS_DOOR_TAG, comm);
+    if (known)
+        MPI_Comm_free(&comm);
+    if (error)
         pl_ps_lost(ps, rank);
+}
+
+/* The door is done with: the link, or what follows if there is none. Meanwhile this member may have
+ * been called to another one. The lock is held. */
+static void met(struct peal_ps *ps, const struct pl_ps_door *door, MPI_Comm comm, bool as_manager)
+{
+    bool admitting = as_manager && ps->manager->admitting == door->server;
+    bool same = ps->door.server == door->server && ps->door.life == door->life;
+    if (same && !(admitting && comm != MPI_COMM_NULL))
+        ps->door.server = -1;
+    if (admitting && comm == MPI_COMM_NULL)
+        ps->manager->admitting = -1;
+    if (comm != MPI_COMM_NULL)
+        link_up(ps, door, comm);
 }
 
 static void visit(struct peal_ps *ps)
 {
     struct pl_ps_hello hello = {ps->rank, PL_PS_NEWS_MEMBER};
-    char port[MPI_MAX_PORT_NAME];
     size_t bytes = 0;
     pl_ps_enter(ps);
-    int server = ps->door.server;
-    bool as_manager = server >= 0 && is_manager(ps) && ps->manager->admitting == server;
+    struct pl_ps_door door = ps->door;
+    bool as_manager = door.server >= 0 && is_manager(ps) && ps->manager->admitting == door.server;
     bool known = as_manager || pl_ps_replace_due(ps);
     unsigned char *list = known && as_manager ? make_list(ps, &bytes) : NULL;
-    memcpy(port, ps->door.port, sizeof port);
     if (list) {
         hello.news = PL_PS_NEWS_MANAGER;
         call_all(ps);
@@ -200,38 +221,42 @@ static void visit(struct peal_ps *ps)
     pl_ps_leave_lock(ps);
     if (!known)
         return;
-    MPI_Comm comm = as_manager && !list ? MPI_COMM_NULL : meet(port, &hello, list, bytes);
+    MPI_Comm comm = as_manager && !list ? MPI_COMM_NULL : meet(door.port, &hello, list, bytes);
     free(list);
     pl_ps_enter(ps);
-    met(ps, server, comm, as_manager);
+    met(ps, &door, comm, as_manager);
     ps->door.busy = false;
     pl_ps_leave_lock(ps);
 }
 
-static bool look_up(const struct peal_ps *ps, int rank, char *port)
+static bool look_up(const struct peal_ps *ps, int rank, struct pl_ps_door *door)
 {
-    char name[80];
+    char name[80], text[MPI_MAX_PORT_NAME] = "", *end;
     pl_ps_service_of(name, ps->door.service, rank);
     MPI_Errhandler handler = pl_ps_hush();
-    int error = MPI_Lookup_name(name, MPI_INFO_NULL, port);
+    int error = MPI_Lookup_name(name, MPI_INFO_NULL, text);
     pl_ps_unhush(handler);
-    return !error;
+    door->server = pl_ps_server_of(ps, rank);
+    door->life = (int)strtol(text, &end, 10);
+    snprintf(door->port, sizeof door->port, "%s", *end ? end + 1 : "");
+    return !error && *end;
 }
 
 /* The manager looks whether somebody has published a door. */
 static void look(struct peal_ps *ps)
 {
-    char port[MPI_MAX_PORT_NAME] = "";
+    struct pl_ps_door door;
     for (int s = 0; s < ps->servers; s++) {
         pl_ps_enter(ps);
         bool empty = ps->manager->admitting < 0 && vacant(ps, s);
         pl_ps_leave_lock(ps);
-        if (!empty || !look_up(ps, pl_ps_rank_of_server(ps, s), port))
+        if (!empty || !look_up(ps, pl_ps_rank_of_server(ps, s), &door))
             continue;
         pl_ps_enter(ps);
         if (is_manager(ps) && ps->manager->admitting < 0 && vacant(ps, s)) {
             ps->manager->admitting = ps->door.server = s;
-            memcpy(ps->door.port, port, sizeof port);
+            ps->door.life = door.life;
+            memcpy(ps->door.port, door.port, sizeof door.port);
         }
         pl_ps_leave_lock(ps);
         return;
@@ -271,7 +296,7 @@ int pl_ps_replace_open(struct peal_ps *ps)
 void pl_ps_replace_close(struct peal_ps *ps)
 {
     const struct pl_ps_hello hello = {ps->rank, PL_PS_NEWS_OVER};
-    char port[MPI_MAX_PORT_NAME] = "";
+    struct pl_ps_door door;
     bool last = ps->manager && ps->view->manager == ps->my_server;
     if (!last && !(ps->worker && ps->worker->given_up))
         return;
@@ -279,7 +304,13 @@ void pl_ps_replace_close(struct peal_ps *ps)
     MPI_Unpublish_name(ps->door.service, MPI_INFO_NULL, "");
     pl_ps_unhush(handler);
     ps->door.busy = true;
-    for (int s = 0; s < ps->servers; s++)
-        if (ps->view->server[s] == PL_PS_DEAD && look_up(ps, pl_ps_rank_of_server(ps, s), port))
-            meet(port, &hello, NULL, 0);
+    for (int s = 0; s < ps->servers; s++) {
+        int rank = pl_ps_rank_of_server(ps, s);
+        if (ps->view->server[s] != PL_PS_DEAD)
+            continue;
+        if (!ps->links.link[rank].dead) /* it may have left its door already */
+            pl_ps_send_header(ps, rank, PL_PS_BYE, 1, 1);
+        if (look_up(ps, rank, &door))
+            meet(door.port, &hello, NULL, 0);
+    }
 }

@@ -72,10 +72,12 @@ static void follow(uint8_t *chain, int owner, const bool *serving, int servers, 
             chain[i++] = (uint8_t)s;
 }
 
-void pl_ps_ring(int parts, const bool *serving, int servers, int copies,
+bool pl_ps_ring(int parts, const bool *serving, int servers, int copies,
                 uint8_t (*chains)[PL_PS_REPLICAS_MAX])
 {
-    struct point ring[PL_PS_SERVERS_MAX * POINTS];
+    struct point *ring = malloc((size_t)servers * POINTS * sizeof *ring);
+    if (!ring)
+        return false;
     int load[PL_PS_SERVERS_MAX] = {0}, live = 0;
     for (int s = 0; s < servers; s++)
         live += serving[s];
@@ -88,4 +90,6 @@ void pl_ps_ring(int parts, const bool *serving, int servers, int copies,
         load[ring[at % n].server]++;
         follow(chains[p], ring[at % n].server, serving, servers, copies);
     }
+    free(ring);
+    return true;
 }

@@ -20,8 +20,8 @@ static inline uint64_t pl_ps_mix(uint64_t x)
 int pl_ps_parts(int servers);
 
 /* The servers that should keep each part: chains[part][0..copies-1], its owner first. serving[i] says whether
- * server i takes part; at least `copies` of them do. */
-void pl_ps_ring(int parts, const bool *serving, int servers, int copies,
+ * server i takes part; at least `copies` of them do. false: no memory. */
+bool pl_ps_ring(int parts, const bool *serving, int servers, int copies,
                 uint8_t (*chains)[PL_PS_REPLICAS_MAX]);
 
 #endif

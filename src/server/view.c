@@ -40,7 +40,10 @@ struct pl_ps_view *pl_ps_view_create(int servers, int spares, int workers, int p
         serving[s] = s < servers - spares;
         view->server[s] = serving[s] ? PL_PS_SERVING : PL_PS_SPARE;
     }
-    pl_ps_ring(parts, serving, servers, replicas, chains);
+    if (!pl_ps_ring(parts, serving, servers, replicas, chains)) {
+        free(view);
+        return NULL;
+    }
     for (int p = 0; p < parts; p++) {
         view->chains[p].length = view->chains[p].synced = (uint8_t)replicas;
         memcpy(view->chains[p].server, chains[p], (size_t)replicas);
@@ -120,14 +123,17 @@ static bool step(struct pl_ps_chain *chain, const uint8_t *target, int copies)
         chain->length = chain->synced = (uint8_t)copies;
         return longer;
     }
-    int at = pl_ps_chain_find(chain, target[matched]);
+    int next = matched;
+    while (chain->length < copies && pl_ps_chain_find(chain, target[next]) >= 0)
+        next++; /* who lacks comes before anybody is moved */
+    int at = pl_ps_chain_find(chain, target[next]);
     if (at >= 0 && chain->length <= copies && chain->length <= 2)
         return false; /* it has the right servers; their order is not worth a time with one copy */
     if (at >= 0)
         take_out(chain, at);
     if (chain->length == PL_PS_CHAIN_MAX)
         return false;
-    chain->server[chain->length++] = target[matched];
+    chain->server[chain->length++] = target[next];
     return true;
 }
 
@@ -145,11 +151,10 @@ int pl_ps_view_step(struct pl_ps_view *view)
     uint8_t target[PL_PS_PARTS_MAX][PL_PS_REPLICAS_MAX];
     int changed = 0, live = pl_ps_view_serving(view);
     int copies = view->replicas < live ? view->replicas : live;
-    if (!live)
-        return 0;
     for (int s = 0; s < view->servers; s++)
         serving[s] = view->server[s] == PL_PS_SERVING;
-    pl_ps_ring(view->parts, serving, view->servers, copies, target);
+    if (!live || !pl_ps_ring(view->parts, serving, view->servers, copies, target))
+        return 0;
     for (int p = 0; p < view->parts; p++)
         changed += step(&view->chains[p], target[p], copies);
     return changed;

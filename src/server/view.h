@@ -64,8 +64,8 @@ static inline int pl_ps_head(const struct pl_ps_view *view, int part)
 void pl_ps_view_lose(struct pl_ps_view *view, int server);
 void pl_ps_view_joined(struct pl_ps_view *view); /* all that were being given parts have them */
 /* One step of every part towards the chain that the ring would have now: safe in the order of updates (see
- * the head of view.c). Returns how many parts changed; 0: they are where they should be, or wait for copies.
- */
+ * the head of view.c). Returns how many parts changed; 0: they are where they should be, or wait for copies
+ * (or there is no memory to tell). */
 int pl_ps_view_step(struct pl_ps_view *view);
 bool pl_ps_view_copying(const struct pl_ps_view *view);
 /* Servers among which the tables are spread. */

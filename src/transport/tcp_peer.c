@@ -11,9 +11,9 @@
  *
  * A peer that closes its port says goodbye on the wire first. That is how every
  * job ends, and the ranks do not end at the same moment, so it is no
- * error in itself: the connection goes and nobody is told. Operations that were
- * queued, and those that are started later, end with PL_EPEER. An end without a
- * goodbye is a death: `lost`.
+ * error in itself: the connection goes, and nobody is told who did not ask for it (`left`). Operations that
+ * were queued, and those that are started later, end with PL_EPEER. An end without a goodbye is a death:
+ * `lost`.
  */
 #include "tcp.h"
 #include "tcp_lanes.h"
@@ -176,9 +176,13 @@ int pl_tcp_peer_left(struct pl_tcp_peer *peer)
 {
     char text[64];
     snprintf(text, sizeof text, "rank %d has closed its port", peer->base.peer);
+    struct pl_tcp_port *port = pl_tcp_port_of(peer);
     peer->state = PL_TCP_LEFT;
     int count = drop_stream(peer, PL_EPEER, text);
-    return count + pl_tcp_peer_fail_queue(peer, PL_EPEER, text);
+    count += pl_tcp_peer_fail_queue(peer, PL_EPEER, text);
+    if (port->upcalls->left && !port->closing)
+        port->upcalls->left(port->context, peer->base.peer);
+    return count;
 }
 
 int pl_tcp_peer_look(struct pl_tcp_peer *peer)

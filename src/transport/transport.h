@@ -23,7 +23,8 @@
  *   seen of its leaving. It is not `lost`. Operations to it that are under way, or
  *   are started later, end with PL_EPEER (a few small ones may still seem to
  *   succeed). So a rank that waits for one who has left waits in vain: ranks agree
- *   to part (MPI_Finalize) before they close.
+ *   to part (MPI_Finalize) before they close. Only tcp, over which strangers talk who
+ *   have agreed on nothing, tells of it too: `left`.
  * - It dies (killed, its link broken, its port closed without a word). What it had
  *   sent may arrive or not, in order and without gaps; a payload that had begun to
  *   land ends in landed() with an error; operations to it end with PL_EPEER; then
@@ -109,6 +110,8 @@ struct pl_upcalls {
     /* The same, for who waits for whom: the one rank that it waits for; -1: none, or several would do. May be
      * NULL. */
     int (*awaits)(void *context);
+    /* `peer` has closed its port in order; nothing more arrives from it. May be NULL. */
+    void (*left)(void *context, int peer);
 };
 
 /* What open() gets. Everything is copied or outlives the port. */

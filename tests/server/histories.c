@@ -8,7 +8,9 @@
  * pulled is compared with it:
  *   - at the end, each key has what the living pushed, exactly, and of a dead worker's pushes at least those
  * that were acknowledged, at most those that it had begun;
- *   - each pull has at least the worker's own pushes, and what the mode promises of the others'.
+ *   - each pull has at least the worker's own pushes, and what the mode promises of the others';
+ *   - what a pull has shown is not lost later, though who pushed it has died: not if the servers have had
+ * time to pass it on before the next of them dies ("handed-on").
  */
 #include <mpi.h>
 #include <peal.h>
@@ -27,6 +29,7 @@ struct scenario {
     int staleness;
     int kill_servers, kill_workers;
     int leave, join; /* numbers of servers that do, or -1 */
+    bool handed_on;  /* a worker and a server die together, and the server before it in chains much later */
 };
 
 static const struct scenario scenarios[] = {
@@ -39,6 +42,7 @@ static const struct scenario scenarios[] = {
     {"synchronous", 3, 4, 0, 2, PEAL_PS_SYNC, 0, 1, 1, -1, -1},
     {"joining", 2, 5, 1, 2, PEAL_PS_BOUNDED, 1, 1, 1, -1, 4},
     {"leaving", 3, 4, 0, 2, PEAL_PS_SYNC, 0, 1, 0, 1, -1},
+    {"handed-on", 3, 4, 0, 3, PEAL_PS_ASYNC, 0, 2, 1, -1, -1, true},
     {NULL},
 };
 
@@ -53,6 +57,8 @@ struct history {
     int final[WORKERS_MAX]; /* it is at the last check: it lives */
     int wrong;
     int changes;
+    double since, until; /* of the world's time: what pulls show then must last */
+    double shown[KEYS];  /* the most that each key was */
 };
 
 static void wrong(struct history *h, const char *what, int worker, int key, double got, double least,
@@ -92,6 +98,14 @@ static void check_pull(struct history *h, const char *what, int me, const float 
             wrong(h, what, me, i, (double)got[i], least, most);
 }
 
+static void check_end(struct history *h, int me, const float *got, double least, double most)
+{
+    check_pull(h, "end", me, got, KEYS, least, most);
+    for (int i = 0; i < KEYS; i++)
+        if ((double)got[i] < h->shown[i])
+            wrong(h, "shown, and lost", me, i, (double)got[i], h->shown[i], most);
+}
+
 static void one_round(struct history *h, peal_ps *ps, const uint64_t *keys, int me)
 {
     float ones[RANGE], got[KEYS];
@@ -108,6 +122,10 @@ static void one_round(struct history *h, peal_ps *ps, const uint64_t *keys, int 
     if (peal_ps_pull(ps, 0, KEYS, keys, got, NULL) == MPI_SUCCESS) {
         bounds(h, me, h->clock[me], own, &unused, &most);
         check_pull(h, "pull", me, got, KEYS, least, most);
+        double now = MPI_Wtime();
+        for (int i = 0; i < KEYS; i++)
+            if (now > h->since && now < h->until && (double)got[i] > h->shown[i])
+                h->shown[i] = (double)got[i];
     }
     if (MPI_Waitall(3, requests, MPI_STATUSES_IGNORE) == MPI_SUCCESS)
         h->acknowledged[me] += 2;
@@ -139,7 +157,7 @@ static void work(struct history *h, peal_ps *ps)
         most += h->begun[w];
     }
     if (peal_ps_pull(ps, 0, KEYS, keys, got, NULL) == MPI_SUCCESS)
-        check_pull(h, "end", me, got, KEYS, least, most);
+        check_end(h, me, got, least, most);
     else
         wrong(h, peal_ps_why(ps), me, -1, 0, 0, 0);
     if (peal_ps_pull_range(ps, 1, 0, RANGE, range, NULL) == MPI_SUCCESS)
@@ -210,13 +228,35 @@ static int choose_faults(const struct scenario *s, uint64_t seed, double length,
     return n;
 }
 
+/* A worker and a server at nearly the same moment, so that what the one pushed last is at a server that was
+ * about to pass it on to the other; and that server, when all is calm again. Returns how many faults. */
+static int choose_handed_on(const struct scenario *s, uint64_t seed, double length, struct peal_fault *faults,
+                            struct history *h)
+{
+    uint64_t state = seed * 77 + 5, server = draw(&state, (uint64_t)s->servers);
+    double at = length * (0.15 + 0.3 * (double)draw(&state, 1000) / 1000);
+    double later = at + 1e-7 * (double)draw(&state, 600), second = at + length * 0.4;
+    int next = (int)((server + 1) % (uint64_t)s->servers), worker = (int)draw(&state, (uint64_t)s->workers);
+    faults[0] =
+        (struct peal_fault){.kind = PEAL_FAULT_DELAY, .rank = -1, .peer = -1, .seconds = 2e-5, .step = 1};
+    faults[1] =
+        (struct peal_fault){.kind = PEAL_FAULT_KILL, .rank = s->workers + next, .at = at, .seconds = 1e-4};
+    faults[2] = (struct peal_fault){.kind = PEAL_FAULT_KILL, .rank = worker, .at = later, .seconds = 1e-4};
+    faults[3] = (struct peal_fault){
+        .kind = PEAL_FAULT_KILL, .rank = s->workers + (int)server, .at = second, .seconds = 1e-4};
+    h->since = at + length * 0.2;
+    h->until = second;
+    return 4;
+}
+
 static int run(const struct scenario *s, uint64_t seed, double length, double *took, bool log, long *changes,
                long *killed)
 {
     struct history history = {.s = s, .seed = seed};
     struct peal_fault faults[8];
     struct peal_world_result result;
-    int count = choose_faults(s, seed, length, faults);
+    int count = s->handed_on ? choose_handed_on(s, seed, length, faults, &history)
+                             : choose_faults(s, seed, length, faults);
     struct peal_world_options options = {.deterministic = 1,
                                          .seed = seed,
                                          .faults = faults,

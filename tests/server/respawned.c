@@ -1,7 +1,10 @@
-/* Servers that are killed and replaced: respawned WORKERS, under mpiexec --respawn. Worker 0 kills one server
- * after the other (SIGKILL; the manager first, and its replacement later), each when all copies are there
- * again, while all push and pull; at the end every sum is exact, every part has its copies, and every server
- * has a share.
+/* Servers that are killed and replaced: respawned WORKERS [SEED], under mpiexec --respawn. Worker 0 kills one
+ * server after the other (SIGKILL; the manager first, and its replacement later), each when all copies are
+ * there again, while all push and pull; at the end every sum is exact, every part has its copies, and every
+ * server has a share.
+ *
+ * With a SEED servers die at drawn moments, replacements too while they arrive or are given copies, as long
+ * as two complete copies of everything are left.
  */
 #include "notes.h"
 
@@ -14,7 +17,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SERVERS = 3, COPIES = 2, KEYS = 500, RANGE = 50000, RANKS_MAX = 16 };
+enum { SERVERS = 3, COPIES = 2, WILD_SERVERS = 4, WILD_COPIES = 3, WILD_DEATHS = 12, MOST = 4 };
+enum { KEYS = 500, RANGE = 50000, RANKS_MAX = 16 };
 
 static const int victims[] = {0, 1, 0, 2};
 enum { VICTIMS = sizeof victims / sizeof *victims };
@@ -28,22 +32,54 @@ struct notes {
 
 /* Worker 0: whether all copies are there; then the next one dies. */
 struct killer {
-    int killed;
+    unsigned seed;       /* 0: the victims in their order */
+    int servers, copies; /* there are when all is well */
+    int killed, of_each[WILD_SERVERS];
+    uint64_t views;   /* when the last one died */
+    double next;      /* earliest moment for the next */
     long restored_at; /* the round in which all was well again; -1: it is not */
     double since, longest;
 };
 
-static bool all_well(peal_ps *ps)
+static bool all_well(const struct killer *k, peal_ps *ps)
 {
     struct peal_ps_stats stats;
     peal_ps_stats(ps, &stats);
-    return stats.servers == SERVERS && stats.copies == COPIES && !stats.joining;
+    return stats.servers == k->servers && stats.copies == k->copies && !stats.joining;
+}
+
+static void kill_server(struct killer *k, peal_ps *ps, struct notes *notes, int server)
+{
+    int rank = peal_ps_workers(ps) + server, pid = notes->pid[rank];
+    notes->pid[rank] = 0;
+    k->killed++;
+    kill(pid, SIGKILL);
+}
+
+/* One that is drawn, if the last death is known of, and two copies are left. */
+static void kill_wildly(struct killer *k, peal_ps *ps, struct notes *notes)
+{
+    struct peal_ps_stats stats;
+    double now = MPI_Wtime();
+    peal_ps_stats(ps, &stats);
+    int server = rand_r(&k->seed) % WILD_SERVERS;
+    if (stats.copies < 2 || now < k->next || k->of_each[server] == MOST ||
+        !notes->pid[peal_ps_workers(ps) + server] || (stats.views == k->views && now < k->next + 0.5))
+        return;
+    k->of_each[server]++;
+    k->views = stats.views;
+    k->next = now + 0.001 * (rand_r(&k->seed) % 200);
+    kill_server(k, ps, notes, server);
 }
 
 static void kill_on(struct killer *k, peal_ps *ps, struct notes *notes, long round)
 {
     double now = MPI_Wtime();
-    if (!all_well(ps)) {
+    if (k->seed && k->killed < WILD_DEATHS) {
+        kill_wildly(k, ps, notes);
+        return;
+    }
+    if (!all_well(k, ps)) {
         k->restored_at = -1;
         return;
     }
@@ -53,15 +89,13 @@ static void kill_on(struct killer *k, peal_ps *ps, struct notes *notes, long rou
     }
     if (round < k->restored_at + 5 || notes->rounds)
         return;
-    if (k->killed == VICTIMS) {
+    if (k->seed || k->killed == VICTIMS) {
         notes->rounds = round + 6; /* further than anybody is */
         return;
     }
-    int rank = peal_ps_workers(ps) + victims[k->killed++], pid = notes->pid[rank];
-    notes->pid[rank] = 0;
     k->since = now;
-    kill(pid, SIGKILL);
-    while (all_well(ps) && MPI_Wtime() - now < 30) /* the next round is after the news */
+    kill_server(k, ps, notes, victims[k->killed]);
+    while (all_well(k, ps) && MPI_Wtime() - now < 30) /* the next round is after the news */
         peal_sleep(0.001);
 }
 
@@ -110,10 +144,10 @@ static int work(peal_ps *ps, struct notes *notes, struct killer *killer)
 }
 
 /* A share each, and copies of everything. */
-static int check_shares(const struct notes *notes, int first)
+static int check_shares(const struct notes *notes, int first, int servers)
 {
     int failed = 0;
-    for (int s = 0; s < SERVERS; s++) {
+    for (int s = 0; s < servers; s++) {
         for (int i = 0; i < 3000 && !notes->owned[first + s]; i++)
             usleep(10000); /* it notes it when it has ended */
         if (notes->owned[first + s] < 2) {
@@ -126,7 +160,7 @@ static int check_shares(const struct notes *notes, int first)
 
 int main(int argc, char **argv)
 {
-    int rank, failed = 0, workers = argc > 1 ? atoi(argv[1]) : 2;
+    int rank, failed = 0, workers = argc > 1 ? atoi(argv[1]) : 2, seed = argc > 2 ? atoi(argv[2]) : 0;
     char path[100];
     MPI_Init(&argc, &argv);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
@@ -135,14 +169,18 @@ int main(int argc, char **argv)
         rank = peal_replaced();
     struct notes *notes = notes_open("respawned", path, sizeof path, sizeof *notes);
     const struct peal_ps_table tables[] = {{.filters = PEAL_PS_CACHE}, {.range = RANGE}};
-    const struct peal_ps_options options = {.servers = SERVERS,
-                                            .replicas = COPIES,
+    struct killer killer = {.seed = (unsigned)seed,
+                            .servers = seed ? WILD_SERVERS : SERVERS,
+                            .copies = seed ? WILD_COPIES : COPIES,
+                            .restored_at = -1,
+                            .since = MPI_Wtime()};
+    const struct peal_ps_options options = {.servers = killer.servers,
+                                            .replicas = killer.copies,
                                             .respawn = 1,
                                             .mode = PEAL_PS_BOUNDED,
                                             .staleness = 3,
                                             .tables = tables,
                                             .table_count = 2};
-    struct killer killer = {.restored_at = -1, .since = MPI_Wtime()};
     peal_ps *ps;
     notes->pid[rank] = (int)getpid();
     if (peal_ps_create(MPI_COMM_WORLD, &options, &ps))
@@ -157,7 +195,7 @@ int main(int argc, char **argv)
     }
     failed += peal_ps_destroy(&ps) != MPI_SUCCESS;
     if (!rank)
-        failed += check_shares(notes, workers);
+        failed += check_shares(notes, workers, killer.servers);
     if (!rank)
         printf("%s: %d servers killed and replaced, %ld rounds, all copies again after %.0f ms at most\n",
                failed ? "WRONG" : "all right", killer.killed, notes->begun[0], killer.longest * 1e3);

@@ -37,6 +37,9 @@ BUGS = {
     "early-ack": ("    uint64_t passed = ++ps->server->passed | pl_ps_chain_bit;\n    int waiting",
                   "    uint64_t passed = ++ps->server->passed | pl_ps_chain_bit;\n"
                   "    pl_ps_server_safe(ps, rank, id, frame);\n    rank = -1;\n    int waiting"),
+    # When the chain has changed, what its new servers lack is not passed on to them.
+    "not-handed-on": ("        pending->waiting = pass(ps, pending->frame, pending->passed, false);",
+                      "        pending->waiting = 0;"),
     # Bounded delay lets everybody read at once.
     "no-bound": ("(uint64_t)shard->slowest + (uint64_t)ps->options.staleness >= clock", "clock < UINT32_MAX"),
     # A server that joins is not told which updates its copy has.

@@ -39,7 +39,7 @@ static struct peal_world_options options_of(const struct scenario *scenario, uin
                                        .seed = seed,
                                        .drawn = scenario->drawn,
                                        .kinds = scenario->kinds,
-                                       .stack_size = 4 << 20};
+                                       .stack_size = 1 << 20};
 }
 
 static int explore(const struct scenario *scenario, int ranks, const struct plan *plan)

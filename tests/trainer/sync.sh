@@ -37,7 +37,7 @@ right "$accuracy > 90"
 run 2 --sync average:5
 right "$accuracy > 90"
 for bad in "--sync rings" "--sync ps-bounded" "--sync ring:2" "--sync average:0" "--sync ps --servers 9" \
-    "--sync ps --replicas 2" "--sync ps --reproducible"; do
+    "--sync ps --replicas 2" "--sync ps --reproducible" "--servers 1" "--replicas 1" "--sync average:4 --servers 1"; do
     # shellcheck disable=SC2086
     out=$("$mpiexec" -n 3 "$train" --epochs 1 $bad 2>&1)
     code=$?
