@@ -4,6 +4,7 @@
 #include "exchange.h"
 #include "port.h"
 #include "request.h"
+#include "session.h"
 #include "state.h"
 #include "world.h"
 
@@ -36,11 +37,12 @@ static void leave_at_exit(void)
 {
     struct pl_rank *rank = pl_self();
     struct pl_mpi *mpi = rank ? rank->mpi_state : NULL;
-    if (!mpi || rank->initialized || mpi->sessions)
+    if (!mpi || mpi->sessions || rank->initialized != rank->finalized)
         return;
     pl_enter(rank);
     int result;
-    part(mpi, &result);
+    if (!rank->finalized) /* else MPI_Finalize has seen to it */
+        part(mpi, &result);
     pl_mpi_stop(mpi);
 }
 
@@ -99,7 +101,10 @@ static int init(const char *name, int required, int *provided)
         exit(MPI_ERR_OTHER);
     }
     if (rank->initialized)
-        return pl_return(mpi, NULL, pl_bad(MPI_ERR_OTHER, "MPI is already up"));
+        return pl_return(mpi, NULL,
+                         pl_bad(MPI_ERR_OTHER, rank->finalized
+                                                   ? "MPI_Finalize was called: MPI_Init comes once"
+                                                   : "MPI is already up"));
     int error = pl_mpi_start(mpi, required);
     if (error) { /* before there is a world, an error has no handler: it is told and ends the process */
         pl_error("%s: %s", name, pl_fail_text());
@@ -141,7 +146,7 @@ int PMPI_Finalize(void)
     if (error)
         return pl_return(mpi, rank->world, error);
     rank->finalized = true;
-    if (mpi->sessions)
+    if (mpi->sessions || pl_session_may_follow(mpi))
         return pl_return(mpi, NULL, result);
     pl_mpi_stop(mpi);
     return result;
