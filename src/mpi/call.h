@@ -64,6 +64,7 @@ struct pl_user_error;
 struct pl_mpi {
     struct pl_rank *rank;
     int sessions; /* open */
+    bool had_sessions;
     int thread_level;
     pthread_t main_thread;
     bool finalized;

@@ -4,6 +4,7 @@
 #include "exchange.h"
 #include "port.h"
 #include "request.h"
+#include "session.h"
 #include "state.h"
 #include "world.h"
 
@@ -36,12 +37,14 @@ static void leave_at_exit(void)
 {
     struct pl_rank *rank = pl_self();
     struct pl_mpi *mpi = rank ? rank->mpi_state : NULL;
-    if (!mpi || rank->initialized || mpi->sessions)
+    if (!mpi || mpi->sessions || rank->initialized != rank->finalized)
         return;
     pl_enter(rank);
     int result;
-    part(mpi, &result);
-    pl_meter_part(mpi->meter);
+    if (!rank->finalized) { /* else MPI_Finalize has seen to it */
+        part(mpi, &result);
+        pl_meter_part(mpi->meter);
+    }
     pl_mpi_stop(mpi);
 }
 
@@ -100,7 +103,10 @@ static int init(const char *name, int required, int *provided)
         pl_call_refuse(rank, "%s was called after MPI_Finalize: MPI starts once a program", name);
     }
     if (rank->initialized)
-        return pl_return(mpi, NULL, pl_bad(MPI_ERR_OTHER, "MPI is already up"));
+        return pl_return(mpi, NULL,
+                         pl_bad(MPI_ERR_OTHER, rank->finalized
+                                                   ? "MPI_Finalize was called: MPI_Init comes once"
+                                                   : "MPI is already up"));
     int error = pl_mpi_start(mpi, required);
     if (error) { /* before there is a world, an error has no handler: it is told and ends the process */
         pl_error("%s: %s", name, pl_fail_text());
@@ -143,7 +149,7 @@ int PMPI_Finalize(void)
         return pl_return(mpi, rank->world, error);
     pl_meter_part(mpi->meter);
     rank->finalized = true;
-    if (mpi->sessions)
+    if (mpi->sessions || pl_session_may_follow(mpi))
         return pl_return(mpi, NULL, result);
     pl_mpi_stop(mpi);
     return result;

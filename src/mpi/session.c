@@ -1,9 +1,9 @@
 /* Sessions (MPI 5.0, section 11.3): MPI without MPI_Init, as often as wanted and beside it.
  *
  * The first session, or MPI_Init, brings the rank up; the world it belongs to is there
- * from then on whether or not anybody asks for MPI_COMM_WORLD. It comes down when MPI_Finalize has been
- * called and no session is open. Where MPI_Init never was, another session may still follow the
- * last one, so the process takes leave of the others when it exits.
+ * from then on whether or not anybody asks for MPI_COMM_WORLD. It comes down with MPI_Finalize in a program
+ * that never had a session. In one that had, another may still follow the last one, and MPI_Finalize, so
+ * the process takes leave of the others when it exits; a rank in a thread when it has said that it ends.
  *
  * Two process sets exist: mpi://WORLD and mpi://SELF.
  */
@@ -90,10 +90,16 @@ int PMPI_Session_init(MPI_Info info, MPI_Errhandler errhandler, MPI_Session *ses
     made->errhandler = handler;
     handler->references++;
     mpi->sessions++;
+    mpi->had_sessions = true;
     *session = (MPI_Session)made->handle;
     return pl_return(mpi, NULL, 0);
 }
 PL_WEAK(Session_init)
+
+bool pl_session_may_follow(const struct pl_mpi *mpi)
+{
+    return mpi->had_sessions && !mpi->rank->fabric;
+}
 
 int PMPI_Session_finalize(MPI_Session *session)
 {
@@ -109,7 +115,7 @@ int PMPI_Session_finalize(MPI_Session *session)
     free(s);
     *session = MPI_SESSION_NULL;
     mpi->sessions--;
-    if (!mpi->sessions && mpi->rank->finalized && mpi->rank->mpi_state) {
+    if (!mpi->sessions && mpi->rank->finalized && mpi->rank->mpi_state && !pl_session_may_follow(mpi)) {
         pl_mpi_stop(mpi);
         return MPI_SUCCESS;
     }

@@ -10,6 +10,8 @@ struct pl_session {
     struct pl_errhandler *errhandler; /* held */
 };
 
+/* Whether the world stays up, with no session open and after MPI_Finalize, for the next. */
+bool pl_session_may_follow(const struct pl_mpi *mpi);
 /* 0, or MPI_ERR_SESSION with its text. */
 int pl_session_of(struct pl_mpi *mpi, MPI_Session handle, struct pl_session **session);
 /* Ends a call by the session's error handler; NULL: there is no session to ask. */

@@ -177,24 +177,28 @@ static void join(const char *path)
     MPI_Comm_disconnect(&inter);
 }
 
-/* Sessions without MPI_Init, one after the other; infos before and after. */
+/* Sessions without MPI_Init, one after the other, and after MPI_Finalize; infos before and after. */
 static int sessions(void)
 {
     int sum = -1, flag = -1, rank = -1;
     MPI_Info info;
     CHECK(!MPI_Info_create(&info) && !MPI_Info_set(info, "mpi_thread_support_level", "MPI_THREAD_MULTIPLE"));
-    for (int round = 0; round < 3; round++) {
+    for (int round = 0; round < 4; round++) {
         MPI_Session session;
         MPI_Group group;
         MPI_Comm comm;
         CHECK(!MPI_Session_init(info, MPI_ERRORS_RETURN, &session));
-        CHECK(!MPI_Initialized(&flag) && !flag);
+        CHECK(!MPI_Initialized(&flag) && flag == (round == 3));
         CHECK(!MPI_Group_from_session_pset(session, "mpi://WORLD", &group));
         CHECK(!MPI_Comm_create_from_group(group, "test", MPI_INFO_NULL, MPI_ERRORS_RETURN, &comm));
         CHECK(!MPI_Group_free(&group));
         CHECK(!MPI_Allreduce(&(int){1}, &sum, 1, MPI_INT, MPI_SUM, comm) && sum == size_of(comm));
         rank = rank_in(comm);
         CHECK(!MPI_Comm_free(&comm) && !MPI_Session_finalize(&session));
+        if (round == 2) {
+            CHECK(!MPI_Init(NULL, NULL) && !MPI_Barrier(MPI_COMM_WORLD) && !MPI_Finalize());
+            CHECK(!MPI_Finalized(&flag) && flag);
+        }
     }
     char value[64] = "";
     int length = sizeof value;

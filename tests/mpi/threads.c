@@ -115,9 +115,72 @@ static void within_a_rank(void)
     start_all(threads, to_the_other);
 }
 
+/* Objects made and freed at the same time, and messages from anybody. */
+static void make_and_free(struct thread *thread, int round)
+{
+    int n = size_of(thread->comm), me = rank_in(thread->comm), one = 1, members = 0, key;
+    MPI_Comm copy, half;
+    MPI_Datatype type;
+    MPI_Info info;
+    OK(MPI_Comm_dup(thread->comm, &copy));
+    OK(MPI_Comm_split(copy, me % 2, 0, &half));
+    OK(MPI_Allreduce(&one, &members, 1, MPI_INT, MPI_SUM, half));
+    CHECK(members == (n + 1 - me % 2) / 2, "thread %d: %d members", thread->number, members);
+    OK(MPI_Comm_free(&half));
+    OK(MPI_Type_vector(5, 1, 2, MPI_INT, &type));
+    OK(MPI_Type_commit(&type));
+    int data[9] = {[4] = me ? -1 : round};
+    OK(MPI_Bcast(data, 1, type, 0, copy));
+    CHECK(data[4] == round, "thread %d: %d", thread->number, data[4]);
+    OK(MPI_Type_free(&type));
+    OK(MPI_Comm_create_keyval(MPI_COMM_NULL_COPY_FN, MPI_COMM_NULL_DELETE_FN, &key, NULL));
+    OK(MPI_Comm_set_attr(copy, key, data));
+    OK(MPI_Comm_free(&copy));
+    OK(MPI_Comm_free_keyval(&key));
+    OK(MPI_Info_create(&info));
+    OK(MPI_Info_set(info, "key", "value"));
+    OK(MPI_Info_free(&info));
+}
+
+static void *making(void *argument)
+{
+    struct thread *thread = argument;
+    peal_world_join(thread->world);
+    MPI_Comm comm = thread->comm;
+    int n = size_of(comm), me = rank_in(comm), left = (me + n - 1) % n;
+    for (int k = 0; k < 6; k++) {
+        int out = me * 10 + thread->number, in = -1, flag = 0;
+        MPI_Message message;
+        MPI_Request request;
+        MPI_Status status;
+        OK(MPI_Isend(&out, 1, MPI_INT, (me + 1) % n, k, comm, &request));
+        OK(MPI_Mprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, comm, &message, &status));
+        OK(MPI_Mrecv(&in, 1, MPI_INT, &message, &status));
+        CHECK(in == left * 10 + thread->number, "thread %d: %d", thread->number, in);
+        CHECK_STATUS(&status, left, k, MPI_INT, 1);
+        OK(MPI_Wait(&request, MPI_STATUS_IGNORE));
+        make_and_free(thread, k);
+        OK(MPI_Ibarrier(comm, &request));
+        while (!flag)
+            OK(MPI_Test(&request, &flag, MPI_STATUS_IGNORE));
+    }
+    return NULL;
+}
+
+static void makers(void)
+{
+    struct thread threads[THREADS];
+    for (int t = 0; t < THREADS; t++)
+        OK(MPI_Comm_dup(MPI_COMM_WORLD, &threads[t].comm));
+    start_all(threads, making);
+    for (int t = 0; t < THREADS; t++)
+        OK(MPI_Comm_free(&threads[t].comm));
+}
+
 const struct test_case thread_cases[] = {
     {"apart", apart, 1, CASE_THREADS | CASE_FEW},
     {"together", together, 1, CASE_THREADS | CASE_FEW},
+    {"makers", makers, 1, CASE_THREADS | CASE_FEW},
     {"within_a_rank", within_a_rank, 1, CASE_THREADS},
     {0},
 };
