@@ -96,4 +96,7 @@ extern const struct pl_upcalls pl_p2p_upcalls;
  * nothing was heard of, for it may be that only this rank can dial. (knock.c) */
 void pl_knock(struct pl_rank *rank);
 
+/* How long the rank's waiters look before they yield; rank->spin is known. */
+void pl_idle_init(struct pl_rank *rank);
+
 #endif
