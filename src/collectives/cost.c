@@ -7,7 +7,12 @@
  * also for ranks that nobody has here.
  *
  *   rank 0   |== send ==|                      an event is the earliest moment a step could start;
- *   rank 1   |== recv ==|-- reduce --|== ...   if its rank is busy then, it is put back for later
+ *   rank 1   |== recv ==|-- reduce --|== ...   if its rank is busy then, it queues there
+ *
+ * What can be busy (a rank's sending, receiving and reducing, a host's link out and in) has a queue, a skew
+ * heap by the order in which the steps were written; only its first is an event. Rejected: to put each step
+ * back until its rank is free, where a thousand messages that wait for one link are looked at a thousand
+ * times each: a minute and more where this takes seven seconds.
  *
  * Where all ranks do the same with peers equally far away, they are all equally far at every moment: so one
  * (or one host's) is run, and its messages come from itself. A ring of 100,000 ranks has 10^10 steps, of
@@ -20,27 +25,53 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SENDING, RECEIVING, REDUCING, LEAVING, ENTERING, LINES }; /* by rank, the last two by host */
+
+#define NONE SIZE_MAX
+
+/* A step that may start, or the first of a line's queue (line, not NULL). */
 struct event {
     double at;
     size_t step, order;
+    struct line *line;
+};
+
+/* What does one thing at a time. */
+struct line {
+    double until;      /* busy */
+    size_t first;      /* the queue's root, or NONE */
+    double woken;      /* there is an event for its queue then, */
+    size_t woken_with; /* of this order */
+};
+
+/* Of a step in a queue. */
+struct place {
+    size_t left, right; /* children */
+    size_t order;       /* as its author wrote it; of a receive: as its sender did */
 };
 
 struct pricing {
     const struct pl_price_params *params;
-    struct pl_schedule **schedule;          /* [ranks] */
-    size_t *base;                           /* [ranks + 1] number of each rank's first step */
-    int ranks;                              /* that are run */
-    double *sending, *receiving, *reducing; /* [ranks] until when */
-    double *leaving, *entering;             /* [ranks] by host: its link */
-    uint32_t *needs;                        /* by step */
-    double *ready;                          /* by step: when what it waits for is done */
-    size_t *partner;                        /* by step, of a message */
-    bool *posted;                           /* by step, of a message: ready, its partner perhaps not */
+    struct pl_schedule **schedule; /* [ranks] */
+    size_t *base;                  /* [ranks + 1] number of each rank's first step */
+    int ranks;                     /* that are run */
+    struct line *line;             /* [LINES][ranks] */
+    uint32_t *needs;               /* by step */
+    double *ready;                 /* by step: when what it waits for is done */
+    size_t *partner;               /* by step, of a message */
+    struct place *place;           /* by step */
+    bool *posted;                  /* by step, of a message: ready, its partner perhaps not */
     int *owner;
     struct event *heap;
-    size_t events;
+    size_t events, room;
+    int error;
     double last;
 };
+
+static struct line *line_of(const struct pricing *p, int kind, int number)
+{
+    return &p->line[kind * p->ranks + number];
+}
 
 static const struct pl_step *step_of(const struct pricing *p, size_t number)
 {
@@ -53,17 +84,26 @@ static bool before(struct event a, struct event b)
     return a.at < b.at || (a.at == b.at && a.order < b.order);
 }
 
-static void push(struct pricing *p, double at, size_t step)
+static void push_event(struct pricing *p, struct event event)
 {
-    struct event event = {at, step, step - p->base[p->owner[step]]};
-    if (step_of(p, step)->verb == PL_STEP_RECV) { /* as its sender wrote it: who receives takes what comes */
-        size_t send = p->partner[step];
-        event.order = send - p->base[p->owner[send]];
+    if (p->events == p->room) {
+        struct event *more = realloc(p->heap, (p->room = 2 * p->room + 64) * sizeof *more);
+        if (!more) {
+            p->error = pl_fail(PL_ENOMEM, "no memory to price %d ranks", p->ranks);
+            p->room = p->events;
+            return;
+        }
+        p->heap = more;
     }
     size_t i = p->events++;
     for (; i && before(event, p->heap[(i - 1) / 2]); i = (i - 1) / 2)
         p->heap[i] = p->heap[(i - 1) / 2];
     p->heap[i] = event;
+}
+
+static void push(struct pricing *p, double at, size_t step)
+{
+    push_event(p, (struct event){at, step, p->place[step].order, NULL});
 }
 
 static struct event pop(struct pricing *p)
@@ -112,13 +152,64 @@ static void done(struct pricing *p, size_t number, double at)
     }
 }
 
-/* The later of `start` and what each of these is busy until. */
-static double free_at(double start, double *const busy[], int n)
+static bool precedes(const struct pricing *p, size_t a, size_t b)
 {
-    for (int i = 0; i < n; i++)
-        if (*busy[i] > start)
-            start = *busy[i];
-    return start;
+    return p->place[a].order < p->place[b].order || (p->place[a].order == p->place[b].order && a < b);
+}
+
+/* Two queues in one: the children of what is passed change sides, which keeps the tree shallow. */
+static size_t merge(struct pricing *p, size_t a, size_t b)
+{
+    size_t root = NONE, *at = &root;
+    while (a != NONE && b != NONE) {
+        if (precedes(p, b, a)) {
+            size_t other = a;
+            a = b;
+            b = other;
+        }
+        size_t right = p->place[a].right;
+        *at = a;
+        p->place[a].right = p->place[a].left;
+        at = &p->place[a].left;
+        a = right;
+    }
+    *at = a != NONE ? a : b;
+    return root;
+}
+
+/* The first of the line's queue becomes an event for when the line is free, unless there is one. */
+static void wake(struct pricing *p, struct line *line, double at)
+{
+    if (line->first == NONE)
+        return;
+    size_t order = p->place[line->first].order;
+    double when = line->until > at ? line->until : at;
+    if (line->woken == when && line->woken_with <= order)
+        return;
+    line->woken = when;
+    line->woken_with = order;
+    push_event(p, (struct event){when, line->first, order, line});
+}
+
+/* Whether all n lines are free for the step; if not, it queues at the one that is busy the longest. */
+static bool all_free(struct pricing *p, struct event event, struct line *const line[], int n)
+{
+    struct line *last = line[0];
+    for (int i = 1; i < n; i++)
+        if (line[i]->until > last->until)
+            last = line[i];
+    if (last->until <= event.at)
+        return true;
+    p->place[event.step].left = p->place[event.step].right = NONE;
+    last->first = merge(p, last->first, event.step);
+    wake(p, last, event.at);
+    return false;
+}
+
+static void occupy(struct pricing *p, struct line *line, double at, double until)
+{
+    line->until = until;
+    wake(p, line, at);
 }
 
 static void finish_step(struct pricing *p, struct event event, double start, double end)
@@ -142,21 +233,17 @@ static void run_message(struct pricing *p, struct event event)
     bool between = !per_host || rank / per_host != step->peer / per_host, shared = per_host && between;
     const struct pl_machine *machine = between ? &network->between : &network->within;
     double bytes = (double)step->length;
-    double *busy[4] = {&p->receiving[rank], &p->sending[sender]};
+    struct line *line[4] = {line_of(p, RECEIVING, rank), line_of(p, SENDING, sender)};
     if (shared) {
-        busy[2] = &p->entering[rank / per_host];
-        busy[3] = &p->leaving[sender / per_host];
+        line[2] = line_of(p, ENTERING, rank / per_host);
+        line[3] = line_of(p, LEAVING, sender / per_host);
     }
-    double start = free_at(event.at, busy, shared ? 4 : 2);
-    if (start > event.at) {
-        push(p, start, event.step);
+    if (!all_free(p, event, line, shared ? 4 : 2))
         return;
-    }
-    double end = start + machine->alpha + bytes * machine->beta;
-    *busy[0] = *busy[1] = end;
-    if (shared)
-        *busy[2] = *busy[3] = start + bytes * machine->beta;
-    finish_step(p, event, start, end);
+    double end = event.at + machine->alpha + bytes * machine->beta;
+    for (int i = 0; i < (shared ? 4 : 2); i++)
+        occupy(p, line[i], event.at, i < 2 ? end : event.at + bytes * machine->beta);
+    finish_step(p, event, event.at, end);
 }
 
 static void run_local(struct pricing *p, struct event event)
@@ -164,24 +251,40 @@ static void run_local(struct pricing *p, struct event event)
     const struct pl_step *step = step_of(p, event.step);
     const struct pl_network *network = &p->params->network;
     const struct pl_machine *reach = network->per_host ? &network->within : &network->between;
-    double *busy = &p->reducing[p->owner[event.step]];
-    double start = free_at(event.at, &busy, 1);
-    if (start > event.at) {
-        push(p, start, event.step);
+    struct line *line = line_of(p, REDUCING, p->owner[event.step]);
+    if (!all_free(p, event, &line, 1))
         return;
-    }
     double reached = (step->left.space >= PL_PEER_IN) + (step->right.space >= PL_PEER_IN);
     double each = reached * reach->beta / 2 + (step->verb == PL_STEP_REDUCE) * network->within.gamma;
-    *busy = start + (double)step->length * each;
-    finish_step(p, event, start, *busy);
+    occupy(p, line, event.at, event.at + (double)step->length * each);
+    finish_step(p, event, event.at, line->until);
+}
+
+/* Takes the first of the line's queue, if the line is free for it. */
+static bool take_first(struct pricing *p, struct event *event)
+{
+    struct line *line = event->line;
+    if (line->woken == event->at && line->woken_with == event->order)
+        line->woken = -1;
+    if (line->first == NONE || line->until > event->at) {
+        wake(p, line, event->at);
+        return false;
+    }
+    event->step = line->first;
+    line->first = merge(p, p->place[event->step].left, p->place[event->step].right);
+    return true;
 }
 
 static void run_event(struct pricing *p, struct event event)
 {
+    if (event.line && !take_first(p, &event))
+        return;
     if (step_of(p, event.step)->verb == PL_STEP_RECV)
         run_message(p, event);
     else
         run_local(p, event);
+    if (event.line)
+        wake(p, event.line, event.at);
 }
 
 /* A message's end at one rank: sorted by the other rank, then in order. */
@@ -245,6 +348,7 @@ static bool pair_ends(struct pricing *p, const struct end *send, size_t sends, c
             step_of(p, recv[at].step)->length != step_of(p, send[i].step)->length)
             return false;
         p->partner[p->partner[send[i].step] = recv[at].step] = send[i].step;
+        p->place[recv[at].step].order = p->place[send[i].step].order;
     }
     return sends == recvs;
 }
@@ -268,23 +372,22 @@ static int pair_up(struct pricing *p)
 static int allocate(struct pricing *p)
 {
     size_t steps = p->base[p->ranks] + 1, ranks = (size_t)p->ranks;
-    p->sending = calloc(5 * ranks, sizeof(double));
+    p->line = calloc(LINES * ranks, sizeof *p->line);
     p->ready = calloc(steps, sizeof(double));
     p->needs = malloc(steps * sizeof *p->needs);
     p->partner = malloc(steps * sizeof *p->partner);
+    p->place = malloc(steps * sizeof *p->place);
     p->posted = calloc(steps, sizeof *p->posted);
     p->owner = malloc(steps * sizeof *p->owner);
-    p->heap = malloc(steps * sizeof *p->heap);
-    if (!p->sending || !p->ready || !p->needs || !p->partner || !p->posted || !p->owner || !p->heap)
+    if (!p->line || !p->ready || !p->needs || !p->partner || !p->place || !p->posted || !p->owner)
         return pl_fail(PL_ENOMEM, "no memory to price %d ranks", p->ranks);
-    p->receiving = p->sending + ranks;
-    p->reducing = p->receiving + ranks;
-    p->leaving = p->reducing + ranks;
-    p->entering = p->leaving + ranks;
+    for (size_t i = 0; i < LINES * ranks; i++)
+        p->line[i] = (struct line){.first = NONE, .woken = -1};
     for (int r = 0; r < p->ranks; r++)
         for (size_t i = p->base[r]; i < p->base[r + 1]; i++) {
             p->owner[i] = r;
             p->needs[i] = p->schedule[r]->needs[i - p->base[r]];
+            p->place[i].order = i - p->base[r];
         }
     return 0;
 }
@@ -322,10 +425,11 @@ static void release(struct pricing *p)
         pl_schedule_release(p->schedule[r]);
     free(p->schedule);
     free(p->base);
-    free(p->sending);
+    free(p->line);
     free(p->ready);
     free(p->needs);
     free(p->partner);
+    free(p->place);
     free(p->posted);
     free(p->owner);
     free(p->heap);
@@ -341,10 +445,12 @@ int pl_price_network(const struct pl_price_params *params, double *nanoseconds)
         for (size_t i = 0; i < p.base[p.ranks]; i++)
             if (!p.needs[i])
                 post(&p, i);
-        while (p.events)
+        while (p.events && !p.error)
             run_event(&p, pop(&p));
-        *nanoseconds = p.last;
+        error = p.error;
     }
+    if (!error)
+        *nanoseconds = p.last;
     release(&p);
     return error;
 }

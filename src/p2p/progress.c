@@ -3,9 +3,11 @@
  * A waiter first spins, if every rank of the host has a core; then it yields; then
  * it sleeps in the first port (which also watches the others' descriptors) until
  * something comes. With more ranks than cores it hardly spins: whoever it waits
- * for needs the core. In a deterministic world it never spins: sleeping is how it
- * hands the turn on. With MPI_THREAD_MULTIPLE the port belongs to whichever thread
- * holds the rank's lock, so a waiter naps outside of it in short steps instead.
+ * for needs the core. So it does when a yield showed that somebody else is on its core, a
+ * program that this library knows nothing of: who yields waits for the end of that one's
+ * slice, milliseconds, where a sleeper is let in at once. In a deterministic world it never spins: sleeping
+ * is how it hands the turn on. With MPI_THREAD_MULTIPLE the port belongs to whichever thread holds the rank's
+ * lock, so a waiter naps outside of it in short steps instead.
  */
 #include "loss.h"
 #include "protocol.h"
@@ -20,11 +22,13 @@
 #include <time.h>
 
 enum {
-    SPINS = 1000,       /* looks before the first yield, each rank having a core */
-    HASTY = 64,         /* the first of them without a pause for the other hardware thread */
-    SPINS_CROWDED = 8,  /* the same with more ranks than cores */
-    YIELDS = 200,       /* yields before the first sleep */
-    TEST_PATIENCE = 16, /* tests in a row that find nothing before one yields, crowded */
+    SPINS = 1000,         /* looks before the first yield, each rank having a core */
+    HASTY = 64,           /* the first of them without a pause for the other hardware thread */
+    SPINS_CROWDED = 8,    /* the same with more ranks than cores */
+    YIELDS = 200,         /* yields before the first sleep */
+    TAKEN_NS = 50 * 1000, /* of a yield: somebody else ran meanwhile ... */
+    TAKEN_WAITS = 32,     /* ... and in so many long waits from then on one sleeps at once */
+    TEST_PATIENCE = 16,   /* tests in a row that find nothing before one yields, crowded */
     NAP_NS = 50 * 1000,
     DOZES = 2,                   /* sleeps (of 100 ms) before one wonders ... */
     NAPS = 4000,                 /* ... or naps */
@@ -105,39 +109,62 @@ static int nap(struct pl_rank *rank, unsigned idle)
     return 0;
 }
 
-static unsigned spins_of(const struct pl_rank *rank)
+void pl_idle_init(struct pl_rank *rank)
 {
-    return rank->spin ? SPINS : SPINS_CROWDED;
+    rank->patience = rank->spin ? SPINS : SPINS_CROWDED;
 }
 
 bool pl_idle_sleeps(const struct pl_rank *rank, unsigned idle)
 {
-    return rank->cooperative || (!rank->threaded && idle >= spins_of(rank) + YIELDS);
+    unsigned yields = rank->taken ? 0 : YIELDS;
+    return rank->cooperative || (!rank->threaded && idle >= rank->patience + yields);
+}
+
+static int yield(struct pl_rank *rank)
+{
+    int64_t before = rank->spin ? pl_now() : 0;
+    sched_yield();
+    if (rank->spin && pl_now() - before > TAKEN_NS) {
+        rank->patience = SPINS_CROWDED;
+        rank->taken = TAKEN_WAITS;
+    }
+    return 0;
+}
+
+/* The first sleep of a wait: it was a long one. */
+static void wait_long(struct pl_rank *rank)
+{
+    if (rank->taken)
+        rank->taken--;
+    else
+        pl_idle_init(rank);
 }
 
 int pl_idle(struct pl_rank *rank, unsigned idle)
 {
-    unsigned spins = spins_of(rank);
     if (rank->cooperative)
         return sleep_in_port(rank, -1);
     if (rank->threaded)
         return nap(rank, idle);
     if (!rank->nports)
         return alone(rank);
-    if (idle < spins) {
+    if (idle == 0)
+        rank->dozes = 0;
+    if (idle < rank->patience) {
         if (idle >= HASTY)
             pl_relax();
         return 0;
     }
     if (idle % LOOKS == LOOKS - 1)
         look(rank);
-    if (idle < spins + YIELDS) {
-        sched_yield();
-        return 0;
-    }
-    if (idle == spins + YIELDS + DOZES)
+    if (!pl_idle_sleeps(rank, idle))
+        return yield(rank);
+    unsigned dozes = rank->dozes++;
+    if (!dozes)
+        wait_long(rank);
+    if (dozes == DOZES)
         wonder(rank);
-    if (rank->report && idle >= spins + YIELDS + DOZES)
+    if (rank->report && dozes >= DOZES)
         rank->report(rank);
     int error = sleep_in_port(rank, rank->fabric ? -1 : LOOK_NS);
     look(rank);

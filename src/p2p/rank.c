@@ -151,6 +151,7 @@ int pl_rank_open(struct pl_rank *rank)
         return pl_fail(PL_ENOMEM, "no memory for a world of %d ranks", rank->size);
     int crowd = rank->fabric ? rank->size : rank->local_size;
     rank->spin = crowd <= pl_rank_cpus();
+    pl_idle_init(rank);
     if (rank->fabric)
         return open_port(rank, pl_transport_find("loopback"));
     return rank->size > 1 ? open_allowed(rank) : 0;

@@ -12,6 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 extern char **environ;
 
@@ -165,6 +166,15 @@ static int ascending(const void *a, const void *b)
     return (x->nanoseconds > y->nanoseconds) - (x->nanoseconds < y->nanoseconds);
 }
 
+/* What is being priced, for who waits at a terminal; NULL clears the line. */
+static void tell(const char *name)
+{
+    if (!isatty(STDERR_FILENO))
+        return;
+    fprintf(stderr, name ? "\r\033[Kpricing %s ..." : "\r\033[K", name);
+    fflush(stderr);
+}
+
 /* Prices all algorithms that may be used; sorted. How many, or an error. */
 static int price_all(const struct request *r, struct pl_plan_price *price)
 {
@@ -175,7 +185,9 @@ static int price_all(const struct request *r, struct pl_plan_price *price)
         if (!pl_algorithm_fits(a, &args, false) || ((a->flags & PL_REACHES) && !plan->shared_memory) ||
             (r->only && strcmp(r->only, a->name) != 0))
             continue;
+        tell(a->name);
         int error = pl_plan_price(plan, a, &price[n++]);
+        tell(NULL);
         if (error)
             return error;
     }
