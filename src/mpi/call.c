@@ -5,6 +5,7 @@
 #include "log.h"
 #include "loopback.h"
 #include "state.h"
+#include "stream.h"
 #include "world.h"
 
 #include <stdarg.h>
@@ -19,9 +20,12 @@ struct pl_mpi *pl_call(const char *name)
         pl_error("%s was called before MPI_Init or after MPI_Finalize", name);
         exit(MPI_ERR_OTHER);
     }
+    struct pl_mpi *mpi = rank->mpi_state;
+    if (__builtin_expect(mpi->lent != NULL, 0))
+        pl_streams_reclaim(mpi);
     pl_enter(rank);
     rank->call = name;
-    return rank->mpi_state;
+    return mpi;
 }
 
 struct pl_mpi *pl_call_any(const char *name)
@@ -34,6 +38,7 @@ struct pl_mpi *pl_call_any(const char *name)
         pl_error("%s: no memory", name);
         exit(MPI_ERR_NO_MEM);
     }
+    pl_streams_reclaim(mpi);
     pl_enter(rank);
     rank->call = name;
     return mpi;

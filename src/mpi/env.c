@@ -5,6 +5,7 @@
 #include "port.h"
 #include "request.h"
 #include "state.h"
+#include "stream.h"
 #include "world.h"
 
 #include "clock.h"
@@ -32,6 +33,7 @@ static void leave_at_exit(void)
     struct pl_mpi *mpi = rank ? rank->mpi_state : NULL;
     if (!mpi || rank->initialized || mpi->sessions)
         return;
+    pl_streams_reclaim(mpi);
     pl_enter(rank);
     part(rank);
     pl_mpi_stop(mpi);
