@@ -41,7 +41,8 @@
 #define SECOND      ((int64_t)1000000000)
 #define SLEEP_FDS   16
 #define IDLE_ROUNDS 1024 /* between two looks at the timer */
-#define SOFT_ROUNDS 64   /* between two yields to a device made of software */
+#define SOFT_ROUNDS 512  /* between two yields to a device made of software */
+#define LONG_NAP    (5 * 1000 * 1000) /* ns: whoever slept longer was right to */
 
 /* ---- progress ---- */
 
@@ -218,19 +219,38 @@ static bool something_there(struct pl_verbs_port *port)
     return found != 0 || !port->armed;
 }
 
+/* Looks for as long as the last sleep took, if that was short: to wake up costs more than what is waited for, and
+ * two ranks that always find each other asleep would stay at that for good. */
+static bool comes_soon(struct pl_verbs_port *port)
+{
+    int64_t until = port->napped ? pl_now() + port->napped : 0;
+    while (until && !port->stashed && pl_now() < until) {
+        int found = ibv_poll_cq(port->completions, 16, port->stash);
+        port->stashed = found > 0 ? found : 0;
+        if (found < 0)
+            return true;
+        if (!found)
+            sched_yield();
+    }
+    return port->stashed > 0;
+}
+
 int pl_verbs_sleep(struct pl_verbs_port *port, int64_t timeout, const int *fds, int nfds)
 {
     struct pollfd polled[1 + SLEEP_FDS];
     if (nfds > SLEEP_FDS)
         return pl_fail(PL_EINTERNAL, "verbs: cannot sleep on %d other ports", nfds);
-    if (something_there(port))
+    if (comes_soon(port) || something_there(port))
         return 0;
     polled[0] = (struct pollfd){port->epoll, POLLIN, 0};
     for (int i = 0; i < nfds; i++)
         polled[1 + i] = (struct pollfd){fds[i], POLLIN, 0};
     struct timespec limit = {timeout / SECOND, timeout % SECOND};
+    int64_t began = pl_now();
     if (ppoll(polled, (nfds_t)(1 + nfds), timeout < 0 ? NULL : &limit, NULL) < 0 && errno != EINTR)
         return pl_fail_errno("verbs: rank %d cannot sleep (ppoll)", port->rank);
+    int64_t took = pl_now() - began;
+    port->napped = took < LONG_NAP ? took : 0;
     return 0;
 }
 
