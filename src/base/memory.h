@@ -128,8 +128,8 @@ struct pl_memory_driver {
     int (*lead)(struct pl_memory *memory, void *stream);
     /* follow(NULL), lead(NULL): the default stream again. */
     /* Submits a detour to a stream and returns at once; `ticket` is done when the stream has come out of it.
-     * PL_EUNSUPPORTED: streams cannot wait for a word here. Another error: it is over as well, and nobody will
-     * be told any more. */
+     * PL_EUNSUPPORTED: streams cannot wait for a word here. Another error: it is over as well, and nobody
+     * will be told any more. */
     int (*detour)(struct pl_memory *memory, void *stream, const struct pl_detour *detour,
                   struct pl_ticket *ticket);
 

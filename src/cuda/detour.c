@@ -79,12 +79,11 @@ int pl_cuda_detour(struct pl_memory *memory, void *stream, const struct pl_detou
         cu->stream_synchronize(stream); /* earlier copies still use the caller's memory */
         return pl_cu_fail(cu, result, "to take a stream to the host");
     }
-    result = cu->stream_wait_value(stream, pl_cu_address_of(detour->word), detour->number,
-                                   PL_CU_WAIT_VALUE_GEQ);
+    result =
+        cu->stream_wait_value(stream, pl_cu_address_of(detour->word), detour->number, PL_CU_WAIT_VALUE_GEQ);
     if (!result)
         result = move(cu, &detour->after, stream);
-    int error =
-        result ? pl_cu_fail(cu, result, "to hold a stream") : pl_cuda_record(c, stream, NULL, ticket);
+    int error = result ? pl_cu_fail(cu, result, "to hold a stream") : pl_cuda_record(c, stream, NULL, ticket);
     if (error)
         wait_here(cu, stream, detour);
     return error;

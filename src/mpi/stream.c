@@ -6,7 +6,8 @@
  * A call of up to 4 MiB is taken by stream_queue.c and returns at once: the stream waits, the host does not.
  * Any other, and any whose arguments are wrong, is done here and now: the copies and reductions it starts
  * wait for what is on the stream (an event, on the device), and the stream for them; the host waits until the
- * data of this rank is exchanged, as in the MPI function, and never for what is unrelated on the stream after.
+ * data of this rank is exchanged, as in the MPI function, and never for what is unrelated on the stream
+ * after.
  */
 #include "mpi-ext.h"
 #include "peal.h"
@@ -227,8 +228,7 @@ int peal_recv_on_stream(void *buffer, MPI_Count count, MPI_Datatype datatype, in
                         MPI_Comm comm, MPI_Status *status, void *stream)
 {
     struct pl_mpi *mpi = up();
-    bool good =
-        comm_of(mpi, comm, source == MPI_ANY_SOURCE ? 0 : source) && (tag >= 0 || tag == MPI_ANY_TAG);
+    bool good = comm_of(mpi, comm, source == MPI_ANY_SOURCE ? 0 : source) && (tag >= 0 || tag == MPI_ANY_TAG);
     struct pl_stream_call call = {.name = "peal_recv_on_stream",
                                   .run = run_recv,
                                   .out = buffer,

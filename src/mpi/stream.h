@@ -1,4 +1,5 @@
-/* Calls that keep their place in a stream of the program's, and are done later by a thread of the library's. */
+/* Calls that keep their place in a stream of the program's, and are done later by a thread of the library's.
+ */
 #ifndef PL_STREAM_H
 #define PL_STREAM_H
 

@@ -7,8 +7,8 @@
  *                          |        |                      |          |                     |
  *   worker                 +MPI_Allreduce                  +MPI_Send                        |
  *
- * Calls are done one by one, in the order in which they were made, whatever streams they are on, since that is
- * the order in which the other ranks meet them.
+ * Calls are done one by one, in the order in which they were made, whatever streams they are on, since that
+ * is the order in which the other ranks meet them.
  *
  * The rank is lent: from the first such call until the next other call of MPI it is the worker's alone, and
  * that next call waits until the queue is empty. So there is no lock that every call would have to take, and
@@ -183,8 +183,8 @@ static void drop(struct pl_streams *s, struct item *item)
     free(item);
 }
 
-/* Frees the item when the stream has come out of its detour; with `wait`, waits for that. A stream that failed
- * never comes: then the call is not done, unless it has begun. False: not yet. */
+/* Frees the item when the stream has come out of its detour; with `wait`, waits for that. A stream that
+ * failed never comes: then the call is not done, unless it has begun. False: not yet. */
 static bool retire(struct pl_streams *s, struct item *item, bool wait)
 {
     pthread_mutex_lock(&s->lock);

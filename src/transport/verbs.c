@@ -40,8 +40,8 @@
 
 #define SECOND      ((int64_t)1000000000)
 #define SLEEP_FDS   16
-#define IDLE_ROUNDS 1024 /* between two looks at the timer */
-#define SOFT_ROUNDS 512  /* between two yields to a device made of software */
+#define IDLE_ROUNDS 1024              /* between two looks at the timer */
+#define SOFT_ROUNDS 512               /* between two yields to a device made of software */
 #define LONG_NAP    (5 * 1000 * 1000) /* ns: whoever slept longer was right to */
 
 /* ---- progress ---- */
@@ -219,8 +219,8 @@ static bool something_there(struct pl_verbs_port *port)
     return found != 0 || !port->armed;
 }
 
-/* Looks for as long as the last sleep took, if that was short: to wake up costs more than what is waited for, and
- * two ranks that always find each other asleep would stay at that for good. */
+/* Looks for as long as the last sleep took, if that was short: to wake up costs more than what is waited for,
+ * and two ranks that always find each other asleep would stay at that for good. */
 static bool comes_soon(struct pl_verbs_port *port)
 {
     int64_t until = port->napped ? pl_now() + port->napped : 0;

@@ -45,7 +45,8 @@ pl_cu_result cuStreamCreate(pl_cu_stream *stream, unsigned flags);
 pl_cu_result cuStreamSynchronize(pl_cu_stream stream);
 pl_cu_result cuStreamDestroy_v2(pl_cu_stream stream);
 pl_cu_result cuLaunchHostFunc(pl_cu_stream stream, void (*function)(void *argument), void *argument);
-pl_cu_result cuStreamWaitValue32_v2(pl_cu_stream stream, pl_cu_address address, uint32_t value, unsigned flags);
+pl_cu_result cuStreamWaitValue32_v2(pl_cu_stream stream, pl_cu_address address, uint32_t value,
+                                    unsigned flags);
 pl_cu_result cuEventCreate(pl_cu_event *event, unsigned flags);
 pl_cu_result cuEventDestroy_v2(pl_cu_event event);
 pl_cu_result cuEventRecord(pl_cu_event event, pl_cu_stream stream);

@@ -28,8 +28,8 @@ static _Thread_local bool telling; /* a host function runs: it may not call the 
 
 static pl_cu_result ready(bool wants_context)
 {
-    return telling                           ? PL_CU_NOT_SUPPORTED
-           : !fake.initialized                ? PL_CU_NOT_INITIALIZED
+    return telling                          ? PL_CU_NOT_SUPPORTED
+           : !fake.initialized              ? PL_CU_NOT_INITIALIZED
            : wants_context && !fake_current ? PL_CU_INVALID_CONTEXT
                                             : fake.fault;
 }
@@ -348,7 +348,8 @@ pl_cu_result cuLaunchHostFunc(pl_cu_stream stream, void (*function)(void *argume
     return submit_locked(stream, &op, false);
 }
 
-pl_cu_result cuStreamWaitValue32_v2(pl_cu_stream stream, pl_cu_address address, uint32_t value, unsigned flags)
+pl_cu_result cuStreamWaitValue32_v2(pl_cu_stream stream, pl_cu_address address, uint32_t value,
+                                    unsigned flags)
 {
     struct op op = {.kind = OP_HOLD, .word = (const uint32_t *)(uintptr_t)address, .value = value};
     if (fake.no_hold)
