@@ -40,9 +40,11 @@
 
 #define SECOND      ((int64_t)1000000000)
 #define SLEEP_FDS   16
-#define IDLE_ROUNDS 1024              /* between two looks at the timer */
-#define SOFT_ROUNDS 512               /* between two yields to a device made of software */
-#define LONG_NAP    (5 * 1000 * 1000) /* ns: whoever slept longer was right to */
+#define IDLE_ROUNDS 1024                 /* between two looks at the timer */
+#define SOFT_ROUNDS 512                  /* between two yields to a device made of software */
+#define PATIENCE    ((int64_t)50 * 1000) /* ns that one looks before it sleeps, ... */
+#define SOFT_PATIENCE                                                                                        \
+    ((int64_t)5 * 1000 * 1000) /* ... and where the device is software, which wakes slowly */
 
 /* ---- progress ---- */
 
@@ -177,6 +179,7 @@ int pl_verbs_round(struct pl_verbs_port *port)
     else
         n = ibv_poll_cq(port->completions, 16, done);
     port->stashed = 0;
+    port->lively |= n > 0;
     if (n <= 0 && port->takens)
         pl_verbs_receives_return(port);
     for (int i = 0; i < n; i++)
@@ -219,20 +222,23 @@ static bool something_there(struct pl_verbs_port *port)
     return found != 0 || !port->armed;
 }
 
-/* Looks for as long as the last sleep took, if that was short: to wake up costs more than what is waited for,
- * and two ranks that always find each other asleep would stay at that for good. */
+/* The first sleep after something came is put off a little: to wake up costs more than most waits, and
+ * two ranks that always find each other asleep would stay at that for good. Who sleeps for long does not look
+ * again each time it has looked around. */
 static bool comes_soon(struct pl_verbs_port *port)
 {
-    int64_t until = port->napped ? pl_now() + port->napped : 0;
-    while (until && !port->stashed && pl_now() < until) {
+    if (!port->lively)
+        return false;
+    int64_t until = pl_now() + (port->device.software ? SOFT_PATIENCE : PATIENCE);
+    while (!port->stashed && pl_now() < until) {
         int found = ibv_poll_cq(port->completions, 16, port->stash);
         port->stashed = found > 0 ? found : 0;
-        if (found < 0)
+        if (found)
             return true;
-        if (!found)
-            sched_yield();
+        sched_yield();
     }
-    return port->stashed > 0;
+    port->lively = false;
+    return false;
 }
 
 int pl_verbs_sleep(struct pl_verbs_port *port, int64_t timeout, const int *fds, int nfds)
@@ -246,11 +252,8 @@ int pl_verbs_sleep(struct pl_verbs_port *port, int64_t timeout, const int *fds, 
     for (int i = 0; i < nfds; i++)
         polled[1 + i] = (struct pollfd){fds[i], POLLIN, 0};
     struct timespec limit = {timeout / SECOND, timeout % SECOND};
-    int64_t began = pl_now();
     if (ppoll(polled, (nfds_t)(1 + nfds), timeout < 0 ? NULL : &limit, NULL) < 0 && errno != EINTR)
         return pl_fail_errno("verbs: rank %d cannot sleep (ppoll)", port->rank);
-    int64_t took = pl_now() - began;
-    port->napped = took < LONG_NAP ? took : 0;
     return 0;
 }
 

@@ -193,7 +193,7 @@ struct pl_verbs_port {
     struct pl_list spare;    /* items */
     struct ibv_wc stash[16]; /* completions found by sleep */
     int stashed;
-    int64_t napped; /* how long the last sleep took (ns), if not long */
+    bool lively;    /* something came since it was last looked for in vain */
     unsigned turn;  /* counts rounds, to look at the timer now and then */
     bool check;     /* look at it in the next round */
     int64_t probed; /* when quiet peers were last asked for a proof of life */
