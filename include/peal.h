@@ -90,10 +90,13 @@ int peal_run(int ranks, int (*body)(void *argument), void *argument, const struc
  * stream (of the buffer's context) and on streams in order with it; they are complete at return, or at
  * MPI_Wait. What was submitted on other streams (made non-blocking, or the per-thread default stream) the
  * program must have waited for. These functions order with one such stream instead: they begin after what is
- * on it, without the host waiting for that first, and what is submitted to it later comes after them. They
- * return when this rank's part is exchanged. Arguments and errors are those of MPI_Allreduce, MPI_Bcast,
- * MPI_Allgather (both sides alike), MPI_Reduce_scatter_block, MPI_Send and MPI_Recv; without device memory
- * `stream` must be NULL. */
+ * on it, and what is submitted to it later comes after them. Up to 4 MiB a side of data without gaps they
+ * return at once, and a thread of the library does them later, in the order in which they were made
+ * (docs/gpu.md says where the host waits instead): buffers and *status are theirs until the stream has come
+ * past them, and any other call of MPI first waits until they are done. An error that shows only then is
+ * returned by the next of them. Arguments and errors are those of MPI_Allreduce, MPI_Bcast, MPI_Allgather
+ * (both sides alike), MPI_Reduce_scatter_block, MPI_Send and MPI_Recv; without device memory `stream` must be
+ * NULL. */
 int peal_allreduce_on_stream(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Datatype datatype,
                              MPI_Op op, MPI_Comm comm, void *stream);
 int peal_bcast_on_stream(void *buffer, MPI_Count count, MPI_Datatype datatype, int root, MPI_Comm comm,

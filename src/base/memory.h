@@ -55,6 +55,21 @@ struct pl_reduction {
     size_t count;
 };
 
+/* A detour of a stream by way of the host: copies, then somebody is told, then the stream waits until a word
+ * has come to a number, then one copy back. */
+struct pl_move {
+    void *to;
+    const void *from;
+    size_t bytes; /* 0: none */
+};
+
+struct pl_detour {
+    struct pl_move before[2], after;
+    void (*tell)(void *argument); /* on a thread of the driver's; it must not wait, nor call the driver */
+    void *argument;
+    uint32_t *word, number; /* of memory from `pin`; only grows (as numbers that wrap around do) */
+};
+
 struct pl_memory_driver;
 
 /* One rank's opened driver; each driver's own struct begins with it. */
@@ -112,6 +127,11 @@ struct pl_memory_driver {
     int (*follow)(struct pl_memory *memory, void *stream);
     int (*lead)(struct pl_memory *memory, void *stream);
     /* follow(NULL), lead(NULL): the default stream again. */
+    /* Submits a detour to a stream and returns at once; `ticket` is done when the stream has come out of it.
+     * PL_EUNSUPPORTED: streams cannot wait for a word here. Another error: it is over as well, and nobody
+     * will be told any more. */
+    int (*detour)(struct pl_memory *memory, void *stream, const struct pl_detour *detour,
+                  struct pl_ticket *ticket);
 
     /* One line on what is there: "2 devices, driver 13.0, 40 kernels". */
     void (*describe)(struct pl_memory *memory, char *text, size_t size);

@@ -262,8 +262,7 @@ int pl_cuda_settle(struct pl_memory *memory, const void *address)
     return error ? error : pl_cuda_wait(memory, &ticket);
 }
 
-/* The context the program works in just now. */
-static struct pl_cuda_context *current(struct pl_cuda *cuda)
+struct pl_cuda_context *pl_cuda_current(struct pl_cuda *cuda)
 {
     pl_cu_context context = NULL;
     pl_cu_result result = cuda->cu.context_current(&context);
@@ -287,7 +286,7 @@ int pl_cuda_follow_stream(struct pl_memory *memory, void *stream)
     forget_followed(cuda);
     if (!stream)
         return 0;
-    struct pl_cuda_context *c = current(cuda);
+    struct pl_cuda_context *c = pl_cuda_current(cuda);
     if (!c)
         return PL_EARG;
     pl_cu_event event;

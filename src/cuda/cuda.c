@@ -6,6 +6,7 @@
  *                                                        reduce.c    kernels by name, and their launch
  *                                                        pool.c      memory kept between uses
  *                                                        ipc.c       cards: memory of other processes
+ *                                                        detour.c    calls that keep their place in a stream
  *
  * Each rank has its own streams, two a context: one for copies to the host, one for all else, so that what
  * goes out and what comes in can overlap. They are of the kind that is in order with the legacy default
@@ -118,5 +119,6 @@ const struct pl_memory_driver pl_memory_cuda = {
     .reach = pl_cuda_reach,
     .follow = pl_cuda_follow_stream,
     .lead = pl_cuda_lead_stream,
+    .detour = pl_cuda_detour,
     .describe = cuda_describe,
 };

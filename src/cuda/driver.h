@@ -51,6 +51,7 @@ enum { /* CUmemorytype */
 
 enum {
     PL_CU_STREAM_DEFAULT = 0,       /* in order with the legacy default stream */
+    PL_CU_WAIT_VALUE_GEQ = 0,       /* CU_STREAM_WAIT_VALUE_GEQ: the difference is not negative */
     PL_CU_EVENT_DISABLE_TIMING = 2, /* CU_EVENT_DISABLE_TIMING */
     PL_CU_IPC_LAZY_PEER = 1,        /* CU_IPC_MEM_LAZY_ENABLE_PEER_ACCESS */
     PL_CU_HOST_PORTABLE = 1,        /* CU_MEMHOSTALLOC_PORTABLE */
@@ -130,9 +131,17 @@ typedef struct { /* CUDA_MEMCPY2D */
     X(ipc_open, cuIpcOpenMemHandle_v2, (pl_cu_address * address, pl_cu_ipc_handle handle, unsigned flags))   \
     X(ipc_close, cuIpcCloseMemHandle, (pl_cu_address address))
 
+/* What a driver may lack: a member is NULL then. */
+#define PL_CU_NEWER_CALLS(X)                                                                                 \
+    X(launch_host, cuLaunchHostFunc,                                                                         \
+      (pl_cu_stream stream, void (*function)(void *argument), void *argument))                               \
+    X(stream_wait_value, cuStreamWaitValue32_v2,                                                             \
+      (pl_cu_stream stream, pl_cu_address address, uint32_t value, unsigned flags))
+
 struct pl_cu_library {
 #define PL_CU_MEMBER(member, symbol, parameters) pl_cu_result(*member) parameters;
     PL_CU_CALLS(PL_CU_MEMBER)
+    PL_CU_NEWER_CALLS(PL_CU_MEMBER)
 #undef PL_CU_MEMBER
     void *handle; /* dlopen's */
 };

@@ -39,6 +39,12 @@ int pl_cu_library_open(struct pl_cu_library *library)
         error = look_up(library, #symbol, &library->member);
     PL_CU_CALLS(PL_CU_LOOK_UP)
 #undef PL_CU_LOOK_UP
+    void *address;
+#define PL_CU_LOOK_UP(member, symbol, parameters)                                                            \
+    address = dlsym(library->handle, #symbol);                                                               \
+    memcpy(&library->member, &address, sizeof address);
+    PL_CU_NEWER_CALLS(PL_CU_LOOK_UP)
+#undef PL_CU_LOOK_UP
     return error;
 }
 

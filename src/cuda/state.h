@@ -91,6 +91,7 @@ struct pl_cuda {
     struct pl_cuda_export exports[PL_CUDA_EXPORTS];
     pl_cu_event followed; /* NULL: the default stream alone is */
     struct pl_cuda_context *followed_in;
+    bool tried_holding, holds_streams; /* whether a stream can wait for a word of the host's */
 };
 
 /* What is known of a pointer. */
@@ -129,6 +130,8 @@ static inline bool pl_cuda_is_device(const struct pl_cuda_pointer *pointer)
 struct pl_cuda_context *pl_cuda_context_of(struct pl_cuda *cuda, const void *address);
 /* A context of the device with that name, this process's own; NULL with its text. */
 struct pl_cuda_context *pl_cuda_context_on(struct pl_cuda *cuda, const unsigned char uuid[16]);
+/* The context the program works in just now; NULL with its text. */
+struct pl_cuda_context *pl_cuda_current(struct pl_cuda *cuda);
 /* Around calls that need it: makes the context the thread's. enter fails with its text. */
 int pl_cuda_enter(struct pl_cuda_context *context);
 void pl_cuda_leave(struct pl_cuda_context *context);
@@ -144,6 +147,10 @@ int pl_cuda_wait(struct pl_memory *memory, struct pl_ticket *ticket);
 int pl_cuda_settle(struct pl_memory *memory, const void *address);
 int pl_cuda_follow_stream(struct pl_memory *memory, void *stream);
 int pl_cuda_lead_stream(struct pl_memory *memory, void *stream);
+
+/* detour.c */
+int pl_cuda_detour(struct pl_memory *memory, void *stream, const struct pl_detour *detour,
+                   struct pl_ticket *ticket);
 
 /* pool.c */
 void pl_cuda_pool_init(struct pl_cuda_pool *pool);

@@ -5,6 +5,7 @@
 #include "log.h"
 #include "loopback.h"
 #include "state.h"
+#include "stream.h"
 #include "world.h"
 
 #include <stdarg.h>
@@ -30,9 +31,11 @@ struct pl_mpi *pl_call(const char *name)
     struct pl_rank *rank = pl_self();
     if (__builtin_expect(!rank || !rank->mpi_state, 0))
         pl_call_refuse(rank, "%s was called before MPI_Init or after MPI_Finalize", name);
+    struct pl_mpi *mpi = rank->mpi_state;
+    if (__builtin_expect(mpi->lent != NULL, 0))
+        pl_streams_reclaim(mpi);
     pl_enter(rank);
     rank->call = name;
-    struct pl_mpi *mpi = rank->mpi_state;
     if (__builtin_expect(mpi->meter != NULL, 0))
         pl_meter_begin(mpi->meter, name);
     return mpi;
@@ -48,6 +51,7 @@ struct pl_mpi *pl_call_any(const char *name)
         pl_error("%s: no memory", name);
         exit(MPI_ERR_NO_MEM);
     }
+    pl_streams_reclaim(mpi);
     pl_enter(rank);
     rank->call = name;
     if (mpi->meter)

@@ -95,7 +95,9 @@ struct pl_mpi {
     struct pl_list buffers;       /* attached for buffered sends (buffer.c) */
     struct pl_list given_up;      /* under way, their handles freed */
     struct pl_list hooks;         /* called after progress (hook.c) */
-    bool in_hooks, again;         /* they are running; there was progress meanwhile */
+    struct pl_streams *streams; /* calls that keep their place in a stream (stream_queue.c); NULL: none yet */
+    struct pl_streams *lent;    /* the same while the rank is its thread's, else NULL */
+    bool in_hooks, again;       /* they are running; there was progress meanwhile */
 };
 
 /* Begins a call that needs MPI to be up; ends the program with a clear line when it is not. */

@@ -6,6 +6,7 @@
 #include "request.h"
 #include "session.h"
 #include "state.h"
+#include "stream.h"
 #include "world.h"
 
 #include "clock.h"
@@ -39,6 +40,7 @@ static void leave_at_exit(void)
     struct pl_mpi *mpi = rank ? rank->mpi_state : NULL;
     if (!mpi || mpi->sessions || rank->initialized != rank->finalized)
         return;
+    pl_streams_reclaim(mpi);
     pl_enter(rank);
     int result;
     if (!rank->finalized) { /* else MPI_Finalize has seen to it */

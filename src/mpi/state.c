@@ -15,6 +15,7 @@
 #include "mpi_request.h"
 #include "port.h"
 #include "recipe.h"
+#include "stream.h"
 #include "tools.h"
 
 #include <limits.h>
@@ -210,6 +211,7 @@ void pl_mpi_end(struct pl_mpi *mpi)
 {
     if (!mpi)
         return;
+    pl_streams_end(mpi);
     pl_hooks_end(mpi);
     pl_ports_close(mpi);
     pl_buffers_finish(mpi);

@@ -40,8 +40,11 @@
 
 #define SECOND      ((int64_t)1000000000)
 #define SLEEP_FDS   16
-#define IDLE_ROUNDS 1024 /* between two looks at the timer */
-#define SOFT_ROUNDS 64   /* between two yields to a device made of software */
+#define IDLE_ROUNDS 1024                 /* between two looks at the timer */
+#define SOFT_ROUNDS 512                  /* between two yields to a device made of software */
+#define PATIENCE    ((int64_t)50 * 1000) /* ns that one looks before it sleeps, ... */
+#define SOFT_PATIENCE                                                                                        \
+    ((int64_t)5 * 1000 * 1000) /* ... and where the device is software, which wakes slowly */
 
 /* ---- progress ---- */
 
@@ -176,6 +179,7 @@ int pl_verbs_round(struct pl_verbs_port *port)
     else
         n = ibv_poll_cq(port->completions, 16, done);
     port->stashed = 0;
+    port->lively |= n > 0;
     if (n <= 0 && port->takens)
         pl_verbs_receives_return(port);
     for (int i = 0; i < n; i++)
@@ -218,12 +222,31 @@ static bool something_there(struct pl_verbs_port *port)
     return found != 0 || !port->armed;
 }
 
+/* The first sleep after something came is put off a little: to wake up costs more than most waits, and
+ * two ranks that always find each other asleep would stay at that for good. Who sleeps for long does not look
+ * again each time it has looked around. */
+static bool comes_soon(struct pl_verbs_port *port)
+{
+    if (!port->lively)
+        return false;
+    int64_t until = pl_now() + (port->device.software ? SOFT_PATIENCE : PATIENCE);
+    while (!port->stashed && pl_now() < until) {
+        int found = ibv_poll_cq(port->completions, 16, port->stash);
+        port->stashed = found > 0 ? found : 0;
+        if (found)
+            return true;
+        sched_yield();
+    }
+    port->lively = false;
+    return false;
+}
+
 int pl_verbs_sleep(struct pl_verbs_port *port, int64_t timeout, const int *fds, int nfds)
 {
     struct pollfd polled[1 + SLEEP_FDS];
     if (nfds > SLEEP_FDS)
         return pl_fail(PL_EINTERNAL, "verbs: cannot sleep on %d other ports", nfds);
-    if (something_there(port))
+    if (comes_soon(port) || something_there(port))
         return 0;
     polled[0] = (struct pollfd){port->epoll, POLLIN, 0};
     for (int i = 0; i < nfds; i++)

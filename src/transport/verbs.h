@@ -21,7 +21,7 @@
 
 enum {
     PL_VERBS_PIECE = 8192,               /* payload bytes of one message, at most */
-    PL_VERBS_SLOT = 64 + PL_VERBS_PIECE, /* a message: head, header, payload */
+    PL_VERBS_SLOT = 64 + PL_VERBS_PIECE, /* a message: head, header, total, payload */
     PL_VERBS_EAGER = 16 * 1024,
     PL_VERBS_DEPTH = 128, /* work requests of one queue pair that may be under way */
     PL_VERBS_QUIET = 16,  /* one in so many sends asks for its completion */
@@ -34,18 +34,18 @@ enum {
 };
 
 /* What a message begins with, as the sender's memory has it (ranks of one job agree
- * on the byte order: the card says it). */
+ * on the byte order: the card says it). Behind it come those words of a frame's header that are not
+ * what they were in the frame before. */
 struct pl_verbs_head {
-    uint8_t kind; /* enum pl_verbs_kind */
-    uint8_t zero;
+    uint8_t kind;     /* enum pl_verbs_kind */
+    uint8_t words;    /* bit i: word i of the header follows */
     uint16_t credits; /* given back to the receiver of this message */
     uint32_t from;    /* the sender's rank */
-    uint64_t total;   /* FIRST: the frame's length */
 };
 
 enum pl_verbs_kind {
     PL_VERBS_FRAME = 1, /* header and all of the payload */
-    PL_VERBS_FIRST,     /* header and the beginning of a longer one */
+    PL_VERBS_FIRST,     /* header, the frame's length (64 bits), the beginning of a longer one */
     PL_VERBS_MORE,      /* what follows */
     PL_VERBS_ABANDON,   /* the rest of a longer one will never come */
     PL_VERBS_READY,     /* the caller has heard the answer; takes no credit */
@@ -122,10 +122,11 @@ struct pl_verbs_peer {
     uint32_t posted, retired; /* work requests, counted */
     unsigned quiet;           /* posted since one asked for its completion */
     struct pl_verbs_work work[PL_VERBS_DEPTH];
-    unsigned credits; /* messages that may be sent */
-    unsigned owed;    /* messages taken and not yet given back */
-    unsigned window;  /* what it may send at most before it hears of credits */
-    bool abandoned;   /* a frame was begun and given up: say so first */
+    struct pl_header sent, got; /* the last headers */
+    unsigned credits;           /* messages that may be sent */
+    unsigned owed;              /* messages taken and not yet given back */
+    unsigned window;            /* what it may send at most before it hears of credits */
+    bool abandoned;             /* a frame was begun and given up: say so first */
     bool said_goodbye, heard_goodbye;
     uint32_t goodbye;  /* the value of `posted` after it */
     bool heard;        /* anything since the last look of the timer */
@@ -192,6 +193,7 @@ struct pl_verbs_port {
     struct pl_list spare;    /* items */
     struct ibv_wc stash[16]; /* completions found by sleep */
     int stashed;
+    bool lively;    /* something came since it was last looked for in vain */
     unsigned turn;  /* counts rounds, to look at the timer now and then */
     bool check;     /* look at it in the next round */
     int64_t probed; /* when quiet peers were last asked for a proof of life */

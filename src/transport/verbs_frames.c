@@ -5,6 +5,10 @@
  *   longer:  copied into a send slot, in pieces of 8 KiB     ==>  queue; handed over in place, or
  *                                                                 copied to where it lands
  *
+ * Frames come in order and none is lost, so both ends know the header of the one before, and only what is new
+ * in it is sent: of its 32 bytes mostly 8, which a small message notices (a card takes few bytes at once;
+ * soft-RoCE sums over each).
+ *
  * Every message fills one receive slot, and the slots of all peers are one shared
  * queue. Each peer has a window of credits, and as many slots as its credits and what is
  * said without credit can fill are posted when it connects; so the queue never
@@ -27,7 +31,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD = sizeof(struct pl_verbs_head), FULL = HEAD + PL_HEADER_SIZE };
+enum { HEAD = sizeof(struct pl_verbs_head), WORDS = PL_HEADER_SIZE / 8, TOTAL = sizeof(uint64_t) };
+enum { FULL = HEAD + PL_HEADER_SIZE + TOTAL };
 
 _Static_assert(FULL + PL_VERBS_PIECE <= PL_VERBS_SLOT, "a piece fits a slot");
 
@@ -91,12 +96,11 @@ void pl_verbs_wait(struct pl_verbs_peer *peer)
         pl_list_append(&pl_verbs_port_of(peer)->waiting, &peer->waiting);
 }
 
-static struct pl_verbs_head head_of(struct pl_verbs_peer *peer, enum pl_verbs_kind kind, uint64_t total)
+static struct pl_verbs_head head_of(struct pl_verbs_peer *peer, enum pl_verbs_kind kind)
 {
     struct pl_verbs_head head = {.kind = (uint8_t)kind,
                                  .credits = (uint16_t)peer->owed,
-                                 .from = (uint32_t)pl_verbs_port_of(peer)->rank,
-                                 .total = total};
+                                 .from = (uint32_t)pl_verbs_port_of(peer)->rank};
     peer->owed = 0;
     return head;
 }
@@ -104,7 +108,7 @@ static struct pl_verbs_head head_of(struct pl_verbs_peer *peer, enum pl_verbs_ki
 void pl_verbs_say(struct pl_verbs_peer *peer, enum pl_verbs_kind kind)
 {
     struct pl_verbs_port *port = pl_verbs_port_of(peer);
-    struct pl_verbs_head head = head_of(peer, kind, 0);
+    struct pl_verbs_head head = head_of(peer, kind);
     struct ibv_sge place = {(uintptr_t)&head, HEAD, 0};
     struct ibv_send_wr request = {.opcode = IBV_WR_SEND, .sg_list = &place, .num_sge = 1};
     int slot = -1;
@@ -133,28 +137,51 @@ static void give_back(struct pl_verbs_peer *peer)
         pl_verbs_say(peer, PL_VERBS_CREDIT);
 }
 
+/* What comes before the payload. Returns its length; the word mask is for the head, which is put there last.
+ */
+static size_t write_front(const struct pl_verbs_peer *peer, enum pl_verbs_kind kind, uint64_t total,
+                          const struct pl_header *header, unsigned char *at, uint8_t *words)
+{
+    size_t size = HEAD;
+    *words = 0;
+    for (int i = 0; header && i < WORDS; i++) {
+        if (header->word[i] == peer->sent.word[i])
+            continue;
+        *words |= (uint8_t)(1 << i);
+        memcpy(at + size, &header->word[i], sizeof header->word[i]);
+        size += sizeof header->word[i];
+    }
+    if (kind == PL_VERBS_FIRST) {
+        memcpy(at + size, &total, TOTAL);
+        size += TOTAL;
+    }
+    return size;
+}
+
 /* One message with credit. `header` NULL: none. False: it cannot go now. */
 static bool post_message(struct pl_verbs_peer *peer, enum pl_verbs_kind kind, uint64_t total,
                          const struct pl_header *header, const void *data, size_t length)
 {
     struct pl_verbs_port *port = pl_verbs_port_of(peer);
-    unsigned char front[FULL];
-    size_t size = header ? FULL : HEAD;
+    unsigned char front[FULL], *at = front;
+    uint8_t words;
+    if (!peer->credits || !pl_verbs_work_room(peer))
+        return false;
+    size_t size = write_front(peer, kind, total, header, front, &words);
     bool fits = size + length <= port->inline_most;
-    if (!peer->credits || !pl_verbs_work_room(peer) || (!fits && !port->free_slots))
+    if (!fits && !port->free_slots)
         return false;
     unsigned owed = peer->owed;
-    struct pl_verbs_head head = head_of(peer, kind, total);
-    unsigned char *at = front;
+    struct pl_verbs_head head = head_of(peer, kind);
+    head.words = words;
+    memcpy(front, &head, HEAD);
     int slot = -1;
     if (!fits) {
         slot = port->free_slot[--port->free_slots];
         at = port->send_slots.memory + (size_t)slot * PL_VERBS_SLOT;
+        memcpy(at, front, size);
         memcpy(at + size, data, length);
     }
-    memcpy(at, &head, HEAD);
-    if (header)
-        memcpy(at + HEAD, header, PL_HEADER_SIZE);
     struct ibv_sge places[2] = {
         {(uintptr_t)at, (uint32_t)(fits ? size : size + length), fits ? 0 : port->send_slots.region->lkey},
         {(uintptr_t)data, (uint32_t)length, 0}};
@@ -168,6 +195,8 @@ static bool post_message(struct pl_verbs_peer *peer, enum pl_verbs_kind kind, ui
         peer->owed = owed;
         return false;
     }
+    if (header)
+        peer->sent = *header;
     peer->credits--;
     return true;
 }
@@ -351,7 +380,8 @@ static bool take_frame(struct pl_verbs_peer *peer, const struct pl_verbs_head *h
                        size_t length)
 {
     struct pl_verbs_port *port = pl_verbs_port_of(peer);
-    struct pl_header header;
+    uint64_t total = 0;
+    size_t size = HEAD;
     if (head->kind == PL_VERBS_MORE) {
         if (!peer->streaming)
             return port->closing;
@@ -360,25 +390,33 @@ static bool take_frame(struct pl_verbs_peer *peer, const struct pl_verbs_head *h
         land(peer, at + HEAD, length - HEAD);
         return true;
     }
-    if (length < FULL || peer->streaming)
+    size_t front = HEAD + 8 * (size_t)__builtin_popcount(head->words & ((1 << WORDS) - 1)) +
+                   (head->kind == PL_VERBS_FIRST ? TOTAL : 0);
+    if (length < front || peer->streaming)
         return false;
+    for (int i = 0; i < WORDS; i++)
+        if (head->words >> i & 1) {
+            memcpy(&peer->got.word[i], at + size, 8);
+            size += 8;
+        }
     if (port->closing)
         return true;
-    memcpy(&header, at + HEAD, sizeof header);
+    struct pl_header header = peer->got;
+    length -= front;
     if (head->kind == PL_VERBS_FRAME) {
-        length -= FULL;
-        port->upcalls->arrived(port->context, peer->base.peer, &header, length, length ? at + FULL : NULL,
+        port->upcalls->arrived(port->context, peer->base.peer, &header, length, length ? at + front : NULL,
                                NULL);
         return true;
     }
-    if (head->total <= length - FULL || head->total > INT64_MAX)
+    memcpy(&total, at + size, TOTAL);
+    if (total <= length || total > INT64_MAX)
         return false;
-    peer->total = head->total;
+    peer->total = total;
     peer->landed = 0;
     peer->landing = (struct pl_landing){NULL, 0, NULL};
-    port->upcalls->arrived(port->context, peer->base.peer, &header, head->total, NULL, &peer->landing);
+    port->upcalls->arrived(port->context, peer->base.peer, &header, total, NULL, &peer->landing);
     peer->streaming = true;
-    land(peer, at + FULL, length - FULL);
+    land(peer, at + front, length);
     return true;
 }
 

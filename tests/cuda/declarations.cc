@@ -69,6 +69,7 @@ void compare_calls()
 #define DRIVER(member, symbol, parameters)                                                                   \
     expect(same_call<decltype(pl_cu_library::member), decltype(&::symbol)>::value, #symbol);
     PL_CU_CALLS(DRIVER)
+    PL_CU_NEWER_CALLS(DRIVER)
 #define TRAINER(member, symbol, parameters)                                                                  \
     expect(same_call<decltype(gpu_library::member), decltype(&::symbol)>::value, "peal-train's " #symbol);
     GPU_DRIVER_CALLS(TRAINER)

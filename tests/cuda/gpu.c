@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void fakecuda_count(struct fakecuda_counts *counts) __attribute__((weak)); /* not there with a real driver */
 
@@ -269,6 +270,125 @@ static void test_streams(int rank, int n)
     free(back);
 }
 
+/* Puts the word into a file that all ranks of the job know of; waits until it is there. No MPI. */
+static void say(const char *path)
+{
+    FILE *file = fopen(path, "w");
+    if (file)
+        fclose(file);
+}
+
+static bool hear(const char *path)
+{
+    for (int i = 0; i < 20000; i++, usleep(1000))
+        if (!access(path, F_OK))
+            return true;
+    return false;
+}
+
+static bool is_done(pl_cu_event event)
+{
+    for (int i = 0; i < 5; i++) /* the double may be told to answer late */
+        if (cuEventQuery(event) == PL_CU_OK)
+            return true;
+    return false;
+}
+
+/* Calls on a stream return before the other ranks have made theirs; what the program submits behind them
+ * comes after them, and what it did before them, before. */
+static void test_at_once(int rank, int n)
+{
+    enum { COUNT = 5000, CALLS = 12, BYTES = COUNT * sizeof(float) };
+    char path[64] = "";
+    pl_cu_stream stream[2];
+    pl_cu_event end;
+    int done_early = 0, right = (rank + 1) % n, left = (rank + n - 1) % n;
+    const char *fake = getenv("FAKECUDA");
+    if (threads || n == 1 || (fake && (strstr(fake, "nohold") || strstr(fake, "nopin"))))
+        return; /* the host waits there, or for nobody */
+    snprintf(path, sizeof path, "/tmp/peal-gpu-%ld", (long)getpid());
+    MPI_Bcast(path, sizeof path, MPI_CHAR, 0, MPI_COMM_WORLD);
+    CU(cuStreamCreate(&stream[0], 1));
+    CU(cuStreamCreate(&stream[1], 0));
+    CU(cuEventCreate(&end, 2));
+    float *host = malloc(BYTES), *back = malloc(BYTES);
+    char *a = on_device(BYTES), *b = on_device(BYTES), *c = on_device(BYTES * (size_t)n), *d = on_device(64);
+    CU(cuMemsetD8Async((uintptr_t)c, 0x55, BYTES * (size_t)n, stream[0]));
+    for (int i = 0; i < COUNT; i++)
+        host[i] = (float)(rank + i % 7);
+    MPI_Status status = {.MPI_SOURCE = -5};
+    MPI_Barrier(MPI_COMM_WORLD);
+    if (rank)
+        CHECK(hear(path), "rank 0 has not come back from its calls, which wait for this rank's");
+    CU(cuMemcpyAsync((uintptr_t)a, (uintptr_t)host, BYTES, stream[0]));
+    for (int i = 0; i < CALLS; i++) { /* of both streams in turn: they are done in the order they are made */
+        need(peal_allreduce_on_stream(i ? MPI_IN_PLACE : a, b, COUNT, MPI_FLOAT, i ? MPI_MAX : MPI_SUM,
+                                      MPI_COMM_WORLD, stream[0]),
+             "allreduce_on_stream");
+        need(peal_bcast_on_stream(d, i + 1, MPI_BYTE, i % n, MPI_COMM_WORLD, stream[1]), "bcast");
+    }
+    need(peal_allgather_on_stream(a, c, COUNT, MPI_FLOAT, MPI_COMM_WORLD, stream[0]), "allgather");
+    need(peal_send_on_stream(a, 100, MPI_FLOAT, right, 3, MPI_COMM_WORLD, stream[0]), "send");
+    need(peal_recv_on_stream(c, COUNT, MPI_FLOAT, left, 3, MPI_COMM_WORLD, &status, stream[0]), "recv");
+    CU(cuEventRecord(end, stream[0]));
+    if (!rank) {
+        done_early = is_done(end);
+        CHECK(status.MPI_SOURCE == -5, "received from %d, which waits", status.MPI_SOURCE);
+        say(path);
+    }
+    CHECK(!done_early, "the stream is through before the others have called");
+    CU(cuMemcpyAsync((uintptr_t)back, (uintptr_t)b, BYTES, stream[0]));
+    CU(cuStreamSynchronize(stream[0]));
+    CHECK(is_done(end), "the stream is not through");
+    for (int i = 0; i < COUNT; i++) {
+        float sum = (float)(n * (n - 1) / 2 + n * (i % 7));
+        CHECK(back[i] == sum, "element %d: %g, not %g", i, back[i], sum);
+        if (back[i] != sum)
+            break;
+    }
+    get(back, c, 200 * sizeof *back);
+    CHECK(status.MPI_SOURCE == left && status.MPI_TAG == 3, "from %d", status.MPI_SOURCE);
+    CHECK(back[99] == (float)(left + 99 % 7), "%g came from rank %d", back[99], left);
+    CHECK(back[101] == (float)(101 % 7), "a shorter message has left %g", back[101]);
+    MPI_Barrier(MPI_COMM_WORLD);
+    unlink(path);
+    CU(cuEventDestroy_v2(end));
+    CU(cuStreamDestroy_v2(stream[0]));
+    CU(cuStreamDestroy_v2(stream[1]));
+    drop(a);
+    drop(b);
+    drop(c);
+    drop(d);
+    free(host);
+    free(back);
+}
+
+/* What is wrong is said at once where it can be seen; what fails later, by the next call. */
+static void test_late_errors(int rank, int n)
+{
+    int number[4] = {rank, rank, rank, rank};
+    pl_cu_stream stream;
+    CU(cuStreamCreate(&stream, 1));
+    char *a = on_device(64);
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    CHECK(peal_bcast_on_stream(a, 1, MPI_INT, n, MPI_COMM_WORLD, stream) == MPI_ERR_ROOT, "no such root");
+    CHECK(peal_allreduce_on_stream(a, a + 32, 1, MPI_FLOAT, MPI_BAND, MPI_COMM_WORLD, stream) == MPI_ERR_OP,
+          "no such reduction");
+    CHECK(peal_send_on_stream(a, -1, MPI_INT, 0, 0, MPI_COMM_WORLD, stream) == MPI_ERR_COUNT, "negative");
+    if (n > 1 && rank == 0)
+        MPI_Send(number, 4, MPI_INT, 1, 9, MPI_COMM_WORLD);
+    if (rank == 1) {
+        int code = peal_recv_on_stream(a, 1, MPI_INT, 0, 9, MPI_COMM_WORLD, MPI_STATUS_IGNORE, stream);
+        CU(cuStreamSynchronize(stream));
+        int next = code ? code : peal_send_on_stream(a, 0, MPI_INT, 1, 9, MPI_COMM_WORLD, stream);
+        CHECK(next == MPI_ERR_TRUNCATE, "a message that is too long gave %d, then %d", code, next);
+    }
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
+    CU(cuStreamSynchronize(stream));
+    CU(cuStreamDestroy_v2(stream));
+    drop(a);
+}
+
 /* Sums of floats against a reference in double precision; long enough to be done on the device. */
 static void test_sums(int rank, int n)
 {
@@ -307,8 +427,10 @@ static int test_all(void)
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &n);
     CHECK(MPIX_Query_cuda_support() == 1, "there is a device");
+    test_sums(rank, n); /* first: after calls that could not reach each other's buffers some do not try */
     test_streams(rank, n);
-    test_sums(rank, n);
+    test_at_once(rank, n);
+    test_late_errors(rank, n);
     mine = failures;
     MPI_Allreduce(&mine, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
     if (!rank)

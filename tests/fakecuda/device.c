@@ -30,6 +30,8 @@ static void read_word(const char *word)
         fake.no_binary = true;
     else if (IS("nopin"))
         fake.no_pin = true;
+    else if (IS("nohold"))
+        fake.no_hold = true;
     else if (IS("notready"))
         fake.not_ready = n;
     else if (IS("oom"))

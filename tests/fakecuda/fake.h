@@ -14,7 +14,7 @@ struct pl_cu_context_s {
     struct pl_cu_stream_s *legacy; /* the default stream */
 };
 
-enum op_kind { OP_COPY, OP_COPY_2D, OP_SET, OP_KERNEL, OP_MARK, OP_WAIT };
+enum op_kind { OP_COPY, OP_COPY_2D, OP_SET, OP_KERNEL, OP_MARK, OP_WAIT, OP_TELL, OP_HOLD };
 
 union arguments { /* of a kernel */
     unsigned char bytes[512];
@@ -34,13 +34,16 @@ struct op {
     union arguments arguments;
     struct pl_cu_stream_s *wait_stream; /* OP_WAIT: until this stream ... */
     uint64_t wait_number;               /* ... has come here */
+    void (*tell)(void *argument);
+    void *argument;
+    const uint32_t *word; /* OP_HOLD: until the word has come to `value` */
+    uint32_t value;
 };
 
 struct pl_cu_stream_s {
     struct pl_cu_stream_s *next;
     struct pl_cu_context_s *context;
     bool blocking; /* in order with the legacy stream */
-    bool running;
     struct op *first, *last;
 };
 
@@ -84,7 +87,7 @@ struct fake {
     struct pl_cu_function_s *functions;
     uint64_t numbers, identities;
     int fault; /* sticky, as an illegal address is */
-    bool read_environment, no_device, no_share, no_map, other_map, no_binary, no_pin;
+    bool read_environment, no_device, no_share, no_map, other_map, no_binary, no_pin, no_hold;
     int not_ready;
     long oom; /* allocations until memory runs out; negative: never */
     struct fakecuda_counts counts;
@@ -97,7 +100,8 @@ void fake_lock(void);
 void fake_unlock(void);
 /* The context's, or with NULL the current context's legacy one. */
 struct pl_cu_stream_s *fake_stream(struct pl_cu_stream_s *stream);
-/* Runs what is submitted to the stream up to the number, and what must come before it. Locked. */
+/* Runs what is submitted to the stream up to the number, and what must come before it. Locked; gives the lock
+ * away while a stream is held. */
 void fake_run(struct pl_cu_stream_s *stream, uint64_t number);
 void fake_run_all(void);
 /* The memory an address is in, or NULL. Locked. */

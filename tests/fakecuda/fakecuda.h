@@ -16,6 +16,7 @@
  *       notready=n    an event is not ready n times
  *       oom=n         the n-th allocation on a device, and all after it, find no memory
  *       nopin         no page-locked memory
+ *       nohold        a stream cannot wait for a word in memory
  *       devices=n     how many there are (2)
  *
  * Here are the declarations for programs that are linked with it; the driver's names, its behaviour.
@@ -43,6 +44,13 @@ pl_cu_result cuMemsetD8Async(pl_cu_address to, unsigned char byte, size_t bytes,
 pl_cu_result cuStreamCreate(pl_cu_stream *stream, unsigned flags);
 pl_cu_result cuStreamSynchronize(pl_cu_stream stream);
 pl_cu_result cuStreamDestroy_v2(pl_cu_stream stream);
+pl_cu_result cuLaunchHostFunc(pl_cu_stream stream, void (*function)(void *argument), void *argument);
+pl_cu_result cuStreamWaitValue32_v2(pl_cu_stream stream, pl_cu_address address, uint32_t value,
+                                    unsigned flags);
+pl_cu_result cuEventCreate(pl_cu_event *event, unsigned flags);
+pl_cu_result cuEventDestroy_v2(pl_cu_event event);
+pl_cu_result cuEventRecord(pl_cu_event event, pl_cu_stream stream);
+pl_cu_result cuEventQuery(pl_cu_event event);
 
 pl_cu_result cuModuleGetFunction(pl_cu_function *function, pl_cu_module module, const char *name);
 pl_cu_result cuLaunchKernel(pl_cu_function function, unsigned grid_x, unsigned grid_y, unsigned grid_z,

@@ -5,6 +5,9 @@
  *   legacy        work on the default stream comes after all work submitted before on blocking streams of the
  *                 context, and before all submitted after
  *   OP_WAIT       what the event marked comes first
+ *   OP_HOLD       nothing after it happens before the word has come to its value; who waits for that does the
+ *                 work of other streams, and sleeps without the lock, so that others may do this one's
+ *   OP_TELL       a function of the host's, which finds the driver closed to it
  */
 #include "fake.h"
 #include "kernels.h"
@@ -13,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct fake_index {
     unsigned x, y, z;
@@ -20,11 +24,23 @@ struct fake_index {
 /* The stand-ins of host.h. */
 extern _Thread_local struct fake_index fake_block, fake_thread, fake_grid_size, fake_block_size;
 
+static _Thread_local bool telling; /* a host function runs: it may not call the driver */
+
 static pl_cu_result ready(bool wants_context)
 {
-    return !fake.initialized                ? PL_CU_NOT_INITIALIZED
+    return telling                          ? PL_CU_NOT_SUPPORTED
+           : !fake.initialized              ? PL_CU_NOT_INITIALIZED
            : wants_context && !fake_current ? PL_CU_INVALID_CONTEXT
                                             : fake.fault;
+}
+
+/* Whether an address is page-locked or a device's. */
+static bool known_address(pl_cu_address address)
+{
+    fake_lock();
+    bool known = fake_find((uintptr_t)address) != NULL;
+    fake_unlock();
+    return known;
 }
 
 struct pl_cu_stream_s *fake_stream(struct pl_cu_stream_s *stream)
@@ -164,40 +180,75 @@ static void perform(struct op *op)
     case OP_KERNEL:
         op->function->run_with ? run_added(op) : run_kernel(op);
         break;
-    case OP_WAIT:
-        fake_run(op->wait_stream, op->wait_number);
+    case OP_TELL:
+        telling = true;
+        op->tell(op->argument);
+        telling = false;
         break;
+    case OP_WAIT:
+    case OP_HOLD:
     case OP_MARK:
         break;
     }
 }
 
-/* What CUDA orders before the next work of the stream. */
-static void run_before(struct pl_cu_stream_s *stream, uint64_t number)
+static bool held(const struct op *op)
 {
-    struct pl_cu_stream_s *legacy = stream->context->legacy;
-    if (stream->blocking)
-        fake_run(legacy, number - 1);
-    else if (stream == legacy)
-        for (struct pl_cu_stream_s *s = fake.streams; s; s = s->next)
-            if (s->blocking && s->context == stream->context)
-                fake_run(s, number - 1);
+    if (op->kind != OP_HOLD)
+        return false;
+    const uint32_t *word = (const uint32_t *)fake_reach((uintptr_t)op->word, sizeof *word);
+    return word && (int32_t)(__atomic_load_n(word, __ATOMIC_ACQUIRE) - op->value) < 0;
 }
 
-void fake_run(struct pl_cu_stream_s *stream, uint64_t number)
+static bool run_until(struct pl_cu_stream_s *stream, uint64_t number, bool patient);
+
+/* What CUDA orders before the next work of the stream. False: some of it is held. */
+static bool run_before(struct pl_cu_stream_s *stream, const struct op *op, bool patient)
+{
+    struct pl_cu_stream_s *legacy = stream->context->legacy;
+    uint64_t number = op->number, wait_number = op->wait_number;
+    struct pl_cu_stream_s *wait_stream = op->kind == OP_WAIT ? op->wait_stream : NULL;
+    if (stream->blocking && !run_until(legacy, number - 1, patient))
+        return false;
+    if (stream == legacy)
+        for (struct pl_cu_stream_s *s = fake.streams; s; s = s->next)
+            if (s->blocking && s->context == stream->context && !run_until(s, number - 1, patient))
+                return false;
+    return !wait_stream || run_until(wait_stream, wait_number, patient);
+}
+
+/* False: a stream is held, and the caller is not patient. The lock may have been away. */
+static bool run_until(struct pl_cu_stream_s *stream, uint64_t number, bool patient)
 {
     while (stream->first && stream->first->number <= number) {
         uint64_t next = stream->first->number;
-        run_before(stream, next);
+        if (!run_before(stream, stream->first, patient))
+            return false;
         struct op *op = stream->first;
         if (!op || op->number != next)
             continue; /* it was done on the way */
+        if (held(op)) {
+            if (!patient)
+                return false;
+            for (struct pl_cu_stream_s *s = fake.streams; s; s = s->next)
+                run_until(s, UINT64_MAX, false); /* a device goes on with what it can */
+            fake_unlock();
+            nanosleep(&(struct timespec){0, 20000}, NULL);
+            fake_lock();
+            continue;
+        }
         stream->first = op->next;
         if (!stream->first)
             stream->last = NULL;
         perform(op);
         free(op);
     }
+    return true;
+}
+
+void fake_run(struct pl_cu_stream_s *stream, uint64_t number)
+{
+    run_until(stream, number, true);
 }
 
 void fake_run_all(void)
@@ -291,6 +342,23 @@ pl_cu_result cuStreamWaitEvent(pl_cu_stream stream, pl_cu_event event, unsigned 
     return event->stream ? submit_locked(stream, &op, false) : 0;
 }
 
+pl_cu_result cuLaunchHostFunc(pl_cu_stream stream, void (*function)(void *argument), void *argument)
+{
+    struct op op = {.kind = OP_TELL, .tell = function, .argument = argument};
+    return submit_locked(stream, &op, false);
+}
+
+pl_cu_result cuStreamWaitValue32_v2(pl_cu_stream stream, pl_cu_address address, uint32_t value,
+                                    unsigned flags)
+{
+    struct op op = {.kind = OP_HOLD, .word = (const uint32_t *)(uintptr_t)address, .value = value};
+    if (fake.no_hold)
+        return PL_CU_NOT_SUPPORTED;
+    if (flags != PL_CU_WAIT_VALUE_GEQ || address % sizeof value || !known_address(address))
+        return PL_CU_INVALID_VALUE;
+    return submit_locked(stream, &op, false);
+}
+
 pl_cu_result cuEventCreate(pl_cu_event *event, unsigned flags)
 {
     (void)flags;
@@ -334,7 +402,7 @@ pl_cu_result cuEventQuery(pl_cu_event event)
     bool late = event->not_ready > 0;
     event->not_ready -= late;
     if (event->stream && !late)
-        fake_run(event->stream, event->number);
+        late = !run_until(event->stream, event->number, false);
     pl_cu_result result = late ? PL_CU_NOT_READY : fake.fault;
     fake_unlock();
     return result;
