@@ -471,10 +471,10 @@ bool pl_coll_short(const struct pl_coll_call *call, int *error)
 {
     struct pl_comm *comm = call->comm;
     struct state *state = comm->collectives;
-    size_t bytes = call->type ? call->count * call->type->size : 0;
     if (!state || !state->tiny.board || comm->broken || state->forced.algorithm[call->collective] ||
-        bytes > PL_BOARD_BYTES)
+        !pl_board_serves(call))
         return false;
+    size_t bytes = call->type ? call->count * call->type->size : 0;
     *error = pl_board_call(state->tiny.board, call, pl_contract(call, bytes));
     return true;
 }
