@@ -15,12 +15,13 @@
  * shows that by itself; for a bcast or reduce every rank tells, now and then, how many it
  * has completed, and who would run `depth` calls ahead waits for that. So a stream of them
  * moves one line a call, and in one direction; and where ranks share cores, it changes between them once in
- * many calls. That is why rows are as deep as CELLS allows.
+ * many calls. That is why rows are deep there.
  * Every rank sums along the canonical tree, so the result is the same on all and
  * reproducible.
  *
  * Who waits long says so (asleep) and sleeps in its port; who writes a cell looks, after
- * a fence, whether anybody sleeps, and wakes them with an empty frame.
+ * a fence, whether anybody sleeps, and wakes them with an empty frame. Rejected: that sleepers fence for all
+ * (membarrier), which made a stream of bcasts no faster.
  *
  * Cost: alpha' + n loads, alpha' being one cache line between cores.
  */
@@ -41,7 +42,7 @@
 #include <string.h>
 
 enum {
-    CELLS = 1024,    /* of all rows together, about */
+    CELLS = 512,     /* of all rows together, about */
     DEEP = 64,       /* cells of a row: at most ... */
     SHALLOW = 16,    /* ... and at least */
     LOOKS = 16,      /* looks at a cell between two rounds of progress, each rank having a core */
@@ -54,7 +55,8 @@ struct cell {
     uint32_t signature;
     uint32_t history; /* of the calls before it on this board, hashed */
     uint32_t unused;
-    unsigned char data[PL_BOARD_BYTES]; /* as much of it as fits shares the number's line */
+    unsigned char data[PL_BOARD_BYTES]; /* as much of it as fits shares the number's line; what most calls
+                                           leave free keeps a reader's prefetcher away from the next cell */
 };
 
 struct told {
@@ -74,34 +76,36 @@ struct pl_board {
     struct cell *cells;            /* [size][depth], depth a power of two */
     _Atomic unsigned char *asleep; /* [size] */
     uint32_t depth;
-    uint32_t history;       /* the signatures of all calls so far, hashed */
-    uint32_t next;          /* number of the next call */
-    uint32_t done;          /* every rank is known to have completed the calls before this one */
-    unsigned char *scratch; /* [size * PL_BOARD_BYTES] operands of a reduction */
+    const unsigned char *own; /* what the rank itself brings to this call */
+    uint32_t history;         /* the signatures of all calls so far, hashed */
+    uint32_t next;            /* number of the next call */
+    uint32_t done;            /* every rank is known to have completed the calls before this one */
+    unsigned char *scratch;   /* [size * PL_BOARD_BYTES] operands of a reduction */
 };
 
-static uint32_t depth_of(int size)
+/* With a core for each rank, the cells that are written in turn shall stay in the first-level cache. */
+static uint32_t depth_of(int size, bool crowded)
 {
-    uint32_t depth = DEEP;
+    uint32_t depth = crowded ? DEEP : SHALLOW;
     while (depth > SHALLOW && depth * (uint32_t)size > CELLS)
         depth /= 2;
     return depth;
 }
 
-size_t pl_board_bytes(int size)
+size_t pl_board_bytes(int size, bool crowded)
 {
-    size_t row = sizeof(struct told) + depth_of(size) * sizeof(struct cell) + 1;
+    size_t row = sizeof(struct told) + depth_of(size, crowded) * sizeof(struct cell) + 1;
     return sizeof(struct head) + (size_t)size * row;
 }
 
-struct pl_board *pl_board_create(struct pl_comm *comm, void *memory)
+struct pl_board *pl_board_create(struct pl_comm *comm, void *memory, bool crowded)
 {
     struct pl_board *board = calloc(1, sizeof *board + (size_t)comm->size * PL_BOARD_BYTES);
     if (!board)
         return NULL;
     board->comm = comm;
     board->head = memory;
-    board->depth = depth_of(comm->size);
+    board->depth = depth_of(comm->size, crowded);
     board->told = (struct told *)(void *)(board->head + 1);
     board->cells = (struct cell *)(void *)(board->told + comm->size);
     board->asleep = (_Atomic unsigned char *)(void *)(board->cells + (size_t)comm->size * board->depth);
@@ -127,10 +131,10 @@ static struct cell *cell_of(const struct pl_board *board, int rank, uint32_t cal
     return &board->cells[(uint32_t)rank * board->depth + (call & (board->depth - 1))];
 }
 
-/* Where this call's data of a rank lies. */
-static unsigned char *data_of(const struct pl_board *board, int rank)
+/* Where byte `at` of this call's data of a rank lies: its own where it always was. */
+static const unsigned char *data_of(const struct pl_board *board, int rank, size_t at)
 {
-    return cell_of(board, rank, board->next)->data;
+    return at + (rank == board->comm->rank ? board->own : cell_of(board, rank, board->next)->data);
 }
 
 /* The bytes that a rank writes, where ranks write different amounts the most: its block, or one for each
@@ -243,16 +247,21 @@ static void rouse(struct pl_board *board)
         wake_sleepers(board);
 }
 
-/* Writes this call's cell of the own row. */
-static int publish(struct pl_board *board, const void *data, size_t length, uint32_t signature)
+/* Writes this call's cell of the own row: `length` bytes, but for `gap` from byte `at` on, which no other
+ * rank reads. */
+static int publish(struct pl_board *board, const void *data, size_t length, size_t at, size_t gap,
+                   uint32_t signature)
 {
     int error = make_room(board);
     if (error)
         return error;
-    int me = board->comm->rank;
-    struct cell *cell = cell_of(board, me, board->next);
-    if (length)
-        memcpy(cell->data, data, length);
+    struct cell *cell = cell_of(board, board->comm->rank, board->next);
+    size_t after = at + gap;
+    board->own = data;
+    if (at)
+        memcpy(cell->data, data, at);
+    if (after < length)
+        memcpy(cell->data + after, board->own + after, length - after);
     cell->signature = signature;
     cell->history = board->history;
     atomic_store_explicit(&cell->number, board->next + 1, memory_order_release);
@@ -322,10 +331,10 @@ static int reduce(struct pl_board *board, const struct pl_coll_call *call, size_
     if (!bytes)
         return 0;
     if (size == 2)
-        return pl_op_apply(call->op, call->type, data_of(board, 0) + at, data_of(board, 1) + at, call->out,
+        return pl_op_apply(call->op, call->type, data_of(board, 0, at), data_of(board, 1, at), call->out,
                            call->count);
     for (int rank = 0; rank < size; rank++)
-        memcpy(board->scratch + (size_t)rank * PL_BOARD_BYTES, data_of(board, rank) + at, bytes);
+        memcpy(board->scratch + (size_t)rank * PL_BOARD_BYTES, data_of(board, rank, at), bytes);
     int error = tree_reduce(call, board->scratch, size);
     if (!error)
         memcpy(call->out, board->scratch, bytes);
@@ -335,8 +344,12 @@ static int reduce(struct pl_board *board, const struct pl_coll_call *call, size_
 /* Takes `bytes` bytes of every rank, which begin at byte `at` of its data. */
 static void take_all(struct pl_board *board, const struct pl_coll_call *call, size_t at, size_t bytes)
 {
-    for (int rank = 0; rank < board->comm->size && bytes; rank++)
-        memcpy((char *)call->out + (size_t)rank * bytes, data_of(board, rank) + at, bytes);
+    for (int rank = 0; rank < board->comm->size && bytes; rank++) {
+        unsigned char *to = (unsigned char *)call->out + (size_t)rank * bytes;
+        const unsigned char *from = data_of(board, rank, at);
+        if (to != from) /* in place */
+            memcpy(to, from, bytes);
+    }
 }
 
 /* Barrier, allreduce, reduce_scatter, allgather and alltoall: all write, all read. */
@@ -347,7 +360,8 @@ static int all_to_all(struct pl_board *board, const struct pl_coll_call *call, s
     const char *in = call->in_place ? call->out : call->in;
     if (call->collective == PL_ALLGATHER && call->in_place)
         in += mine;
-    int error = publish(board, in, length, signature);
+    bool blocks = call->collective == PL_ALLTOALL || call->collective == PL_REDUCE_SCATTER;
+    int error = publish(board, in, length, blocks ? mine : 0, blocks ? bytes : 0, signature);
     if (!error)
         error = receive_all(board, signature);
     if (error)
@@ -365,27 +379,21 @@ static int all_to_all(struct pl_board *board, const struct pl_coll_call *call, s
 static int bcast(struct pl_board *board, const struct pl_coll_call *call, size_t length, uint32_t signature)
 {
     if (board->comm->rank == call->root)
-        return publish(board, call->out, length, signature);
+        return publish(board, call->out, length, 0, 0, signature);
     int error = receive(board, call->root, signature);
     if (!error && length)
-        memcpy(call->out, data_of(board, call->root), length);
+        memcpy(call->out, data_of(board, call->root, 0), length);
     return error;
 }
 
 static int scatter(struct pl_board *board, const struct pl_coll_call *call, size_t bytes, uint32_t signature)
 {
     size_t length = (size_t)board->comm->size * bytes, mine = (size_t)board->comm->rank * bytes;
-    const char *block;
-    int error;
-    if (board->comm->rank == call->root) {
-        block = call->in_place ? NULL : (const char *)call->in + mine;
-        error = publish(board, call->in, length, signature);
-    } else {
-        error = receive(board, call->root, signature);
-        block = (const char *)data_of(board, call->root) + mine;
-    }
-    if (!error && bytes && block)
-        memcpy(call->out, block, bytes);
+    bool root = board->comm->rank == call->root;
+    int error = root ? publish(board, call->in, length, mine, bytes, signature)
+                     : receive(board, call->root, signature);
+    if (!error && bytes && !(root && call->in_place))
+        memcpy(call->out, data_of(board, call->root, mine), bytes);
     return error;
 }
 
@@ -393,10 +401,11 @@ static int scatter(struct pl_board *board, const struct pl_coll_call *call, size
 static int to_root(struct pl_board *board, const struct pl_coll_call *call, size_t bytes, uint32_t signature)
 {
     const char *in = call->in_place ? call->out : call->in;
+    bool root = board->comm->rank == call->root;
     if (call->collective == PL_GATHER && call->in_place)
         in += (size_t)call->root * bytes;
-    int error = publish(board, in, bytes, signature);
-    if (error || board->comm->rank != call->root)
+    int error = publish(board, in, bytes, 0, root ? bytes : 0, signature);
+    if (error || !root)
         return error;
     error = receive_all(board, signature);
     if (!error && call->collective == PL_GATHER)
@@ -411,20 +420,21 @@ bool pl_board_serves(const struct pl_coll_call *call)
     if (call->uneven ||
         (call->type && (!call->type->contiguous || (call->type->size && call->count > PL_BOARD_BYTES))))
         return false;
-    size_t bytes = longest(call);
+    size_t bytes = call->type ? call->count * call->type->size : 0, size = (size_t)call->comm->size;
     switch (call->collective) {
     case PL_BARRIER:
         return true;
-    case PL_GATHER:
-    case PL_ALLGATHER:
-        return bytes <= PL_BOARD_BYTES && bytes * (size_t)call->comm->size <= MOST;
     case PL_BCAST:
     case PL_REDUCE:
-    case PL_ALLREDUCE: /* as pl_coll_short has it */
+    case PL_ALLREDUCE:
+        return bytes <= PL_BOARD_VECTOR;
+    case PL_GATHER:
+    case PL_ALLGATHER:
+        return bytes <= PL_BOARD_VECTOR && bytes * size <= MOST;
     case PL_SCATTER:
     case PL_ALLTOALL:
     case PL_REDUCE_SCATTER:
-        return bytes <= PL_BOARD_BYTES;
+        return bytes * size <= PL_BOARD_BYTES;
     default:
         return false;
     }

@@ -457,7 +457,7 @@ int pl_coll_blocking(const struct pl_coll_call *call)
         return error;
     if (!state->tiny.tried) {
         state->disguise = signature_of(call, &key);
-        error = pl_tiny_open(&state->tiny, comm, run_blocking);
+        error = pl_tiny_open(&state->tiny, comm, state->crowded, run_blocking);
         state->disguise = 0;
     }
     if (error)
