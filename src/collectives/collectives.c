@@ -334,47 +334,13 @@ static int go_direct(const struct pl_coll_call *call, struct state *state, struc
     return error;
 }
 
-/* Replaces device buffers by host ones. All ranks take part in a windowed call, whatever memory theirs are
- * in. */
-static int stage(struct pl_coll_call *call, size_t bytes)
-{
-    struct pl_memory *memory = call->memory;
-    struct pl_ticket ticket = {0};
-    char *host = malloc(2 * bytes);
-    if (!host)
-        return pl_fail(PL_ENOMEM, "no memory to stage %zu bytes of device data", bytes);
-    int error = memory->driver->copy(memory, host, call->in_place ? call->out : call->in, bytes, &ticket);
-    if (!error)
-        error = memory->driver->wait(memory, &ticket);
-    if (error) {
-        free(host);
-        return error;
-    }
-    call->in = host;
-    call->out = host + bytes;
-    call->in_place = false;
-    call->memory = NULL;
-    return 0;
-}
-
-/* Takes the result of a call that was staged. */
-static int unstage(const struct pl_coll_call *call, const struct pl_coll_call *host, size_t bytes, int error)
-{
-    struct pl_ticket ticket = {0};
-    if (!error)
-        error = call->memory->driver->copy(call->memory, call->out, host->out, bytes, &ticket);
-    if (!error)
-        error = call->memory->driver->wait(call->memory, &ticket);
-    free((void *)(uintptr_t)host->in);
-    return error;
-}
-
 /* Makes *run one that works in windows, if that pays and there are any. */
 static int go_windowed(struct pl_coll_call *call, struct state *state, struct pl_key *key,
                        struct pl_run **run)
 {
     struct pl_coll_args args = args_of(call->comm, key);
-    if (!pl_window_wanted(&state->window, call->comm, state->machine, &args,
+    if (call->comm->remote || key->uneven || key->count * key->element < WINDOW_MIN ||
+        !pl_window_wanted(&state->window, call->comm, state->machine, &args,
                           state->forced.algorithm[key->collective], state->crowded))
         return 0;
     int error = 0;
@@ -386,7 +352,7 @@ static int go_windowed(struct pl_coll_call *call, struct state *state, struct pl
     }
     if (error || !pl_window_there(&state->window))
         return error;
-    if (call->memory && (error = stage(call, key->count * key->element)))
+    if (call->memory && (error = pl_window_stage(call, key->count * key->element)))
         return error;
     key->in_place = call->in_place;
     key->reaches = PL_WINDOW;
@@ -420,8 +386,7 @@ static int run_blocking(const struct pl_coll_call *call)
     if (done)
         return error;
     struct pl_coll_call host = *call;
-    if (!error && !run && call->collective == PL_ALLREDUCE && !call->comm->remote &&
-        key.count * key.element >= WINDOW_MIN)
+    if (!error && !run)
         error = go_windowed(&host, state, &key, &run);
     if (!error && !run) {
         error = make_run(call, state, &key, &run);
@@ -436,7 +401,8 @@ static int run_blocking(const struct pl_coll_call *call)
             listen(call->comm->owner);
         error = pl_run_end(run);
     }
-    return host.memory == call->memory ? error : unstage(call, &host, key.count * key.element, error);
+    return host.memory == call->memory ? error
+                                       : pl_window_unstage(call, &host, key.count * key.element, error);
 }
 
 int pl_coll_blocking(const struct pl_coll_call *call)
