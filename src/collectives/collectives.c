@@ -35,7 +35,7 @@
 
 enum {
     DIRECT_MIN = 16 << 10, /* bytes below which meeting never pays: not worth a look */
-    WINDOW_MIN = 4 << 10,  /* the same of windows */
+    WINDOW_MIN = 4 << 10,  /* the same of windows; twice that for a reduce, whose messages nobody waits for */
     LISTEN = 16,           /* calls that need no waiting, until news are looked for */
     PERSISTENT = 1 << 14,  /* numbers of persistent calls begin here; above and below, they wrap around */
 };
@@ -339,7 +339,8 @@ static int go_windowed(struct pl_coll_call *call, struct state *state, struct pl
                        struct pl_run **run)
 {
     struct pl_coll_args args = args_of(call->comm, key);
-    if (call->comm->remote || key->uneven || key->count * key->element < WINDOW_MIN ||
+    size_t least = call->collective == PL_REDUCE ? 2 * WINDOW_MIN : WINDOW_MIN;
+    if (call->comm->remote || key->uneven || key->count * key->element < least ||
         !pl_window_wanted(&state->window, call->comm, state->machine, &args,
                           state->forced.algorithm[key->collective], state->crowded))
         return 0;

@@ -9,16 +9,14 @@
  * So an allgather's block is copied into shared memory once, however many read it. Slots are used in turn as
  * there; the next segment is laid out before this one is awaited.
  *
- * Cost: (n-1) (1 + (s-1)/2) alpha for s segments + (n-1) m (SHARE beta + gamma): SHARE was measured, against
- * messages of 16 KiB to 2 MiB both ways at once, which go through an arena or by process_vm, each in its own
- * order.
+ * Cost: (n-1) max(alpha, c) + min(alpha, c) + (n-1) (s-1)/2 alpha for s segments, where c = m (beta/2 +
+ * gamma): a block is read where it lies, while other signals are under way.
  */
 #include "algorithm.h"
 
 #include <stdlib.h>
 
 enum { SEGMENT = 128 << 10, SLOTS = 1 << 20 }; /* bytes: of a segment, of all slots, at most */
-static const double share = 0.75;
 
 static bool vector(const struct pl_coll_args *args)
 {
@@ -149,8 +147,8 @@ void pl_window_blocks(struct pl_builder *b, const struct pl_coll_args *args)
 
 double pl_window_blocks_cost(const struct pl_machine *m, const struct pl_coll_args *args)
 {
-    double n = args->size, bytes = (double)pl_coll_bytes(args);
-    double gamma = args->collective == PL_REDUCE_SCATTER ? m->gamma : 0;
-    return (n - 1) *
-           ((1 + (pl_window_way(args).segments - 1) / 2.0) * m->alpha + bytes * (share * m->beta + gamma));
+    double gamma = args->collective == PL_REDUCE_SCATTER ? m->gamma : 0, n = args->size;
+    double read = (double)pl_coll_bytes(args) * (m->beta / 2 + gamma);
+    double more = read > m->alpha ? read : m->alpha, less = read > m->alpha ? m->alpha : read;
+    return (n - 1) * (more + (pl_window_way(args).segments - 1) / 2.0 * m->alpha) + less;
 }

@@ -143,7 +143,6 @@ void pl_window_sum(struct pl_builder *b, const struct pl_coll_args *args)
 double pl_window_sum_cost(const struct pl_machine *m, const struct pl_coll_args *args)
 {
     double n = args->size, bytes = (double)pl_coll_bytes(args);
-    double sent = args->collective == PL_REDUCE ? 3 : 2; /* it competes with a single message */
-    return (sent + (pl_window_way(args).segments - 1) / 2.0) * (n - 1) * m->alpha +
+    return (2 + (pl_window_way(args).segments - 1) / 2.0) * (n - 1) * m->alpha +
            (n - 1) / n * bytes * (m->beta + m->gamma);
 }
