@@ -102,6 +102,11 @@ const struct pl_algorithm *pl_algorithms(enum pl_collective collective);
 /* The one for intercommunicators; NULL: the collective is not defined there. */
 const struct pl_algorithm *pl_inter_algorithm(enum pl_collective collective);
 const char *pl_collective_name(enum pl_collective collective);
+/* Whether its data is one vector, and not a block for each rank. */
+static inline bool pl_collective_is_vector(enum pl_collective collective)
+{
+    return collective == PL_BCAST || collective == PL_REDUCE || collective == PL_ALLREDUCE;
+}
 /* Whether it applies an operator. */
 bool pl_collective_sums(enum pl_collective collective);
 

@@ -35,9 +35,12 @@
 
 enum {
     DIRECT_MIN = 16 << 10, /* bytes below which meeting never pays: not worth a look */
-    WINDOW_MIN = 4 << 10,  /* the same of windows; twice that for a reduce, whose messages nobody waits for */
-    LISTEN = 16,           /* calls that need no waiting, until news are looked for */
-    PERSISTENT = 1 << 14,  /* numbers of persistent calls begin here; above and below, they wrap around */
+    WINDOW_MIN =
+        4 << 10, /* the same of windows; twice that for a reduce, whose messages nobody waits for ... */
+    WINDOW_CROWDED =
+        256 << 10,        /* ... and where ranks share cores, of all blocks: each segment changes ranks */
+    LISTEN = 16,          /* calls that need no waiting, until news are looked for */
+    PERSISTENT = 1 << 14, /* numbers of persistent calls begin here; above and below, they wrap around */
 };
 
 struct state { /* comm->collectives */
@@ -334,15 +337,25 @@ static int go_direct(const struct pl_coll_call *call, struct state *state, struc
     return error;
 }
 
+/* Whether the call is too short for windows to pay, or of a kind that has none. */
+static bool no_window(const struct pl_coll_call *call, const struct state *state, const struct pl_key *key)
+{
+    size_t bytes = key->count * key->element, least = WINDOW_MIN;
+    size_t blocks = pl_collective_is_vector(call->collective) ? 1 : (size_t)call->comm->size;
+    if (call->collective == PL_REDUCE)
+        least *= 2;
+    if (state->crowded && least < WINDOW_CROWDED / blocks)
+        least = WINDOW_CROWDED / blocks;
+    return call->comm->remote || key->uneven || bytes < least;
+}
+
 /* Makes *run one that works in windows, if that pays and there are any. */
 static int go_windowed(struct pl_coll_call *call, struct state *state, struct pl_key *key,
                        struct pl_run **run)
 {
     struct pl_coll_args args = args_of(call->comm, key);
-    size_t least = call->collective == PL_REDUCE ? 2 * WINDOW_MIN : WINDOW_MIN;
-    if (call->comm->remote || key->uneven || key->count * key->element < least ||
-        !pl_window_wanted(&state->window, call->comm, state->machine, &args,
-                          state->forced.algorithm[key->collective], state->crowded))
+    if (no_window(call, state, key) || !pl_window_wanted(&state->window, call->comm, state->machine, &args,
+                                                         state->forced.algorithm[key->collective]))
         return 0;
     int error = 0;
     if (!state->window.tried) {

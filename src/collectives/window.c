@@ -22,7 +22,7 @@ static _Atomic int *left_of(char *window)
 
 const struct pl_algorithm *pl_window_wanted(const struct pl_window *window, const struct pl_comm *comm,
                                             const struct pl_machine *machine, const struct pl_coll_args *args,
-                                            const struct pl_algorithm *forced, bool crowded)
+                                            const struct pl_algorithm *forced)
 {
     if (comm->size < 2 || comm->size > PL_WINDOW_RANKS || comm->hosts > 1 || !pl_window_needs(args))
         return NULL;
@@ -37,7 +37,7 @@ const struct pl_algorithm *pl_window_wanted(const struct pl_window *window, cons
         return a;
     const struct pl_algorithm *other =
         pl_choose(machine, args, comm->owner->config.reproducible, false, NULL);
-    return crowded || a->cost(machine, args) >= other->cost(machine, args) ? NULL : a;
+    return a->cost(machine, args) >= other->cost(machine, args) ? NULL : a;
 }
 
 /* What a rank tells of itself. */

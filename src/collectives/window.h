@@ -30,11 +30,11 @@ struct pl_window {
     size_t next;               /* where the next call begins */
 };
 
-/* The algorithm for this call, or NULL: another is cheaper, or these ranks can have no windows. `crowded`:
- * ranks outnumber cores. Alike on all ranks. */
+/* The algorithm for this call, or NULL: another is cheaper, or these ranks can have no windows. Alike on all
+ * ranks. */
 const struct pl_algorithm *pl_window_wanted(const struct pl_window *window, const struct pl_comm *comm,
                                             const struct pl_machine *machine, const struct pl_coll_args *args,
-                                            const struct pl_algorithm *forced, bool crowded);
+                                            const struct pl_algorithm *forced);
 /* All ranks call it before the first use: two small allgathers. After that pl_window_there, alike on all. */
 int pl_window_open(struct pl_window *window, struct pl_comm *comm);
 static inline bool pl_window_there(const struct pl_window *window)

@@ -18,11 +18,6 @@
 
 enum { SEGMENT = 128 << 10, SLOTS = 1 << 20 }; /* bytes: of a segment, of all slots, at most */
 
-static bool vector(const struct pl_coll_args *args)
-{
-    return args->collective == PL_ALLREDUCE || args->collective == PL_REDUCE;
-}
-
 static size_t at_most(size_t x, size_t most)
 {
     return x < most ? x : most;
@@ -38,7 +33,7 @@ struct pl_window_way pl_window_way(const struct pl_coll_args *args)
     size_t longest = (args->count + segments - 1) / segments * args->element;
     size_t part = (longest + 63) & ~(size_t)63, slots = part ? SLOTS / (part * parts) : 1;
     slots = at_most(slots < 2 ? 2 : slots, at_most(PL_WINDOW_SLOTS_MAX, segments));
-    size_t operand = vector(args) ? longest / n + args->element : longest;
+    size_t operand = pl_collective_is_vector(args->collective) ? longest / n + args->element : longest;
     size_t sums = args->collective == PL_ALLGATHER || args->collective == PL_ALLTOALL
                       ? 0
                       : (n - 1) * (operand + 64); /* intermediate results of a tree */
@@ -47,7 +42,8 @@ struct pl_window_way pl_window_way(const struct pl_coll_args *args)
                                   .parts = (int)parts,
                                   .part = part,
                                   .needs = slots * parts * part + sums,
-                                  .all_hear = args->count / segments >= (vector(args) ? n : 1)};
+                                  .all_hear = args->count / segments >=
+                                              (pl_collective_is_vector(args->collective) ? n : 1)};
 }
 
 struct exchange {
