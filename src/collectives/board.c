@@ -299,12 +299,13 @@ static int receive(struct pl_board *board, int rank, uint32_t signature)
     return error;
 }
 
-/* Waits for those of all ranks. */
+/* Waits for those of all other ranks. */
 static int receive_all(struct pl_board *board, uint32_t signature)
 {
     int error = 0;
     for (int rank = 0; rank < board->comm->size && !error; rank++)
-        error = receive(board, rank, signature);
+        if (rank != board->comm->rank)
+            error = receive(board, rank, signature);
     return error;
 }
 

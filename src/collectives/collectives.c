@@ -451,10 +451,11 @@ bool pl_coll_short(const struct pl_coll_call *call, int *error)
 {
     struct pl_comm *comm = call->comm;
     struct state *state = comm->collectives;
-    if (!state || !state->tiny.board || comm->broken || state->forced.algorithm[call->collective] ||
-        !pl_board_serves(call))
-        return false;
     size_t bytes = call->type ? call->count * call->type->size : 0;
+    bool vector = pl_collective_is_vector(call->collective);
+    if (!state || !state->tiny.board || comm->broken || state->forced.algorithm[call->collective] ||
+        !(vector ? bytes <= PL_BOARD_VECTOR : pl_board_serves(call)))
+        return false;
     *error = pl_board_call(state->tiny.board, call, pl_contract(call, bytes));
     return true;
 }
