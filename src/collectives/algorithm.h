@@ -106,6 +106,11 @@ const struct pl_algorithm *pl_algorithms(enum pl_collective collective);
 /* The one for intercommunicators; NULL: the collective is not defined there. */
 const struct pl_algorithm *pl_inter_algorithm(enum pl_collective collective);
 const char *pl_collective_name(enum pl_collective collective);
+/* Whether its data is one vector, and not a block for each rank. */
+static inline bool pl_collective_is_vector(enum pl_collective collective)
+{
+    return collective == PL_BCAST || collective == PL_REDUCE || collective == PL_ALLREDUCE;
+}
 /* Whether it applies an operator. */
 bool pl_collective_sums(enum pl_collective collective);
 
@@ -142,11 +147,23 @@ static inline struct pl_slice pl_out_block(const struct pl_coll_args *args, int 
 size_t pl_blocks_total(const struct pl_block *block, int n);
 size_t pl_blocks_longest(const struct pl_block *block, int n);
 
-/* In how many segments the allreduce through windows goes (allreduce.c). */
-int pl_window_segments(const struct pl_coll_args *args);
-/* In how many places of TMP they lie in turn. */
-int pl_window_slots(const struct pl_coll_args *args);
+/* How a call goes through windows (window_sums.c, window_blocks.c): in segments, each in one of several slots
+ * of TMP in turn. The same on all ranks. */
 enum { PL_WINDOW_SLOTS_MAX = 8 };
+struct pl_window_way {
+    int segments, slots;
+    int parts;     /* of a slot: what different ranks read, each of a segment's length */
+    size_t part;   /* bytes from one to the next */
+    size_t needs;  /* bytes of TMP, at most */
+    bool all_hear; /* every rank hears from every other (window.h) */
+};
+struct pl_window_way pl_window_way(const struct pl_coll_args *args);
+
+/* Allreduce and reduce; allgather, alltoall and reduce_scatter. */
+void pl_window_sum(struct pl_builder *b, const struct pl_coll_args *args);
+double pl_window_sum_cost(const struct pl_machine *m, const struct pl_coll_args *args);
+void pl_window_blocks(struct pl_builder *b, const struct pl_coll_args *args);
+double pl_window_blocks_cost(const struct pl_machine *m, const struct pl_coll_args *args);
 
 /* The largest power of two that is at most n (n >= 1). */
 static inline int pl_power2(int n)

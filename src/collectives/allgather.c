@@ -143,5 +143,6 @@ const struct pl_algorithm pl_allgather_algorithms[] = {
     {"doubling", doubling, log_cost, PL_POWER2},
     {"bruck", bruck, log_cost, PL_UNEVEN},
     {"linear", linear, linear_cost, PL_UNEVEN},
+    {"window", pl_window_blocks, pl_window_blocks_cost, PL_WINDOW},
     {0},
 };

@@ -7,8 +7,6 @@
 
 #include <stdlib.h>
 
-enum { WINDOW_SEGMENT = 128 << 10, WINDOW_SLOTS = 1 << 20 }; /* bytes: of a segment, of all slots */
-
 static struct pl_slice whole_in(const struct pl_coll_args *args)
 {
     return pl_in(0, pl_coll_bytes(args));
@@ -262,141 +260,6 @@ static double direct_cost(const struct pl_machine *m, const struct pl_coll_args 
     return 2 * (n - 1) * m->alpha + (n - 1) / n * bytes * (m->beta + m->gamma);
 }
 
-/* Through windows, where each rank's TMP lies in memory that all ranks of the host have mapped, but the
- * buffers do not. Segment by segment, everybody lays out what the others shall sum, sums his own chunk of
- * the segment, lays out the sum, and takes the others' sums:
- *
- *     0  window [ .  b0 c0]   sums A = a0 + a1 + a2 into OUT and [A b0 c0]   takes B, C
- *     1  window [a1  .  c1]   sums B = b0 + b1 + b2 into OUT and [a1 B c1]   takes A, C
- *     2  window [a2 b2  . ]   sums C = c0 + c1 + c2 into OUT and [a2 b2 C]   takes A, B
- *
- * The next segment is laid out before this one's sums are awaited. A slot is used again when all have said
- * that they have read all in it; those of the last segments say nothing, for the next call has other memory,
- * and a later one begins in this only after a whole call in between (window.h). Two slots would do; there are
- * eight, for to write where a peer has just read takes the lines out of its cache, at a third of the
- * speed of writing where nobody looks: 190 us for 1 MiB through 64 KiB of slots, 60 through 1 MiB.
- *
- * Cost: (n-1) (2 + (s-1)/2) alpha for s segments + (n-1)/n m (beta + gamma): no system call, and nothing
- * leaves the cache that both cores share. Rejected: process_vm, which pays the kernel for each piece;
- * a whole message at a time, which falls out of the cache. */
-struct window {
-    struct pl_builder *b;
-    const struct pl_coll_args *args;
-    struct pl_slice slot[PL_WINDOW_SLOTS_MAX];
-    int slots;
-    int segments;
-};
-
-static struct pl_slice segment_of(const struct window *w, struct pl_slice whole, int s)
-{
-    return pl_chunk(whole, w->args->element, w->segments, s);
-}
-
-/* Chunk i of segment s where it lies in the slots. */
-static struct pl_slice slot_chunk(const struct window *w, int s, int i)
-{
-    struct pl_slice segment = segment_of(w, whole_out(w->args), s);
-    return pl_chunk(pl_part(w->slot[s % w->slots], 0, segment.length), w->args->element, w->args->size, i);
-}
-
-/* Everybody has read all that lay in the slot for segment s. Signals and awaits of a pair meet in the order
- * of writing: so both are written here, though the signals may go out long before. */
-static void make_room(const struct window *w, int s)
-{
-    int n = w->args->size, r = w->args->rank;
-    for (int k = 1; k < n; k++) /* after the own sum too, which has read all slots */
-        pl_step_signal(w->b, (r - k + n) % n, segment_of(w, whole_out(w->args), s));
-    for (int k = 1; k < n; k++)
-        pl_step_await(w->b, (r + k) % n, w->slot[s % w->slots]);
-}
-
-static void lay_out(const struct window *w, int s)
-{
-    int n = w->args->size, r = w->args->rank;
-    if (s >= w->slots)
-        make_room(w, s - w->slots);
-    for (int k = 1; k < n; k++) {
-        int peer = (r + k) % n;
-        struct pl_slice there = slot_chunk(w, s, peer);
-        pl_step_copy(w->b, there, pl_chunk(segment_of(w, whole_in(w->args), s), w->args->element, n, peer));
-        pl_step_signal(w->b, peer, there);
-    }
-    for (int k = 1; k < n; k++) /* here, for signals and awaits of a pair meet in the order of writing */
-        pl_step_await(w->b, (r + k) % n, pl_peer_tmp((r + k) % n, slot_chunk(w, s, r)));
-}
-
-static void sum_up(const struct window *w, int s, struct pl_slice *operand)
-{
-    int n = w->args->size, r = w->args->rank;
-    struct pl_slice mine = slot_chunk(w, s, r);
-    struct pl_slice out = pl_chunk(segment_of(w, whole_out(w->args), s), w->args->element, n, r);
-    for (int i = 0; i < n; i++) {
-        operand[i] = i == r ? pl_chunk(segment_of(w, whole_in(w->args), s), w->args->element, n, r)
-                            : pl_peer_tmp(i, mine);
-    }
-    pl_tree_reduce(w->b, out, operand, n);
-    pl_step_copy(w->b, mine, out);
-    for (int k = 1; k < n; k++)
-        pl_step_signal(w->b, (r + k) % n, mine);
-}
-
-static void take(const struct window *w, int s)
-{
-    int n = w->args->size, r = w->args->rank;
-    for (int k = 1; k < n; k++) {
-        int peer = (r - k + n) % n;
-        struct pl_slice there = pl_peer_tmp(peer, slot_chunk(w, s, peer));
-        struct pl_slice here = pl_chunk(segment_of(w, whole_out(w->args), s), w->args->element, n, peer);
-        pl_step_await(w->b, peer, there);
-        pl_step_copy(w->b, here, there);
-    }
-}
-
-int pl_window_segments(const struct pl_coll_args *args)
-{
-    return pl_segments(pl_coll_bytes(args), args->element, args->segment ? args->segment : WINDOW_SEGMENT);
-}
-
-int pl_window_slots(const struct pl_coll_args *args)
-{
-    size_t segments = (size_t)pl_window_segments(args), longest = (args->count + segments - 1) / segments;
-    size_t slots = longest ? WINDOW_SLOTS / (longest * args->element) : 1;
-    slots = slots < 2 ? 2 : slots > PL_WINDOW_SLOTS_MAX ? PL_WINDOW_SLOTS_MAX : slots;
-    return (int)(slots < segments ? slots : segments);
-}
-
-static void window(struct pl_builder *b, const struct pl_coll_args *args)
-{
-    struct window w = {b, args, .slots = pl_window_slots(args), .segments = pl_window_segments(args)};
-    size_t longest = pl_chunk(whole_out(args), args->element, w.segments, 0).length;
-    struct pl_slice *operand = malloc((size_t)args->size * sizeof *operand);
-    if (!operand) {
-        pl_builder_no_memory(b);
-        return;
-    }
-    for (int i = 0; i < w.slots; i++)
-        w.slot[i] = pl_tmp(b, longest);
-    lay_out(&w, 0);
-    size_t scratch = b->tmp, most = b->tmp;
-    for (int s = 0; s < w.segments; s++) {
-        if (s + 1 < w.segments)
-            lay_out(&w, s + 1);
-        b->tmp = scratch; /* all sums have their intermediate results in the same place */
-        sum_up(&w, s, operand);
-        most = b->tmp > most ? b->tmp : most;
-        take(&w, s);
-    }
-    b->tmp = most;
-    free(operand);
-}
-
-static double window_cost(const struct pl_machine *m, const struct pl_coll_args *args)
-{
-    double n = args->size, bytes = (double)pl_coll_bytes(args);
-    return (2 + (pl_window_segments(args) - 1) / 2.0) * (n - 1) * m->alpha +
-           (n - 1) / n * bytes * (m->beta + m->gamma);
-}
-
 const struct pl_algorithm pl_allreduce_algorithms[] = {
     {"doubling", doubling, doubling_cost, PL_ORDERED | PL_TREE_POWER2},
     {"halving", halving, halving_cost, PL_ORDERED | PL_TREE_POWER2},
@@ -404,6 +267,6 @@ const struct pl_algorithm pl_allreduce_algorithms[] = {
     {"pairwise", pairwise, bandwidth_cost, PL_ORDERED | PL_TREE},
     {"reduce_bcast", reduce_bcast, reduce_bcast_cost, PL_ORDERED | PL_TREE},
     {"direct", direct, direct_cost, PL_ORDERED | PL_TREE | PL_DIRECT},
-    {"window", window, window_cost, PL_ORDERED | PL_TREE | PL_WINDOW},
+    {"window", pl_window_sum, pl_window_sum_cost, PL_ORDERED | PL_TREE | PL_WINDOW},
     {0},
 };

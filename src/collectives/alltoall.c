@@ -139,5 +139,6 @@ const struct pl_algorithm pl_alltoall_algorithms[] = {
     {"linear", linear, linear_cost, PL_UNEVEN},
     {"pairwise", pairwise, pairwise_cost, PL_UNEVEN},
     {"bruck", bruck, bruck_cost, 0},
+    {"window", pl_window_blocks, pl_window_blocks_cost, PL_WINDOW},
     {0},
 };

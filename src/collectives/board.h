@@ -13,18 +13,18 @@
 struct pl_board;
 struct pl_coll_call;
 
-/* Most bytes that one rank writes in a call that the board serves. */
-enum { PL_BOARD_BYTES = 1024 };
+/* Most bytes of a vector or block that the board serves, and of all the blocks that one rank writes. */
+enum { PL_BOARD_VECTOR = 1024, PL_BOARD_BYTES = 2048 };
 
 /* Most ranks: beyond, n looks at n cells each cost more than log2(n) messages. */
 enum { PL_BOARD_RANKS = 64 };
 
-/* Bytes of memory that a board of `size` ranks takes. */
-size_t pl_board_bytes(int size);
+/* Bytes of memory that a board of `size` ranks takes. `crowded`: they outnumber the cores (alike on all). */
+size_t pl_board_bytes(int size, bool crowded);
 
 /* A board over `memory` (mapped by all ranks, zeroed by the one whose memory it is
  * before any other sees it); NULL: no memory for this rank's own part. */
-struct pl_board *pl_board_create(struct pl_comm *comm, void *memory);
+struct pl_board *pl_board_create(struct pl_comm *comm, void *memory, bool crowded);
 /* Frees this rank's part and tells the others that it has left. */
 void pl_board_destroy(struct pl_board *board);
 /* How many ranks have left a board's memory. */

@@ -35,9 +35,12 @@
 
 enum {
     DIRECT_MIN = 16 << 10, /* bytes below which meeting never pays: not worth a look */
-    WINDOW_MIN = 4 << 10,  /* the same of windows */
-    LISTEN = 16,           /* calls that need no waiting, until news are looked for */
-    PERSISTENT = 1 << 14,  /* numbers of persistent calls begin here; above and below, they wrap around */
+    WINDOW_MIN =
+        4 << 10, /* the same of windows; twice that for a reduce, whose messages nobody waits for ... */
+    WINDOW_CROWDED =
+        256 << 10,        /* ... and where ranks share cores, of all blocks: each segment changes ranks */
+    LISTEN = 16,          /* calls that need no waiting, until news are looked for */
+    PERSISTENT = 1 << 14, /* numbers of persistent calls begin here; above and below, they wrap around */
 };
 
 struct state { /* comm->collectives */
@@ -334,39 +337,16 @@ static int go_direct(const struct pl_coll_call *call, struct state *state, struc
     return error;
 }
 
-/* Replaces device buffers by host ones. All ranks take part in a windowed call, whatever memory theirs are
- * in. */
-static int stage(struct pl_coll_call *call, size_t bytes)
+/* Whether the call is too short for windows to pay, or of a kind that has none. */
+static bool no_window(const struct pl_coll_call *call, const struct state *state, const struct pl_key *key)
 {
-    struct pl_memory *memory = call->memory;
-    struct pl_ticket ticket = {0};
-    char *host = malloc(2 * bytes);
-    if (!host)
-        return pl_fail(PL_ENOMEM, "no memory to stage %zu bytes of device data", bytes);
-    int error = memory->driver->copy(memory, host, call->in_place ? call->out : call->in, bytes, &ticket);
-    if (!error)
-        error = memory->driver->wait(memory, &ticket);
-    if (error) {
-        free(host);
-        return error;
-    }
-    call->in = host;
-    call->out = host + bytes;
-    call->in_place = false;
-    call->memory = NULL;
-    return 0;
-}
-
-/* Takes the result of a call that was staged. */
-static int unstage(const struct pl_coll_call *call, const struct pl_coll_call *host, size_t bytes, int error)
-{
-    struct pl_ticket ticket = {0};
-    if (!error)
-        error = call->memory->driver->copy(call->memory, call->out, host->out, bytes, &ticket);
-    if (!error)
-        error = call->memory->driver->wait(call->memory, &ticket);
-    free((void *)(uintptr_t)host->in);
-    return error;
+    size_t bytes = key->count * key->element, least = WINDOW_MIN;
+    size_t blocks = pl_collective_is_vector(call->collective) ? 1 : (size_t)call->comm->size;
+    if (call->collective == PL_REDUCE)
+        least *= 2;
+    if (state->crowded && least < WINDOW_CROWDED / blocks)
+        least = WINDOW_CROWDED / blocks;
+    return call->comm->remote || key->uneven || bytes < least;
 }
 
 /* Makes *run one that works in windows, if that pays and there are any. */
@@ -374,8 +354,8 @@ static int go_windowed(struct pl_coll_call *call, struct state *state, struct pl
                        struct pl_run **run)
 {
     struct pl_coll_args args = args_of(call->comm, key);
-    if (!pl_window_wanted(&state->window, call->comm, state->machine, &args,
-                          state->forced.algorithm[key->collective], state->crowded))
+    if (no_window(call, state, key) || !pl_window_wanted(&state->window, call->comm, state->machine, &args,
+                                                         state->forced.algorithm[key->collective]))
         return 0;
     int error = 0;
     if (!state->window.tried) {
@@ -386,7 +366,7 @@ static int go_windowed(struct pl_coll_call *call, struct state *state, struct pl
     }
     if (error || !pl_window_there(&state->window))
         return error;
-    if (call->memory && (error = stage(call, key->count * key->element)))
+    if (call->memory && (error = pl_window_stage(call, key->count * key->element)))
         return error;
     key->in_place = call->in_place;
     key->reaches = PL_WINDOW;
@@ -420,8 +400,7 @@ static int run_blocking(const struct pl_coll_call *call)
     if (done)
         return error;
     struct pl_coll_call host = *call;
-    if (!error && !run && call->collective == PL_ALLREDUCE && !call->comm->remote &&
-        key.count * key.element >= WINDOW_MIN)
+    if (!error && !run)
         error = go_windowed(&host, state, &key, &run);
     if (!error && !run) {
         error = make_run(call, state, &key, &run);
@@ -436,7 +415,8 @@ static int run_blocking(const struct pl_coll_call *call)
             listen(call->comm->owner);
         error = pl_run_end(run);
     }
-    return host.memory == call->memory ? error : unstage(call, &host, key.count * key.element, error);
+    return host.memory == call->memory ? error
+                                       : pl_window_unstage(call, &host, key.count * key.element, error);
 }
 
 int pl_coll_blocking(const struct pl_coll_call *call)
@@ -457,7 +437,7 @@ int pl_coll_blocking(const struct pl_coll_call *call)
         return error;
     if (!state->tiny.tried) {
         state->disguise = signature_of(call, &key);
-        error = pl_tiny_open(&state->tiny, comm, run_blocking);
+        error = pl_tiny_open(&state->tiny, comm, state->crowded, run_blocking);
         state->disguise = 0;
     }
     if (error)
@@ -472,8 +452,9 @@ bool pl_coll_short(const struct pl_coll_call *call, int *error)
     struct pl_comm *comm = call->comm;
     struct state *state = comm->collectives;
     size_t bytes = call->type ? call->count * call->type->size : 0;
+    bool vector = pl_collective_is_vector(call->collective);
     if (!state || !state->tiny.board || comm->broken || state->forced.algorithm[call->collective] ||
-        bytes > PL_BOARD_BYTES)
+        !(vector ? bytes <= PL_BOARD_VECTOR : pl_board_serves(call)))
         return false;
     *error = pl_board_call(state->tiny.board, call, pl_contract(call, bytes));
     return true;

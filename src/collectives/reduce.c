@@ -119,5 +119,6 @@ const struct pl_algorithm pl_reduce_algorithms[] = {
     {"binomial", binomial, binomial_cost, PL_ORDERED | PL_TREE},
     {"linear", linear, linear_cost, PL_ORDERED | PL_TREE},
     {"scatter_gather", scatter_gather, scatter_gather_cost, PL_ORDERED | PL_TREE},
+    {"window", pl_window_sum, pl_window_sum_cost, PL_ORDERED | PL_TREE | PL_WINDOW},
     {0},
 };

@@ -174,5 +174,6 @@ const struct pl_algorithm pl_reduce_scatter_algorithms[] = {
     {"pairwise", pairwise, linear_cost, PL_ORDERED | PL_TREE | PL_UNEVEN},
     {"ring", ring, linear_cost, PL_UNEVEN},
     {"halving", halving, halving_cost, PL_ORDERED | PL_TREE_POWER2 | PL_UNEVEN},
+    {"window", pl_window_blocks, pl_window_blocks_cost, PL_ORDERED | PL_TREE | PL_WINDOW},
     {0},
 };

@@ -65,12 +65,13 @@ static void *map(struct pl_comm *comm, uint64_t address, size_t bytes)
     return giver ? giver->transport->map(giver, address, bytes) : NULL;
 }
 
-int pl_tiny_open(struct pl_tiny *tiny, struct pl_comm *comm, int (*blocking)(const struct pl_coll_call *call))
+int pl_tiny_open(struct pl_tiny *tiny, struct pl_comm *comm, bool crowded,
+                 int (*blocking)(const struct pl_coll_call *call))
 {
     if (tiny->tried)
         return 0;
     tiny->tried = true;
-    size_t bytes = pl_board_bytes(comm->size);
+    size_t bytes = pl_board_bytes(comm->size, crowded);
     if (!comm->rank)
         tiny->memory = give(comm, bytes);
     uint64_t address = (uintptr_t)tiny->memory;
@@ -78,7 +79,7 @@ int pl_tiny_open(struct pl_tiny *tiny, struct pl_comm *comm, int (*blocking)(con
     if (error)
         return error;
     void *memory = comm->rank && address ? map(comm, address, bytes) : tiny->memory;
-    struct pl_board *board = memory ? pl_board_create(comm, memory) : NULL;
+    struct pl_board *board = memory ? pl_board_create(comm, memory, crowded) : NULL;
     bool all = false;
     error = agree(comm, blocking, board != NULL, &all);
     if (!error && all)

@@ -25,9 +25,9 @@ struct pl_tiny {
 /* Whether the board may serve the call. All ranks come to the same answer. */
 bool pl_tiny_wanted(const struct pl_tiny *tiny, const struct pl_coll_call *call);
 
-/* Makes the board on first use, by calls of `blocking` that all ranks of comm make. 0 (tiny->board may
- * be NULL all the same, on all ranks) or an error. */
-int pl_tiny_open(struct pl_tiny *tiny, struct pl_comm *comm,
+/* Makes the board on first use, by calls of `blocking` that all ranks of comm make. `crowded`: ranks
+ * outnumber cores, alike on all. 0 (tiny->board may be NULL all the same, on all ranks) or an error. */
+int pl_tiny_open(struct pl_tiny *tiny, struct pl_comm *comm, bool crowded,
                  int (*blocking)(const struct pl_coll_call *call));
 
 /* The communicator is freed: this rank leaves the board; others may still be looking at it. */

@@ -3,11 +3,13 @@
 #include "window.h"
 
 #include "direct.h"
+#include "errors.h"
 #include "rank.h"
 #include "retire.h"
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { HEAD = 64, BYTES = HEAD + PL_WINDOW_BYTES };
@@ -20,7 +22,7 @@ static _Atomic int *left_of(char *window)
 
 const struct pl_algorithm *pl_window_wanted(const struct pl_window *window, const struct pl_comm *comm,
                                             const struct pl_machine *machine, const struct pl_coll_args *args,
-                                            const struct pl_algorithm *forced, bool crowded)
+                                            const struct pl_algorithm *forced)
 {
     if (comm->size < 2 || comm->size > PL_WINDOW_RANKS || comm->hosts > 1 || !pl_window_needs(args))
         return NULL;
@@ -29,22 +31,30 @@ const struct pl_algorithm *pl_window_wanted(const struct pl_window *window, cons
         a++;
     if (!a->name || (forced && forced != a) || (window->tried && !pl_window_there(window)))
         return NULL;
+    if (window->devices && args->collective != PL_ALLREDUCE)
+        return NULL; /* messages between devices need no staging */
     if (forced)
         return a;
     const struct pl_algorithm *other =
         pl_choose(machine, args, comm->owner->config.reproducible, false, NULL);
-    return crowded || a->cost(machine, args) >= other->cost(machine, args) ? NULL : a;
+    return a->cost(machine, args) >= other->cost(machine, args) ? NULL : a;
 }
 
-static bool map_all(struct pl_window *window, struct pl_comm *comm, const uint64_t *address)
+/* What a rank tells of itself. */
+struct card {
+    uint64_t address; /* of its window; 0: it has none */
+    uint64_t devices; /* 1: its buffers may be in device memory */
+};
+
+static bool map_all(struct pl_window *window, struct pl_comm *comm, const struct card *card)
 {
     for (int i = 0; i < comm->size; i++) {
         window->of[i] = i == comm->rank ? window->memory : NULL;
-        if (i == comm->rank || !address[i])
+        if (i == comm->rank || !card[i].address)
             continue;
         struct pl_endpoint *endpoint = pl_peer_endpoint(comm->owner, comm->group->peers[i]);
         if (endpoint)
-            window->of[i] = endpoint->transport->map(endpoint, address[i], BYTES);
+            window->of[i] = endpoint->transport->map(endpoint, card[i].address, BYTES);
     }
     bool all = true;
     for (int i = 0; i < comm->size; i++)
@@ -55,15 +65,17 @@ static bool map_all(struct pl_window *window, struct pl_comm *comm, const uint64
 int pl_window_open(struct pl_window *window, struct pl_comm *comm)
 {
     struct pl_port *port = comm->owner->ports[0];
-    uint64_t address[PL_WINDOW_RANKS];
+    struct card mine, card[PL_WINDOW_RANKS];
     char reached[PL_WINDOW_RANKS];
     window->tried = true;
     window->memory = port->transport->alloc(port, BYTES);
     if (window->memory)
         memset(window->memory, 0, HEAD);
-    uint64_t mine = (uintptr_t)window->memory;
-    int error = pl_direct_allgather(comm, &mine, address, sizeof mine);
-    char all = !error && map_all(window, comm, address);
+    mine = (struct card){(uintptr_t)window->memory, comm->owner->memory != NULL};
+    int error = pl_direct_allgather(comm, &mine, card, sizeof mine);
+    char all = !error && map_all(window, comm, card);
+    for (int i = 0; i < comm->size && !error; i++)
+        window->devices = window->devices || card[i].devices;
     if (!error)
         error = pl_direct_allgather(comm, &all, reached, 1);
     for (int i = 0; i < comm->size && !error; i++)
@@ -87,6 +99,60 @@ void pl_window_lend(struct pl_window *window, struct pl_run *run, size_t bytes)
     for (int i = 0; i < run->comm->size; i++)
         run->peer[3 * i + 2] = window->of[i] + at;
     run->base[PL_TMP] = window->of[run->comm->rank] + at;
+}
+
+/* Bytes of the buffer that a rank gives in, and of the one that its result is in; `m`: of a vector or block.
+ */
+static size_t bytes_in(const struct pl_coll_call *call, size_t m)
+{
+    bool blocks = call->collective == PL_ALLTOALL || call->collective == PL_REDUCE_SCATTER;
+    return blocks ? m * (size_t)call->comm->size : m;
+}
+
+static size_t bytes_out(const struct pl_coll_call *call, size_t m)
+{
+    if (call->collective == PL_REDUCE && call->comm->rank != call->root)
+        return 0;
+    bool blocks = call->collective == PL_ALLTOALL || call->collective == PL_ALLGATHER;
+    return blocks ? m * (size_t)call->comm->size : m;
+}
+
+int pl_window_stage(struct pl_coll_call *call, size_t bytes)
+{
+    struct pl_memory *memory = call->memory;
+    struct pl_ticket ticket = {0};
+    size_t in = bytes_in(call, bytes);
+    const char *from = call->in_place ? call->out : call->in;
+    if (call->in_place && call->collective == PL_ALLGATHER)
+        from += bytes * (size_t)call->comm->rank;
+    char *host = malloc(in + bytes_out(call, bytes));
+    if (!host)
+        return pl_fail(PL_ENOMEM, "no memory to stage %zu bytes of device data", bytes);
+    int error = memory->driver->copy(memory, host, from, in, &ticket);
+    if (!error)
+        error = memory->driver->wait(memory, &ticket);
+    if (error) {
+        free(host);
+        return error;
+    }
+    call->in = host;
+    call->out = host + in;
+    call->in_place = false;
+    call->memory = NULL;
+    return 0;
+}
+
+int pl_window_unstage(const struct pl_coll_call *call, const struct pl_coll_call *host, size_t bytes,
+                      int error)
+{
+    struct pl_ticket ticket = {0};
+    size_t out = bytes_out(call, bytes);
+    if (!error && out)
+        error = call->memory->driver->copy(call->memory, call->out, host->out, out, &ticket);
+    if (!error && out)
+        error = call->memory->driver->wait(call->memory, &ticket);
+    free((void *)(uintptr_t)host->in);
+    return error;
 }
 
 void pl_window_close(struct pl_window *window, struct pl_comm *comm)

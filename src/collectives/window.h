@@ -7,36 +7,34 @@
 #define PL_WINDOW_H
 
 #include "choose.h"
+#include "collectives.h"
 #include "run.h"
 
 /* PL_WINDOW_CALL: most bytes of one call. Two neighbours do not overlap, for it is a third at most. */
 enum { PL_WINDOW_RANKS = 16, PL_WINDOW_BYTES = 4 << 20, PL_WINDOW_CALL = 1344 << 10 };
 
-/* What the TMP of such a call takes at most, alike on all ranks: the segments, and what a tree of sums of
- * their chunks needs besides. 0: it does not fit. */
+/* What the TMP of such a call takes at most, alike on all ranks. 0: it does not fit. */
 static inline size_t pl_window_needs(const struct pl_coll_args *args)
 {
-    size_t segments = (size_t)pl_window_segments(args), n = (size_t)args->size;
-    size_t longest = (args->count + segments - 1) / segments, chunk = (longest + n - 1) / n;
-    size_t slots = (size_t)pl_window_slots(args);
-    if (args->count < n || longest > PL_WINDOW_CALL || args->element > PL_WINDOW_CALL)
+    if (args->uneven || args->remote || !args->count || args->element > PL_WINDOW_CALL)
         return 0;
-    size_t bytes = (slots * longest + (n - 1) * chunk) * args->element + (slots + n) * 64;
-    return bytes <= PL_WINDOW_CALL ? bytes : 0;
+    struct pl_window_way way = pl_window_way(args);
+    return way.all_hear && way.needs <= PL_WINDOW_CALL ? way.needs : 0;
 }
 
 struct pl_window {
-    bool tried; /* to open it; the same on all ranks */
+    bool tried;   /* to open it; the same on all ranks */
+    bool devices; /* some rank may have buffers in device memory; the same on all ranks */
     void *memory;
     char *of[PL_WINDOW_RANKS]; /* each rank's; NULL: there are none */
     size_t next;               /* where the next call begins */
 };
 
-/* The algorithm for this call, or NULL: another is cheaper, or these ranks can have no windows. `crowded`:
- * ranks outnumber cores. Alike on all ranks. */
+/* The algorithm for this call, or NULL: another is cheaper, or these ranks can have no windows. Alike on all
+ * ranks. */
 const struct pl_algorithm *pl_window_wanted(const struct pl_window *window, const struct pl_comm *comm,
                                             const struct pl_machine *machine, const struct pl_coll_args *args,
-                                            const struct pl_algorithm *forced, bool crowded);
+                                            const struct pl_algorithm *forced);
 /* All ranks call it before the first use: two small allgathers. After that pl_window_there, alike on all. */
 int pl_window_open(struct pl_window *window, struct pl_comm *comm);
 static inline bool pl_window_there(const struct pl_window *window)
@@ -45,6 +43,12 @@ static inline bool pl_window_there(const struct pl_window *window)
 }
 /* Gives a run of the algorithm `bytes` of the windows. */
 void pl_window_lend(struct pl_window *window, struct pl_run *run, size_t bytes);
+/* Replaces the call's device buffers by host ones; `bytes`: of its vector or block. All ranks take part in a
+ * windowed call, whatever memory theirs are in. */
+int pl_window_stage(struct pl_coll_call *call, size_t bytes);
+/* Takes the result of `host`, which the call was replaced by, and frees it. Returns `error` or its own. */
+int pl_window_unstage(const struct pl_coll_call *call, const struct pl_coll_call *host, size_t bytes,
+                      int error);
 void pl_window_close(struct pl_window *window, struct pl_comm *comm);
 
 #endif

@@ -391,6 +391,16 @@ PL_WEAK(Ibcast)
 int PMPI_Gather_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, void *recvbuf,
                   MPI_Count recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm)
 {
+    struct pl_short_args s = {.in = sendbuf,
+                              .out = recvbuf,
+                              .count = sendcount,
+                              .type = sendtype,
+                              .root = root,
+                              .out_count = recvcount,
+                              .out_type = recvtype};
+    int result;
+    if (pl_collective_short("MPI_Gather", PL_GATHER, &s, comm, &result))
+        return result;
     struct pl_arguments a = {.in = sendbuf,
                              .in_count = sendcount,
                              .in_type = sendtype,
@@ -435,6 +445,16 @@ PL_WEAK(Igather)
 int PMPI_Scatter_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, void *recvbuf,
                    MPI_Count recvcount, MPI_Datatype recvtype, int root, MPI_Comm comm)
 {
+    struct pl_short_args s = {.in = sendbuf,
+                              .out = recvbuf,
+                              .count = sendcount,
+                              .type = sendtype,
+                              .root = root,
+                              .out_count = recvcount,
+                              .out_type = recvtype};
+    int result;
+    if (pl_collective_short("MPI_Scatter", PL_SCATTER, &s, comm, &result))
+        return result;
     struct pl_arguments a = {.in = sendbuf,
                              .in_count = sendcount,
                              .in_type = sendtype,
@@ -479,6 +499,15 @@ PL_WEAK(Iscatter)
 int PMPI_Allgather_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, void *recvbuf,
                      MPI_Count recvcount, MPI_Datatype recvtype, MPI_Comm comm)
 {
+    struct pl_short_args s = {.in = sendbuf,
+                              .out = recvbuf,
+                              .count = sendcount,
+                              .type = sendtype,
+                              .out_count = recvcount,
+                              .out_type = recvtype};
+    int result;
+    if (pl_collective_short("MPI_Allgather", PL_ALLGATHER, &s, comm, &result))
+        return result;
     struct pl_arguments a = {.in = sendbuf,
                              .in_count = sendcount,
                              .in_type = sendtype,
@@ -521,6 +550,15 @@ PL_WEAK(Iallgather)
 int PMPI_Alltoall_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtype, void *recvbuf,
                     MPI_Count recvcount, MPI_Datatype recvtype, MPI_Comm comm)
 {
+    struct pl_short_args s = {.in = sendbuf,
+                              .out = recvbuf,
+                              .count = sendcount,
+                              .type = sendtype,
+                              .out_count = recvcount,
+                              .out_type = recvtype};
+    int result;
+    if (pl_collective_short("MPI_Alltoall", PL_ALLTOALL, &s, comm, &result))
+        return result;
     struct pl_arguments a = {.in = sendbuf,
                              .in_count = sendcount,
                              .in_type = sendtype,
@@ -563,7 +601,8 @@ PL_WEAK(Ialltoall)
 int PMPI_Reduce_c(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Datatype datatype, MPI_Op op,
                   int root, MPI_Comm comm)
 {
-    struct pl_short_args s = {sendbuf, recvbuf, count, datatype, op, root};
+    struct pl_short_args s = {
+        .in = sendbuf, .out = recvbuf, .count = count, .type = datatype, .op = op, .root = root};
     int result;
     if (pl_collective_short("MPI_Reduce", PL_REDUCE, &s, comm, &result))
         return result;
@@ -645,6 +684,10 @@ PL_WEAK(Iallreduce)
 int PMPI_Reduce_scatter_block_c(const void *sendbuf, void *recvbuf, MPI_Count recvcount,
                                 MPI_Datatype datatype, MPI_Op op, MPI_Comm comm)
 {
+    struct pl_short_args s = {.in = sendbuf, .out = recvbuf, .count = recvcount, .type = datatype, .op = op};
+    int result;
+    if (pl_collective_short("MPI_Reduce_scatter_block", PL_REDUCE_SCATTER, &s, comm, &result))
+        return result;
     struct pl_arguments a = {
         .in = sendbuf, .out = recvbuf, .out_count = recvcount, .out_type = datatype, .op = op, .comm = comm};
     return blocking("MPI_Reduce_scatter_block", PL_REDUCE_SCATTER, pl_prepare_allreduce, &a);

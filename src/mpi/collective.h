@@ -81,15 +81,16 @@ int pl_side_own(struct pl_mpi *mpi, const struct pl_side *side, bool out, struct
 /* Error when a rank's block to itself is not as long as the one from itself, or is that very place. */
 int pl_side_self(const void *from, size_t sent, const void *to, size_t received);
 
-/* collective_short.c: what a barrier, bcast, reduce or allreduce says; NULL and 0 where it has no such
- * argument. */
+/* collective_short.c: what a call says; NULL and 0 where it has no such argument. */
 struct pl_short_args {
     const void *in;
     void *out;
-    MPI_Count count;
+    MPI_Count count; /* of what is sent, where both sides have one */
     MPI_Datatype type;
     MPI_Op op;
     int root;
+    MPI_Count out_count;
+    MPI_Datatype out_type;
 };
 
 /* Makes the blocking call the short way, if it can go that way: then true, and *result is what the function

@@ -1,5 +1,5 @@
-/* The short way of tiny collectives: barrier, bcast, reduce and allreduce of a few elements of a
- * predefined type on a communicator whose board is up (src/collectives/board.c). It tests in a few
+/* The short way of tiny collectives: blocking calls, of even blocks and a few elements of a
+ * predefined type, on a communicator whose board is up (src/collectives/board.c). It tests in a few
  * comparisons that all is as usual; whatever is not (an error, MPI_IN_PLACE, a derived type, a user's
  * operator, a device buffer, a first call) is left to the long way, which finds out what it is and tells.
  * Both do the same to the board, so ranks may go different ways.
@@ -14,11 +14,23 @@ static inline bool usual_buffer(const void *buffer)
     return buffer && buffer != MPI_IN_PLACE;
 }
 
+static inline bool usual_elements(MPI_Count count, MPI_Datatype type, struct pl_coll_call *call)
+{
+    call->type = pl_datatype_predefined((uintptr_t)type);
+    call->count = (size_t)count;
+    return call->type && call->type->contiguous && call->count <= PL_COLL_SHORT;
+}
+
 static inline bool usual_data(const struct pl_short_args *a, struct pl_coll_call *call)
 {
-    call->type = pl_datatype_predefined((uintptr_t)a->type);
-    call->count = (size_t)a->count;
-    return call->type && call->type->contiguous && call->count <= PL_COLL_SHORT;
+    return usual_elements(a->count, a->type, call);
+}
+
+/* Blocks of the same elements on both sides. */
+static inline bool usual_blocks(const struct pl_short_args *a, struct pl_coll_call *call)
+{
+    return a->count == a->out_count && a->type == a->out_type && usual_data(a, call) && usual_buffer(a->in) &&
+           usual_buffer(a->out) && a->in != a->out;
 }
 
 static inline bool usual_op(const struct pl_short_args *a, struct pl_coll_call *call)
@@ -39,6 +51,14 @@ static inline bool usual(const struct pl_short_args *a, struct pl_coll_call *cal
     case PL_REDUCE:
         return usual_data(a, call) && usual_op(a, call) && usual_buffer(a->in) &&
                (!at_root || (usual_buffer(a->out) && a->in != a->out));
+    case PL_GATHER:
+        return at_root ? usual_blocks(a, call) : usual_data(a, call) && usual_buffer(a->in);
+    case PL_SCATTER:
+        return at_root ? usual_blocks(a, call)
+                       : usual_elements(a->out_count, a->out_type, call) && usual_buffer(a->out);
+    case PL_ALLGATHER:
+    case PL_ALLTOALL:
+        return usual_blocks(a, call);
     default:
         return usual_data(a, call) && usual_op(a, call) && usual_buffer(a->in) && usual_buffer(a->out) &&
                a->in != a->out;

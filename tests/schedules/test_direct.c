@@ -130,31 +130,35 @@ Test(direct, too_many_or_alone)
 }
 
 /* Whatever is said to fit into a window does, on every rank. */
+static int fit(enum pl_collective collective, int n, size_t bytes, size_t element, int rank)
+{
+    struct pl_coll_args args = {
+        .collective = collective, .rank = rank, .size = n, .count = bytes / element, .element = element};
+    const struct pl_algorithm *a = pl_algorithms(collective);
+    while (!(a->flags & PL_WINDOW))
+        a++;
+    struct pl_schedule *schedule;
+    if (!pl_window_needs(&args))
+        return 0;
+    cr_assert_eq(pl_algorithm_schedule(a, &args, 0, &schedule), 0, "%s", pl_fail_text());
+    cr_assert_leq(schedule->tmp, pl_window_needs(&args), "%s: %zu bytes in elements of %zu on %d ranks: %zu",
+                  pl_collective_name(collective), bytes, element, n, schedule->tmp);
+    pl_schedule_release(schedule);
+    return 1;
+}
+
 Test(window, fits)
 {
     static const size_t elements[] = {1, 4, 8, 24, 1000, 40000, 100000, 600000};
-    int fitting = 0;
-    for (int n = 2; n <= PL_WINDOW_RANKS; n++)
-        for (size_t e = 0; e < sizeof elements / sizeof *elements; e++)
-            for (size_t bytes = 4096; bytes <= 64 << 20; bytes = bytes * 3 + 1)
-                for (int rank = 0; rank<n; rank += n> 4 ? 3 : 1) {
-                    struct pl_coll_args args = {.collective = PL_ALLREDUCE,
-                                                .rank = rank,
-                                                .size = n,
-                                                .count = bytes / elements[e],
-                                                .element = elements[e]};
-                    const struct pl_algorithm *a = pl_algorithms(PL_ALLREDUCE);
-                    while (!(a->flags & PL_WINDOW))
-                        a++;
-                    struct pl_schedule *schedule;
-                    if (!pl_window_needs(&args))
-                        continue;
-                    cr_assert_eq(pl_algorithm_schedule(a, &args, 0, &schedule), 0, "%s", pl_fail_text());
-                    cr_assert_leq(schedule->tmp, pl_window_needs(&args),
-                                  "%zu bytes in elements of %zu on %d ranks: %zu", bytes, elements[e], n,
-                                  schedule->tmp);
-                    pl_schedule_release(schedule);
-                    fitting++;
-                }
-    cr_expect_gt(fitting, 1000);
+    static const enum pl_collective collectives[] = {PL_ALLREDUCE, PL_REDUCE, PL_ALLGATHER, PL_ALLTOALL,
+                                                     PL_REDUCE_SCATTER};
+    for (size_t c = 0; c < sizeof collectives / sizeof *collectives; c++) {
+        int fitting = 0;
+        for (int n = 2; n <= PL_WINDOW_RANKS; n += n > 5 ? 5 : 1)
+            for (size_t e = 0; e < sizeof elements / sizeof *elements; e++)
+                for (size_t bytes = 4096; bytes <= 64 << 20; bytes = bytes * 3 + 1)
+                    for (int rank = 0; rank<n; rank += n> 4 ? 3 : 1)
+                        fitting += fit(collectives[c], n, bytes, elements[e], rank);
+        cr_expect_gt(fitting, 200, "%s: %d", pl_collective_name(collectives[c]), fitting);
+    }
 }

@@ -85,10 +85,10 @@ static void verify_collective(enum pl_collective collective)
 {
     for (const struct pl_algorithm *a = pl_algorithms(collective); a->name; a++) {
         size_t cases = 0;
-        int most =
-            a->flags & PL_WINDOW ? 16 : 64; /* windows are for 16 ranks at most, and their schedules long */
-        for (int n = 1; n <= most; n++)
-            cases += verify_size(a, collective, n);
+        bool windows = a->flags & PL_WINDOW; /* they are for 16 ranks at most, and their schedules long */
+        for (int n = 1; n <= (windows ? 16 : 64); n++)
+            if (!windows || n <= 9 || n == 16)
+                cases += verify_size(a, collective, n);
         cr_log_info("%s %s: %zu cases", pl_collective_name(collective), a->name, cases);
         cr_assert_gt(cases, 60);
     }

@@ -10,9 +10,11 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -136,6 +138,68 @@ static void full_arena(struct party *p)
 Test(shm, full_arena)
 {
     run_party(3, full_arena);
+}
+
+/* A sender whose last frames lie in its arena, taken or not, dies: what it laid out whole arrives, for the
+ * memory outlives it; what waits for room is lost with it. */
+static void die_with_full_arena(struct party *p)
+{
+    enum { FRAMES = 40, LONG = 100000 };
+    p->tolerant = true;
+    greet(p);
+    if (p->rank == 1) {
+        for (int i = 0; i < FRAMES; i++)
+            party_send(p, 0, LONG, 2);
+        CHECK(p, p->outstanding > 0, "four megabytes fitted into one");
+        party_die(p);
+    }
+    usleep(100000); /* nothing is taken before it is dead */
+    UNTIL(p, p->from[1].lost == 1);
+    CHECK(p, p->from[1].marks[2] >= 8 && p->from[1].marks[2] < FRAMES,
+          "%d frames of what was laid out arrived", (int)p->from[1].marks[2]);
+    CHECK(p, party_send(p, 1, 8, 0) == PL_EPEER, "a send to the dead: %s", pl_fail_text());
+}
+
+Test(shm, killed_with_full_arena)
+{
+    run_party(2, die_with_full_arena);
+}
+
+static struct party *dying;
+
+static void die_at_once(int signal)
+{
+    (void)signal;
+    party_die(dying);
+}
+
+/* A sender dies while it lays out a frame: its payload ends in a page that cannot be read. */
+static void die_in_a_piece(struct party *p)
+{
+    enum { LONG = 100 << 10, READABLE = 48 << 10 };
+    p->tolerant = true;
+    greet(p);
+    if (p->rank == 1) {
+        struct sigaction action = {.sa_handler = die_at_once};
+        char *payload = mmap(NULL, LONG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        struct pl_operation operation = {
+            .header = {{p->sent[0], LONG, 0, 2}}, .payload = payload, .length = LONG};
+        CHECK(p, payload != MAP_FAILED && !mprotect(payload + READABLE, LONG - READABLE, PROT_NONE),
+              "memory");
+        sigaction(SIGSEGV, &action, NULL);
+        dying = p;
+        p->transport->send(p->to[0], &operation);
+        CHECK(p, false, "the sender has survived");
+    }
+    UNTIL(p, p->from[1].lost == 1);
+    CHECK(p, p->from[1].marks[2] == 0 && p->from[1].broken == 1, "%d frames arrived, %d ended in an error",
+          (int)p->from[1].marks[2], (int)p->from[1].broken);
+    CHECK(p, party_send(p, 1, 8, 0) == PL_EPEER, "a send to the dead: %s", pl_fail_text());
+}
+
+Test(shm, killed_in_a_piece)
+{
+    run_party(2, die_in_a_piece);
 }
 
 /* ---- garbage ---- */
