@@ -38,7 +38,7 @@ struct pl_meter {
 
 /* The call that the thread is in. A thread's own, for with MPI_THREAD_MULTIPLE several are in calls at once
  * and each has its own beginning. */
-static __thread struct {
+static _Thread_local struct {
     const char *name;
     int64_t at;
     uint64_t messages, bytes;

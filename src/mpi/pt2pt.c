@@ -105,9 +105,8 @@ static inline bool usual(struct pl_mpi *mpi, const void *buf, MPI_Count count, M
     if (!type || !c || !type->contiguous || (unsigned)peer >= (unsigned)c->target->size || tag < 0 || !buf ||
         buf == MPI_IN_PLACE || (uint64_t)count > USUAL_COUNT || pl_memory_holds(mpi->rank->memory, buf))
         return false;
-    uint32_t content = type->content == PL_CONTENT_MIXED ? PL_CONTENT_ANY : type->content;
     *args = (struct pl_message_args){
-        c, {(void *)(uintptr_t)buf, (size_t)count * type->size, NULL, content}, peer, tag};
+        c, {(void *)(uintptr_t)buf, (size_t)count * type->size, NULL, type->content}, peer, tag};
     return true;
 }
 

@@ -32,7 +32,7 @@ static struct pl_sequence one(uint8_t kind)
     return (struct pl_sequence){kind, BASE};
 }
 
-/* The kind of the value of a pair of two kinds, whose index is an int. */
+/* The kind of the value of a pair of two kinds, whose index is an int; 0: it is none. */
 static uint8_t value_kind(const struct pl_datatype *pair)
 {
     static const uint8_t kinds[PL_BASIC_COUNT] = {
@@ -45,12 +45,16 @@ static uint8_t value_kind(const struct pl_datatype *pair)
     return kinds[pair->basic];
 }
 
+uint8_t pl_content_within(const struct pl_datatype *basic)
+{
+    return value_kind(basic) ? PL_CONTENT_MIXED : basic->content;
+}
+
 struct pl_sequence pl_content_sequence(const struct pl_datatype *basic, size_t count)
 {
-    uint8_t kind = basic->content;
-    if (kind == PL_CONTENT_MIXED)
+    if (value_kind(basic))
         return pl_content_repeat(pl_content_join(one(value_kind(basic)), one(PL_BASIC_INT32)), count);
-    return pl_content_repeat(one(kind), count * numbers_of(basic));
+    return pl_content_repeat(one(basic->content), count * numbers_of(basic));
 }
 
 struct pl_sequence pl_content_join(struct pl_sequence first, struct pl_sequence second)
@@ -69,8 +73,7 @@ struct pl_sequence pl_content_repeat(struct pl_sequence sequence, size_t count)
 
 uint32_t pl_content_mixed(const struct pl_datatype *type, size_t count)
 {
-    struct pl_sequence one = type->signature ? type->signature->sequence : pl_content_sequence(type, 1);
-    return PL_CONTENT_HASHED | pl_content_repeat(one, count).hash;
+    return PL_CONTENT_HASHED | pl_content_repeat(type->signature->sequence, count).hash;
 }
 
 bool pl_content_fits(uint32_t sent, uint32_t wanted, size_t length, size_t capacity)

@@ -21,11 +21,14 @@ struct pl_sequence {
     uint32_t hash, power; /* power: of the base, by how many elements there are; {0, 1} for none */
 };
 
+/* The kind of a predefined type's elements within another type; PL_CONTENT_MIXED for pairs of two kinds. */
+uint8_t pl_content_within(const struct pl_datatype *basic);
 /* `count` elements of a predefined type. */
 struct pl_sequence pl_content_sequence(const struct pl_datatype *basic, size_t count);
 struct pl_sequence pl_content_join(struct pl_sequence first, struct pl_sequence second);
 struct pl_sequence pl_content_repeat(struct pl_sequence sequence, size_t count);
 
+/* Of a derived type of several kinds. */
 uint32_t pl_content_mixed(const struct pl_datatype *type, size_t count);
 
 /* That of `count` elements of a type. */

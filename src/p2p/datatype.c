@@ -17,7 +17,8 @@
 #include <complex.h>
 #include <wchar.h>
 
-/* How kinds of elements are told from others in messages (content.h): what is held alike is alike. */
+/* How kinds of elements are told from others in messages (content.h): what is held alike is alike.
+ * Pairs of two kinds, alone, match all: else each call would have to ask for them. */
 enum {
     CONTENT_NONE = PL_CONTENT_ANY,
     CONTENT_BYTE = PL_CONTENT_ANY,
@@ -47,12 +48,12 @@ enum {
     CONTENT_LOGICAL32 = PL_BASIC_LOGICAL32,
     CONTENT_LOGICAL64 = PL_BASIC_LOGICAL64,
     CONTENT_LOGICAL128 = PL_BASIC_LOGICAL128,
-    CONTENT_FLOAT_INT = PL_CONTENT_MIXED,
-    CONTENT_DOUBLE_INT = PL_CONTENT_MIXED,
-    CONTENT_LONG_INT = PL_CONTENT_MIXED,
+    CONTENT_FLOAT_INT = PL_CONTENT_ANY,
+    CONTENT_DOUBLE_INT = PL_CONTENT_ANY,
+    CONTENT_LONG_INT = PL_CONTENT_ANY,
     CONTENT_INT_INT = PL_BASIC_INT32,
-    CONTENT_SHORT_INT = PL_CONTENT_MIXED,
-    CONTENT_LONG_DOUBLE_INT = PL_CONTENT_MIXED,
+    CONTENT_SHORT_INT = PL_CONTENT_ANY,
+    CONTENT_LONG_DOUBLE_INT = PL_CONTENT_ANY,
     CONTENT_FLOAT_FLOAT = PL_BASIC_FLOAT,
     CONTENT_DOUBLE_DOUBLE = PL_BASIC_DOUBLE,
 };

@@ -50,7 +50,7 @@ static bool copied(const struct pl_part *part, const struct pl_signature *signat
 /* What is of any kind makes the whole so; two kinds make it mixed. */
 static void add_content(struct pl_signature *made, const struct pl_item *item)
 {
-    uint8_t content = item->basic ? item->basic->content : item->body->content;
+    uint8_t content = item->basic ? pl_content_within(item->basic) : item->body->content;
     struct pl_sequence sequence = item->basic ? pl_content_sequence(item->basic, item->count)
                                               : pl_content_repeat(item->body->sequence, item->count);
     made->sequence = pl_content_join(made->sequence, sequence);

@@ -25,8 +25,8 @@ static int read_event(const char *line, struct event *e)
                "{\"name\":\"%40[A-Za-z0-9_]\",\"ph\":\"X\",\"pid\":%9d,\"tid\":%9d,\"ts\":%16lld.%3d,"
                "\"dur\":%16lld.%3d,\"args\":{\"messages\":%19llu,\"bytes\":%19llu}}%n",
                e->name, &e->rank, &e->thread, &at, &at_rest, &length, &length_rest, &messages, &bytes, &end);
-    if (read != 9 || !end || e->rank < 0 || e->thread < 0 || at < 0 || at_rest < 0 || length < 0 ||
-        length_rest < 0 || at > LARGEST / 1000 || length > LARGEST / 1000)
+    if (read != 9 || !end || strchr(line, '-') || e->rank < 0 || e->thread < 0 || at < 0 || at_rest < 0 ||
+        length < 0 || length_rest < 0 || at > LARGEST / 1000 || length > LARGEST / 1000)
         return 0;
     e->at = at * 1000 + at_rest;
     e->length = length * 1000 + length_rest;
@@ -36,16 +36,15 @@ static int read_event(const char *line, struct event *e)
 }
 
 /* The first line of a file. */
-static int read_head(const char *line, struct pl_trace_sum *sum)
+static int read_head(const char *line, struct pl_trace_sum *sum, int *rank)
 {
-    int rank;
     long long epoch;
     char where[128];
     int read = sscanf(line,
                       "{\"name\":\"process_name\",\"ph\":\"M\",\"pid\":%9d,\"tid\":0,\"args\":{\"name\":"
                       "\"%127[A-Za-z0-9_. -]\",\"epoch_ns\":\"%19lld",
-                      &rank, where, &epoch);
-    if (read != 3 || epoch < 0)
+                      rank, where, &epoch);
+    if (read != 3 || epoch < 0 || *rank < 0)
         return 0;
     memcpy(sum->where, where, sizeof where);
     sum->epoch = epoch;
@@ -77,6 +76,14 @@ static void count(struct pl_trace_sum *sum, const struct event *e)
     f->longest = e->length > f->longest ? e->length : f->longest;
 }
 
+static void write_head(FILE *out, const struct pl_trace_sum *sum, int rank)
+{
+    fprintf(out,
+            "{\"name\":\"process_name\",\"ph\":\"M\",\"pid\":%d,\"tid\":0,\"args\":{\"name\":\"%s\","
+            "\"epoch_ns\":\"%lld\"}},\n",
+            rank, sum->where, (long long)sum->epoch);
+}
+
 static void write_event(FILE *out, const struct event *e, int64_t shift)
 {
     int64_t at = e->at + shift;
@@ -92,16 +99,16 @@ void pl_trace_read(FILE *in, struct pl_trace_sum *sum, FILE *out, int64_t shift)
 {
     char line[LINE];
     struct event event;
+    int rank = 0;
     *sum = (struct pl_trace_sum){.where = ""};
     while (fgets(line, sizeof line, in)) {
         if (read_event(line, &event)) {
             count(sum, &event);
             if (out)
                 write_event(out, &event, shift);
-        } else if (!sum->epoch && read_head(line, sum)) {
+        } else if (!sum->epoch && read_head(line, sum, &rank)) {
             if (out)
-                fprintf(out, "%.*s,\n",
-                        (int)strcspn(line, "\n") - (strchr(line, '\n') && strlen(line) > 1 ? 1 : 0), line);
+                write_head(out, sum, rank);
         } else if (line[0] != '[' && strncmp(line, "{\"name\":\"process_sort_index\"", 28) != 0) {
             sum->odd++;
         }
