@@ -68,7 +68,11 @@ static inline void pl_recv_put(struct pl_request *request, size_t position, cons
 }
 
 /* typed.c: requests whose data has gaps or is in device memory, and messages in segments. */
-enum { PL_SEGMENT = 128 * 1024 }; /* bytes packed at a time */
+enum {
+    PL_SEGMENT = 128 * 1024, /* bytes packed at a time */
+    PL_PIECE =
+        1024 * 1024, /* bytes of a DATA frame that need no packing: at least, if the message is longer */
+};
 void pl_typed_begin(struct pl_request *request, struct pl_memory *memory, const void *buffer,
                     const struct pl_datatype *type);
 /* Frees what the request holds. An error: of a copy that was still under way. */
@@ -83,7 +87,8 @@ const void *pl_typed_pack_all(struct pl_request *request);
 void *pl_typed_stage(struct pl_request *request, size_t bytes);
 /* From a send of this rank to a receive of it. */
 void pl_request_copy(struct pl_request *receive, struct pl_request *send, size_t bytes);
-/* Sends `length` bytes as DATA frames, as the receiver asked. */
+/* Sends `length` bytes as DATA frames: as the receiver asked, else no more than PL_PIECE or a sixteenth each.
+ */
 void pl_typed_send(struct pl_request *request, const struct pl_envelope *cts, size_t length);
 /* Reads `length` bytes from the sender's memory in segments; `done` follows, with 0 or an error. */
 void pl_typed_get(struct pl_request *request, const struct pl_rts *rts, size_t length,

@@ -5,6 +5,8 @@
  *   rendezvous   sender --RTS(cookie, address)--> receiver, which then either
  *                  reads the memory itself  (get)  and answers --FIN(cookie)-->
  *                  or answers --CTS(cookie, answer)--> and gets --DATA(answer, payload)-->
+ *                  (a long one in pieces: a CTS the other way must not stand behind all of it,
+ *                  or two ranks that send to each other would do so one after the other)
  *
  * Eager costs one alpha and a copy at the receiver if nobody waits yet; rendezvous
  * costs two or three but copies once, straight into the user's buffer. The
@@ -380,7 +382,7 @@ static void send_data(struct pl_request *request, const struct pl_envelope *cts)
     }
     size_t length = cts->length < request->length ? cts->length : request->length;
     request->matched = true;
-    if (request->type || cts->segment > 0) {
+    if (request->type || cts->segment > 0 || length > PL_PIECE) {
         pl_typed_send(request, cts, length);
         return;
     }

@@ -25,6 +25,8 @@
 
 #include <stdlib.h>
 
+enum { PIECES = 16 }; /* of plain bytes, where they are long */
+
 static size_t smaller(size_t a, size_t b)
 {
     return a < b ? a : b;
@@ -184,7 +186,9 @@ void pl_typed_send(struct pl_request *request, const struct pl_envelope *cts, si
     request->moved = 0;
     request->capacity = length;
     request->remote_cookie = cts->answer;
-    request->segment = request->type ? pl_typed_segment(request) : SIZE_MAX;
+    request->segment = request->type                ? pl_typed_segment(request)
+                       : length / PIECES > PL_PIECE ? length / PIECES
+                                                    : PL_PIECE;
     if (cts->segment > 0)
         request->segment = smaller(request->segment, (size_t)cts->segment);
     request->segment = smaller(request->segment, length ? length : 1);

@@ -16,6 +16,7 @@
 static const char *const about =
     "Measures TESTs (default: all) between the ranks that mpiexec started, and checks every result.\n"
     "  collectives  barrier bcast scatter gather allgather reduce allreduce reduce_scatter_block alltoall\n"
+    "               scan exscan scatterv gatherv allgatherv reduce_scatter alltoallv\n"
     "  messages     latency bandwidth bibw msgrate\n"
     "  ps           the parameter server: has a --help of its own\n"
     "Sizes are bytes of the larger buffer of a rank. The exit code is 1 if a result was wrong.";
@@ -230,12 +231,17 @@ int pl_tool_bench(int argc, char **argv)
     PMPI_Init(NULL, NULL);
     PMPI_Comm_rank(MPI_COMM_WORLD, &bench.rank);
     PMPI_Comm_size(MPI_COMM_WORLD, &bench.size);
-    int code = words ? read_options(&bench, argc, argv, words, &n) : PL_TOOL_BAD;
+    bench.counts = malloc((size_t)bench.size * sizeof *bench.counts);
+    bench.places = malloc((size_t)bench.size * sizeof *bench.places);
+    int code =
+        words && bench.counts && bench.places ? read_options(&bench, argc, argv, words, &n) : PL_TOOL_BAD;
     if (!code && bench.tune)
         code = pl_bench_tune(&bench, bench.tune);
     else if (!code)
         code = run(&bench, words, n ? n : all_tests(&bench, words));
     free(words);
+    free(bench.counts);
+    free(bench.places);
     PMPI_Finalize();
     /* Rank 0 speaks for all: another's code would end the job before the last line is out. */
     return code < 0 || bench.rank ? PL_TOOL_OK : code;

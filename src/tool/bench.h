@@ -16,6 +16,8 @@ struct pl_bench {
     bool json, alloc;
     const char *type, *op, *plot, *tune; /* NULL: not asked for */
     void *in, *out;
+    MPI_Count *counts;       /* [size] */
+    MPI_Aint *places;        /* [size] */
     struct pl_report report; /* rank 0's */
 };
 

@@ -56,7 +56,9 @@ static struct pl_point point_of(const struct pl_bench *bench, const struct pl_nu
                              .number = number,
                              .in = bench->in,
                              .out = bench->out,
-                             .window = 1};
+                             .window = 1,
+                             .counts = bench->counts,
+                             .places = bench->places};
 }
 
 /* Elements of a block when the larger buffer shall have `bytes`; at least one. */

@@ -11,9 +11,11 @@ struct pl_point {
     const struct pl_operator *op;
     size_t count; /* elements of the vector, or of one rank's block */
     bool in_place;
-    int salt;       /* of the contents */
-    void *in, *out; /* each of pl_call_bytes() */
-    int window;     /* messages under way (pairs.h) */
+    int salt;          /* of the contents */
+    void *in, *out;    /* each of pl_call_bytes() */
+    int window;        /* messages under way (pairs.h) */
+    MPI_Count *counts; /* room for the lists of v-forms: of `size` each */
+    MPI_Aint *places;
 };
 
 enum {

@@ -135,7 +135,7 @@ static void period(const struct pl_pattern *p, int rank, size_t start, unsigned 
     for (int k = 0; k < PL_PERIOD; k++) {
         int i = (int)((start + (size_t)k) % PL_PERIOD);
         int value = operand(p, rank == PL_ALL_RANKS ? 0 : rank, i);
-        for (int r = 1; rank == PL_ALL_RANKS && r < p->ranks; r++)
+        for (int r = 1; rank == PL_ALL_RANKS && r < (p->upto ? p->upto : p->ranks); r++)
             value = p->op->apply(value, operand(p, r, i));
         p->number->put(at + (size_t)k * p->number->size, value);
     }

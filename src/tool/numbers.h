@@ -37,6 +37,7 @@ struct pl_pattern {
     const struct pl_operator *op; /* whose result stays below 128; NULL: data is only moved */
     int ranks;
     int salt;
+    int upto; /* PL_ALL_RANKS are those below it; 0: all */
 };
 
 /* Elements start .. start + count - 1 of a rank's input, written to `at`. */

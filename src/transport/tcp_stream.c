@@ -44,6 +44,8 @@
 
 _Static_assert(PL_TCP_SMALL + PL_TCP_HEAD <= PL_TCP_BUFFER, "a small frame must fit the buffer");
 
+enum { NOT_SENT = 256 * 1024 }; /* bytes of a socket's buffer that are not on the way yet, at most */
+
 static void set_option(int fd, int level, int name, int value)
 {
     setsockopt(fd, level, name, &value, sizeof value);
@@ -53,6 +55,8 @@ void pl_tcp_socket_setup(int fd, int64_t timeout)
 {
     int seconds = (int)(timeout / 1000000000);
     set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    /* What lies unsent in the kernel stands before an answer that the peer needs to send its own. */
+    set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOT_SENT);
     set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds < 4 ? 1 : seconds / 2 > 32000 ? 32000 : seconds / 2);
     set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds < 12 ? 1 : seconds / 6 > 32000 ? 32000 : seconds / 6);
