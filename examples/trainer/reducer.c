@@ -26,8 +26,8 @@
  *   device      | dense ...... | convolution 16 ...... | convolution 6 ... |
  *   network                    [ bucket 0 ]            [ bucket 1 ]
  *
- * Rejected: peal_allreduce_on_stream, whose data goes through the host's memory; MPI_Iallreduce on pointers of a device
- * sums there.
+ * Rejected: peal_allreduce_on_stream, whose data goes through the host's memory; MPI_Iallreduce on pointers
+ * of a device sums there.
  */
 #include "reducer.h"
 
