@@ -6,6 +6,8 @@
  *
  *     member   0 ---> 4            then  0 ---> 2, 4 ---> 6     then  0 -> 1, 2 -> 3, ...
  *
+ * A death among them ends it for all of them. What was sent in one that has ended so is still on its way when
+ * those who live try again, so it says which group it is of.
  * Cost: log2(n) alpha. Two groups that never met agree through their leaders: each leader tells
  * the other whom it leads, and tells its own side what it heard.
  */
@@ -13,51 +15,85 @@
 
 #include "attribute.h"
 #include "exchange.h"
+#include "loss.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int send_one(struct pl_comm *comm, int rank, int tag, const void *bytes, size_t length)
+/* What the first member says: the context, and for which group. */
+struct founding {
+    uint64_t context, group;
+};
+
+static int send_one(struct pl_comm *comm, const struct pl_comm *together, int rank, int tag,
+                    const struct founding *founding)
 {
     struct pl_request request;
     request.completed = NULL;
-    pl_send_start(&request, comm, PL_CHANNEL_AGREE, PL_MODE_STANDARD, bytes, length, rank, tag, 0);
+    pl_send_start(&request, comm, PL_CHANNEL_AGREE, PL_MODE_STANDARD, founding, sizeof *founding, rank, tag,
+                  0);
+    request.together = together;
     int error = pl_request_wait(&request);
     pl_request_finish(&request);
     return error;
 }
 
-static int receive_one(struct pl_comm *comm, int rank, int tag, void *bytes, size_t length)
+static int receive_one(struct pl_comm *comm, const struct pl_comm *together, int rank, int tag,
+                       struct founding *founding)
 {
-    struct pl_request request;
-    request.completed = NULL;
-    pl_recv_start(&request, comm, PL_CHANNEL_AGREE, bytes, length, rank, tag, 0);
-    int error = pl_request_wait(&request);
-    pl_request_finish(&request);
+    uint64_t group = founding->group;
+    int error = 0;
+    do {
+        struct pl_request request;
+        request.completed = NULL;
+        pl_recv_start(&request, comm, PL_CHANNEL_AGREE, founding, sizeof *founding, rank, tag, 0);
+        request.together = together;
+        error = pl_request_wait(&request);
+        pl_request_finish(&request);
+    } while (!error && founding->group != group);
     return error;
 }
 
-int pl_agree_bcast(struct pl_comm *comm, const int *ranks, int n, int me, int tag, void *bytes, size_t length)
+/* The first of the ranks of comm tells all of them, the members of `together`, down the tree. */
+static int tell_members(struct pl_comm *comm, const struct pl_comm *together, const int *ranks, int tag,
+                        struct founding *founding)
 {
-    int step = 1, error = 0;
+    struct pl_rank *rank = comm->owner;
+    pl_progress(rank); /* who only sends never waits, and would never hear that somebody died */
+    if (rank->look)
+        rank->look(rank);
+    int step = 1, n = together->size, me = together->rank, error = pl_comm_check(together, ~0u);
     while (step < n && !(me & step))
         step <<= 1;
-    if (me)
-        error = receive_one(comm, ranks[me - step], tag, bytes, length);
+    if (me && !error)
+        error = receive_one(comm, together, ranks[me - step], tag, founding);
     for (step >>= 1; step && !error; step >>= 1)
         if (me + step < n)
-            error = send_one(comm, ranks[me + step], tag, bytes, length);
+            error = send_one(comm, together, ranks[me + step], tag, founding);
     return error;
 }
 
-int pl_agree_swap(struct pl_comm *comm, int rank, int tag, const void *out, size_t out_length, void *in,
-                  size_t in_length)
+int pl_agree_check(const struct pl_comm *comm, const struct pl_comm *together)
+{
+    int error = pl_comm_check(together, ~0u);
+    return error ? error : pl_source_check(comm, PL_ANY_SOURCE);
+}
+
+int pl_agree_swap(struct pl_comm *comm, const struct pl_comm *together, int rank, int tag, const void *out,
+                  size_t out_length, void *in, size_t in_length)
 {
     struct pl_request send, receive;
+    int broken = pl_agree_check(comm, together);
+    if (broken)
+        return broken;
     send.completed = receive.completed = NULL;
     pl_recv_start(&receive, comm, PL_CHANNEL_AGREE, in, in_length, rank, tag, 0);
+    receive.together = together;
+    receive.wary = true;
     pl_send_start(&send, comm, PL_CHANNEL_AGREE, PL_MODE_STANDARD, out, out_length, rank, tag, 0);
+    send.together = together;
+    send.wary = true;
     int sent = pl_request_wait(&send);
     int error = pl_request_wait(&receive);
     if (sent && !error)
@@ -112,6 +148,17 @@ int pl_comm_make_inter(struct pl_mpi *mpi, const struct pl_comm *parent, struct 
     return publish(mpi, parent, comm, made);
 }
 
+uint64_t pl_agree_hash(struct pl_rank *rank, const struct pl_group *group)
+{
+    uint64_t hash = (uint64_t)group->size + 1;
+    for (int i = 0; i < group->size; i++) {
+        struct pl_identity who = pl_peer_identity(rank, group->peers[i]);
+        hash = (hash ^ who.world ^ (uint64_t)who.rank) * 0x9e3779b97f4a7c15ull;
+        hash ^= hash >> 29;
+    }
+    return hash;
+}
+
 /* The ranks in comm of the group's members, malloc'd. */
 static int ranks_of(const struct pl_comm *comm, const struct pl_group *group, int **out)
 {
@@ -140,10 +187,14 @@ int pl_comm_make_over(struct pl_mpi *mpi, struct pl_comm *comm, struct pl_group 
     int error = ranks_of(comm, group, &ranks);
     if (error)
         return error;
-    uint64_t context = group->rank ? 0 : pl_context_new(mpi->rank);
-    error = pl_agree_bcast(comm, ranks, group->size, group->rank, tag, &context, sizeof context);
+    struct founding founding = {group->rank ? 0 : pl_context_new(mpi->rank), 0};
+    founding.group = pl_agree_hash(mpi->rank, group);
+    struct pl_comm *together = pl_comm_create(mpi->rank, group, 0);
+    error = together ? tell_members(comm, together, ranks, tag, &founding)
+                     : pl_fail(PL_ENOMEM, "no memory for a communicator of %d ranks", group->size);
+    pl_comm_release(together);
     free(ranks);
-    return error ? error : pl_comm_make(mpi, comm, group, context, made);
+    return error ? error : pl_comm_make(mpi, comm, group, founding.context, made);
 }
 
 /* What a leader says of its side. */
@@ -180,11 +231,11 @@ static int meet(struct pl_mpi *mpi, struct pl_comm *local, struct pl_comm *peer,
                         .leader = pl_peer_identity(mpi->rank, mpi->rank->rank)};
     int error = identities(mpi->rank, local->group, &own);
     if (!error)
-        error = pl_agree_swap(peer, rank, tag, &mine, sizeof mine, theirs, sizeof *theirs);
+        error = pl_agree_swap(peer, local, rank, tag, &mine, sizeof mine, theirs, sizeof *theirs);
     if (!error && !(*members = malloc(sizeof **members * (size_t)theirs->size)))
         error = pl_fail(PL_ENOMEM, "no memory for the members of a group of %d", theirs->size);
     if (!error)
-        error = pl_agree_swap(peer, rank, tag, own, sizeof *own * (size_t)local->size, *members,
+        error = pl_agree_swap(peer, local, rank, tag, own, sizeof *own * (size_t)local->size, *members,
                               sizeof **members * (size_t)theirs->size);
     free(own);
     theirs->low = precedes(&mine.leader, &theirs->leader);

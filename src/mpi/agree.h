@@ -5,16 +5,19 @@
 #include "call.h"
 
 /* Tags of the channel PL_CHANNEL_AGREE that are not the program's (those are 0 and more). */
-enum { PL_AGREE_CREATE = -10, PL_AGREE_INTER = -11 };
+enum { PL_AGREE_INTER = -11 };
 
-/* `bytes` of the first of the n ranks reach all of them, along a binomial tree. ranks: of comm's target; me:
- * this rank's index in the list. Only those n call it. */
-int pl_agree_bcast(struct pl_comm *comm, const int *ranks, int n, int me, int tag, void *bytes,
-                   size_t length);
+/* The members of a group and their order, hashed; the same on all ranks. */
+uint64_t pl_agree_hash(struct pl_rank *rank, const struct pl_group *group);
 
-/* Sends `out` to and receives `in` from one rank of comm's target. */
-int pl_agree_swap(struct pl_comm *comm, int rank, int tag, const void *out, size_t out_length, void *in,
-                  size_t in_length);
+/* Sends `out` to and receives `in` from one rank of comm's target, as a part of a call that all members of
+ * `together` make: fails when it is broken, or becomes so. The other side's members may have died and its
+ * leader have given up: so it also fails when a member of comm has died that the program has not acknowledged
+ * (MPIX_Comm_ack_failed). */
+int pl_agree_swap(struct pl_comm *comm, const struct pl_comm *together, int rank, int tag, const void *out,
+                  size_t out_length, void *in, size_t in_length);
+/* The error with which a swap would begin, or 0. */
+int pl_agree_check(const struct pl_comm *comm, const struct pl_comm *together);
 
 /* A communicator over `group`, with the error handler and the hints of `parent` (NULL: of MPI_COMM_SELF;
  * its error handler then is `errhandler`). *made has a handle. */

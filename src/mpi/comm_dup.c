@@ -11,6 +11,7 @@
 #include "collectives.h"
 #include "exchange.h"
 #include "info.h"
+#include "loss.h"
 #include "mpi_request.h"
 #include "topology.h"
 
@@ -38,7 +39,8 @@ static int agree(struct pl_mpi *mpi, struct pl_comm *comm, struct contexts *cont
     if (!comm->rank)
         *contexts = propose(mpi->rank, comm);
     if (!comm->rank && comm->remote) {
-        error = pl_agree_swap(comm, 0, PL_AGREE_INTER, contexts, sizeof *contexts, &theirs, sizeof theirs);
+        error =
+            pl_agree_swap(comm, comm, 0, PL_AGREE_INTER, contexts, sizeof *contexts, &theirs, sizeof theirs);
         if (!error && !comm->low)
             contexts->whole = theirs.whole;
     }
@@ -138,18 +140,12 @@ static void finish(struct idup *idup, int error)
     free(idup);
 }
 
-/* One message has gone or come. */
-static void message_done(struct pl_request *message)
+static void message_done(struct pl_request *message);
+
+/* All messages of a phase have gone and come. */
+static void phase_done(struct idup *idup)
 {
-    struct idup *idup = message->owner;
     struct pl_comm *comm = idup->comm;
-    if (message->error && !idup->error) {
-        idup->error = message->error;
-        pl_fail(message->error, "%s", message->text ? message->text : "a message for a duplicate failed");
-    }
-    pl_request_finish(message);
-    if (--idup->waiting)
-        return;
     bool met = idup->theirs.whole != 0;
     if (comm->rank || !met || idup->error) {
         finish(idup, idup->error);
@@ -170,22 +166,38 @@ static void message_done(struct pl_request *message)
         finish(idup, idup->error);
 }
 
+static void message_done(struct pl_request *message)
+{
+    struct idup *idup = message->owner;
+    if (message->error && !idup->error) {
+        idup->error = message->error;
+        pl_fail(message->error, "%s", message->text ? message->text : "a message for a duplicate failed");
+    }
+    pl_request_finish(message);
+    if (!--idup->waiting)
+        phase_done(idup);
+}
+
 static void start_inter(struct idup *idup)
 {
     struct pl_comm *comm = idup->comm;
     struct pl_request *in = &idup->messages[0], *out = &idup->messages[1];
     in->completed = out->completed = message_done;
     in->owner = out->owner = idup;
-    idup->waiting = comm->rank ? 1 : 2;
+    idup->waiting = comm->rank ? 2 : 3; /* one more than the messages: none of them is the end yet */
     if (comm->rank) {
         pl_recv_start(in, comm->local, PL_CHANNEL_AGREE, &idup->contexts, sizeof idup->contexts, 0, IDUP_TAG,
                       0);
-        return;
+    } else {
+        idup->contexts = propose(comm->owner, comm);
+        pl_send_start(out, comm, PL_CHANNEL_AGREE, PL_MODE_STANDARD, &idup->contexts, sizeof idup->contexts,
+                      0, IDUP_TAG, 0);
+        out->together = comm;
+        pl_recv_start(in, comm, PL_CHANNEL_AGREE, &idup->theirs, sizeof idup->theirs, 0, IDUP_TAG, 0);
     }
-    idup->contexts = propose(comm->owner, comm);
-    pl_send_start(out, comm, PL_CHANNEL_AGREE, PL_MODE_STANDARD, &idup->contexts, sizeof idup->contexts, 0,
-                  IDUP_TAG, 0);
-    pl_recv_start(in, comm, PL_CHANNEL_AGREE, &idup->theirs, sizeof idup->theirs, 0, IDUP_TAG, 0);
+    in->together = comm;
+    if (!--idup->waiting)
+        phase_done(idup);
 }
 
 static void run_completed(struct pl_run *run)
@@ -218,6 +230,8 @@ static int idup_start(struct pl_mpi *mpi, struct pl_comm *comm, const struct pl_
     struct idup *idup = calloc(1, sizeof *idup + messages * sizeof idup->messages[0]);
     struct pl_mpi_request *request = pl_mpi_request_create(mpi, comm);
     int error = idup && request ? 0 : pl_fail(PL_ENOMEM, "no memory to duplicate %s", comm->name);
+    if (!error)
+        error = pl_comm_check(comm, ~0u);
     if (!error)
         error = make(mpi, comm, &none, hints, &idup->made);
     if (error)

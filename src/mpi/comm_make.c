@@ -8,7 +8,9 @@
 #include "agree.h"
 #include "exchange.h"
 #include "info.h"
+#include "loss.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,7 +57,7 @@ static int swap_votes(struct pl_comm *comm, const struct vote *mine, struct vote
     if (!*out)
         return pl_fail(PL_ENOMEM, "no memory to split %s", comm->name);
     if (!comm->rank)
-        error = pl_agree_swap(comm, 0, PL_AGREE_INTER, mine, sizeof *mine * (size_t)comm->size, *out,
+        error = pl_agree_swap(comm, comm, 0, PL_AGREE_INTER, mine, sizeof *mine * (size_t)comm->size, *out,
                               sizeof **out * (size_t)n);
     if (!error)
         error = pl_exchange_bcast(comm->local, *out, sizeof **out * (size_t)n, 0);
@@ -189,6 +191,54 @@ int PMPI_Comm_split_type(MPI_Comm comm, int split_type, int key, MPI_Info info, 
 }
 PL_WEAK(Comm_split_type)
 
+/* What each rank says to a create: the context, if the group's first member is it, and its group. */
+struct founding {
+    uint64_t context, group;
+};
+
+static int rank_in(const struct pl_comm *comm, int peer)
+{
+    for (int i = 0; i < comm->size; i++)
+        if (comm->group->peers[i] == peer)
+            return i;
+    return -1;
+}
+
+/* The members of a group must all name the same, in the same order; others may name other groups. */
+static int same_groups(struct pl_comm *comm, const struct pl_group *group, const struct founding *all)
+{
+    char text[160];
+    for (int k = 0; k < group->size; k++) {
+        int i = rank_in(comm, group->peers[k]);
+        if (i < 0)
+            return pl_bad(MPI_ERR_GROUP, "member %d of the group is not in %s", k, comm->name);
+        if (all[i].group == all[comm->rank].group)
+            continue;
+        snprintf(text, sizeof text,
+                 "rank %d called MPI_Comm_create with another group than rank %d, or in another order", i,
+                 comm->rank);
+        pl_comm_break(comm, PL_BREAK_MISMATCH, text);
+        return pl_comm_check(comm, ~0u);
+    }
+    return 0;
+}
+
+/* All ranks of comm take part, those of no group too: so it is known when they do not fit together. */
+static int create(struct pl_mpi *mpi, struct pl_comm *comm, struct pl_group *group, struct pl_comm **made)
+{
+    struct founding mine = {pl_context_new(mpi->rank), pl_agree_hash(mpi->rank, group)};
+    struct founding *all = calloc((size_t)comm->size, sizeof *all);
+    int error = all ? 0 : pl_fail(PL_ENOMEM, "no memory to make a communicator of %s", comm->name);
+    if (!error)
+        error = pl_exchange_allgather(comm, &mine, all, sizeof mine);
+    if (!error && group->rank >= 0)
+        error = same_groups(comm, group, all);
+    if (!error && group->rank >= 0)
+        error = pl_comm_make(mpi, comm, group, all[rank_in(comm, group->peers[0])].context, made);
+    free(all);
+    return error;
+}
+
 int PMPI_Comm_create(MPI_Comm comm, MPI_Group group, MPI_Comm *newcomm)
 {
     struct pl_mpi *mpi = pl_call("MPI_Comm_create");
@@ -201,8 +251,8 @@ int PMPI_Comm_create(MPI_Comm comm, MPI_Group group, MPI_Comm *newcomm)
         error = pl_check_pointer(newcomm, "newcomm");
     if (!error && c->remote)
         error = pl_comm_split(mpi, c, g->rank < 0 ? MPI_UNDEFINED : 0, g->rank, &made);
-    else if (!error && g->rank >= 0)
-        error = pl_comm_make_over(mpi, c, g, PL_AGREE_CREATE, &made);
+    else if (!error)
+        error = create(mpi, c, g, &made);
     return give(mpi, c, error, made, newcomm);
 }
 PL_WEAK(Comm_create)

@@ -10,7 +10,9 @@
  */
 #include "agree.h"
 #include "collectives.h"
+#include "exchange.h"
 #include "info.h"
+#include "loss.h"
 #include "topology.h"
 
 #include <stdlib.h>
@@ -88,7 +90,9 @@ static int sort_edges(const struct edges *e, int size, struct traffic *out)
 /* Everybody's ends for everybody: messages only where there are any. */
 static int exchange(struct pl_comm *comm, const struct traffic *out, const struct traffic *in)
 {
-    int n = comm->size, error = 0;
+    int n = comm->size, error = pl_comm_check(comm, ~0u);
+    if (error)
+        return error;
     struct pl_request *requests = calloc(2 * (size_t)n, sizeof *requests);
     if (!requests)
         return pl_fail(PL_ENOMEM, "no memory for the edges of a graph");
@@ -104,6 +108,7 @@ static int exchange(struct pl_comm *comm, const struct traffic *out, const struc
         else
             pl_send_start(&requests[i], comm, PL_CHANNEL_AGREE, PL_MODE_STANDARD, ends, bytes, r, EDGES_TAG,
                           0);
+        requests[i].together = comm;
     }
     for (int i = 0; i < 2 * n; i++) {
         int failed = requests[i].complete && !requests[i].error ? 0 : pl_request_wait(&requests[i]);
@@ -170,7 +175,10 @@ static int distribute(struct pl_comm *comm, const struct edges *edges, bool weig
 static int give(struct pl_mpi *mpi, struct pl_comm *comm, struct pl_topology *graph, MPI_Comm *handle)
 {
     struct pl_comm *made;
-    int error = pl_comm_make_over(mpi, comm, comm->group, PL_AGREE_CREATE, &made);
+    uint64_t context = comm->rank ? 0 : pl_context_new(mpi->rank);
+    int error = pl_exchange_bcast(comm, &context, sizeof context, 0);
+    if (!error)
+        error = pl_comm_make(mpi, comm, comm->group, context, &made);
     if (error) {
         free(graph);
         return error;

@@ -119,7 +119,7 @@ static int meet_all(struct pl_comm *comm)
         return pl_exchange_barrier(comm, PL_BARRIER_DISCONNECT);
     int error = pl_exchange_barrier(comm->local, PL_BARRIER_DISCONNECT);
     if (!error && !comm->rank)
-        error = pl_agree_swap(comm, 0, PL_AGREE_INTER, &here, sizeof here, &there, sizeof there);
+        error = pl_agree_swap(comm, comm, 0, PL_AGREE_INTER, &here, sizeof here, &there, sizeof there);
     return error ? error : pl_exchange_bcast(comm->local, &there, sizeof there, 0);
 }
 

@@ -3,6 +3,7 @@
  */
 #include "agree.h"
 #include "exchange.h"
+#include "loss.h"
 
 #include <string.h>
 
@@ -93,9 +94,10 @@ struct side {
 static int agree_merge(struct pl_mpi *mpi, struct pl_comm *c, bool high, bool *first, uint64_t *context)
 {
     struct side sides[2] = {{pl_context_new(mpi->rank), high, 0}, {0, 0, 0}};
-    int error = 0;
-    if (!c->rank)
-        error = pl_agree_swap(c, 0, PL_AGREE_INTER, &sides[0], sizeof sides[0], &sides[1], sizeof sides[1]);
+    int error = pl_comm_check(c, ~0u);
+    if (!error && !c->rank)
+        error =
+            pl_agree_swap(c, c, 0, PL_AGREE_INTER, &sides[0], sizeof sides[0], &sides[1], sizeof sides[1]);
     if (!error)
         error = pl_exchange_bcast(c->local, sides, sizeof sides, 0);
     *first = sides[0].high != sides[1].high ? !sides[0].high : c->low;

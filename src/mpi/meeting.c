@@ -12,6 +12,7 @@
 #include "agree.h"
 #include "bridge.h"
 #include "exchange.h"
+#include "loss.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -27,7 +28,9 @@ static int swap_all(const struct pl_meeting *m, const void *out, size_t out_leng
     int32_t error = 0;
     char text[PL_ERROR_TEXT] = "the root could not reach the other side";
     if (m->comm->rank == m->root) {
-        error = pl_agree_swap(m->pair, m->other, MEET_TAG, out, out_length, in, in_length);
+        error = pl_agree_swap(m->pair, m->comm, m->other, MEET_TAG, out, out_length, in, in_length);
+        if (error == PL_EREVOKED && m->pair->broken & PL_BREAK_REVOKED)
+            error = pl_fail(PL_EPEER, "the other side gave up: one of its ranks failed");
         if (error)
             snprintf(text, sizeof text, "%s", pl_fail_text());
     }
@@ -153,6 +156,8 @@ int pl_meeting_join(struct pl_meeting *m, bool accepting, int root_error, struct
         failed = build_bridge(m, accepting, key);
     if (!failed)
         failed = pl_comm_make_between(m->mpi, m->comm, m->root, m->pair, m->other, 0, made);
+    if (failed && m->pair) /* the other root may wait for this one */
+        pl_comm_break(m->pair, PL_BREAK_REVOKED, NULL);
     free(m->members);
     m->mpi->meetings--;
     return failed;

@@ -19,6 +19,7 @@
 
 #include "bridge.h"
 #include "clock.h"
+#include "loss.h"
 #include "meeting.h"
 
 #include <sodium.h>
@@ -189,14 +190,16 @@ static struct note *tell(struct pl_comm *meeting, bool word, bool *left)
     return note;
 }
 
-/* What the other one tells: *word is false if it is dead, or silent until then (0: for ever). */
-static int hear(struct pl_comm *meeting, int64_t until, bool *word)
+/* What the other one tells: *word is false if it is dead, or silent until then (0: for ever), or if a member
+ * of comm, which all call, died. */
+static int hear(struct pl_comm *meeting, const struct pl_comm *comm, int64_t until, bool *word)
 {
     struct pl_rank *rank = meeting->owner;
     unsigned char heard = 0;
     struct pl_request request;
     request.completed = NULL;
     pl_recv_start(&request, meeting, PL_CHANNEL_AGREE, &heard, 1, 1 - meeting->rank, WELCOME_TAG, 0);
+    request.together = comm;
     int64_t step = STEP_NS;
     while (until && !request.complete) {
         int result = pl_pause(rank, step);
@@ -228,7 +231,8 @@ static int meet(struct pl_rank *rank, const struct door *door, const struct hell
 }
 
 /* The accepting root: waits for a hello of somebody who then still is there. */
-static int await_hello(struct pl_mpi *mpi, const char *name, struct pl_comm **meeting)
+static int await_hello(struct pl_mpi *mpi, const char *name, const struct pl_comm *comm,
+                       struct pl_comm **meeting)
 {
     struct pl_rank *rank = mpi->rank;
     struct door *door = find_door(mpi, name);
@@ -238,13 +242,14 @@ static int await_hello(struct pl_mpi *mpi, const char *name, struct pl_comm **me
     if (!listening)
         return pl_fail(PL_ENOMEM, "no memory to accept");
     bool comes = false;
-    int error = 0;
+    int error = pl_comm_check(comm, ~0u);
     while (!error && !comes) {
         struct hello hello;
         struct pl_request request;
         request.completed = NULL;
         pl_recv_start(&request, listening, PL_CHANNEL_AGREE, &hello, sizeof hello, PL_ANY_SOURCE, HELLO_TAG,
                       0);
+        request.together = comm;
         error = pl_request_wait(&request);
         int peer = request.peer;
         pl_request_finish(&request);
@@ -253,11 +258,13 @@ static int await_hello(struct pl_mpi *mpi, const char *name, struct pl_comm **me
         if (!error && !tell(*meeting, true, NULL))
             error = pl_fail(PL_ENOMEM, "no memory to accept");
         if (!error)
-            hear(*meeting, 0, &comes);
+            hear(*meeting, comm, 0, &comes);
         if (!comes) {
             pl_comm_release(*meeting);
             *meeting = NULL;
         }
+        if (!error)
+            error = pl_comm_check(comm, ~0u);
     }
     pl_comm_release(listening);
     return error;
@@ -366,8 +373,8 @@ static int answered(struct pl_comm *meeting, int heard, bool welcome)
 }
 
 /* The connecting root: says hello, and waits for the answer. */
-static int say_hello(struct pl_mpi *mpi, const char *name, double seconds, struct pl_bridge **way,
-                     struct pl_comm **meeting)
+static int say_hello(struct pl_mpi *mpi, const char *name, const struct pl_comm *comm, double seconds,
+                     struct pl_bridge **way, struct pl_comm **meeting)
 {
     struct pl_rank *rank = mpi->rank;
     struct hello hello = {.who = pl_peer_identity(rank, rank->rank), .context = pl_context_new(rank)};
@@ -383,7 +390,7 @@ static int say_hello(struct pl_mpi *mpi, const char *name, double seconds, struc
         error = send_hello(rank, name, peer, &hello);
     if (!error) {
         bool welcome;
-        int heard = hear(*meeting, until, &welcome);
+        int heard = hear(*meeting, comm, until, &welcome);
         error = answered(*meeting, heard, welcome);
     }
     return error;
@@ -393,7 +400,7 @@ int pl_port_accept(struct pl_mpi *mpi, const char *name, int root, struct pl_com
                    struct pl_comm **made)
 {
     struct pl_meeting m = {.mpi = mpi, .comm = comm, .root = root, .other = 1};
-    int error = comm->rank == root ? await_hello(mpi, name, &m.pair) : 0;
+    int error = comm->rank == root ? await_hello(mpi, name, comm, &m.pair) : 0;
     error = pl_meeting_join(&m, true, error, made);
     pl_comm_release(m.pair);
     return error;
@@ -403,7 +410,7 @@ int pl_port_connect(struct pl_mpi *mpi, const char *name, int root, struct pl_co
                     struct pl_comm **made)
 {
     struct pl_meeting m = {.mpi = mpi, .comm = comm, .root = root, .other = 0};
-    int error = comm->rank == root ? say_hello(mpi, name, seconds, &m.way, &m.pair) : 0;
+    int error = comm->rank == root ? say_hello(mpi, name, comm, seconds, &m.way, &m.pair) : 0;
     error = pl_meeting_join(&m, false, error, made);
     pl_comm_release(m.pair);
     pl_bridge_close(m.way);

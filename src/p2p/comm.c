@@ -100,9 +100,12 @@ struct pl_comm *pl_comm_create_inter(struct pl_rank *rank, struct pl_comm *local
     comm->local = local;
     comm->remote = comm->target = remote;
     comm->low = low;
+    local->also = remote;
     pl_comm_hold(local);
     pl_group_hold(remote);
+    pl_group_hold(remote);
     pl_comm_begin(comm);
+    pl_comm_begin(local);
     return comm;
 }
 
@@ -120,6 +123,7 @@ void pl_comm_release(struct pl_comm *comm)
         comm->collectives_free(comm);
     pl_comm_release(comm->local);
     pl_group_release(comm->remote);
+    pl_group_release(comm->also);
     pl_group_release(comm->group);
     free(comm->topology);
     free(comm->cause);

@@ -37,6 +37,8 @@ struct pl_comm {
     int rank, size;
     struct pl_group *group;
     struct pl_group *remote; /* NULL: an intracommunicator */
+    struct pl_group *also;   /* held; of the local side of an intercommunicator, the other: a death there
+                                breaks it as well. NULL: none */
     struct pl_group *target; /* whom ranks in messages name; not held: group or remote */
     struct pl_comm *local;   /* intercommunicator: held; else NULL */
     bool low;                /* intercommunicator: this is the low side */

@@ -45,6 +45,12 @@ static bool in_group(const struct pl_group *group, int peer)
     return false;
 }
 
+/* Whether the peer's death breaks the communicator. */
+static bool concerns(const struct pl_comm *comm, int peer)
+{
+    return in_group(comm->group, peer) || in_group(comm->remote, peer) || in_group(comm->also, peer);
+}
+
 static bool is_lost(const struct pl_rank *rank, int peer)
 {
     return rank->peers[peer] && rank->peers[peer]->lost;
@@ -129,6 +135,8 @@ static unsigned channel_of(const struct pl_request *request)
 static bool needs_comm(const struct event *event, const struct pl_request *request)
 {
     const struct pl_comm *comm = event->comm;
+    if (request->together == comm)
+        return true;
     if (request->comm != comm && (!comm->remote || request->comm != comm->local))
         return false;
     return event->why == PL_BREAK_REVOKED || channel_of(request) == PL_CHANNEL_COLLECTIVE;
@@ -146,6 +154,9 @@ static bool doomed(const struct event *event, const struct pl_request *request)
         return true;
     const struct pl_comm *comm = request->comm;
     if (channel == PL_CHANNEL_COLLECTIVE && comm->broken & PL_BREAK_FAILED)
+        return true;
+    if ((request->together && request->together->broken & PL_BREAK_FAILED) ||
+        (request->wary && comm->failed > comm->acknowledged))
         return true;
     if (request->is_send || request->matched)
         return false;
@@ -282,6 +293,8 @@ int pl_source_check(const struct pl_comm *comm, int source)
 
 /* ---- communicators ---- */
 
+static bool break_here(struct pl_comm *comm, unsigned why, const char *cause);
+
 static int count_deaths(const struct pl_comm *comm)
 {
     return pl_comm_deaths(comm, NULL, 0);
@@ -298,6 +311,8 @@ void pl_comm_begin(struct pl_comm *comm)
             free(comm->cause);
             comm->cause = rank->broken[i].cause ? strdup(rank->broken[i].cause) : NULL;
         }
+    if (comm->local && comm->broken & ~(unsigned)PL_BREAK_FAILED)
+        break_here(comm->local, comm->broken & ~(unsigned)PL_BREAK_FAILED, comm->cause);
 }
 
 int pl_comm_deaths(const struct pl_comm *comm, int *peers, int most)
@@ -305,7 +320,7 @@ int pl_comm_deaths(const struct pl_comm *comm, int *peers, int most)
     const struct pl_rank *rank = comm->owner;
     int count = 0;
     for (int i = 0; i < rank->lost; i++) {
-        if (!in_group(comm->group, rank->deaths[i]) && !in_group(comm->remote, rank->deaths[i]))
+        if (!concerns(comm, rank->deaths[i]))
             continue;
         if (count < most)
             peers[count] = rank->deaths[i];
@@ -342,6 +357,8 @@ static bool break_here(struct pl_comm *comm, unsigned why, const char *cause)
         free(comm->cause);
         comm->cause = strdup(cause);
     }
+    if (comm->local)
+        break_here(comm->local, why, cause);
     struct event event = {.rank = comm->owner, .peer = -1, .comm = comm, .why = why, .fail = fail_broken};
     pl_comm_hold(comm);
     fail_all(&event);
@@ -436,7 +453,7 @@ void pl_peer_lost(struct pl_rank *rank, int number, int error, const char *cause
     pl_list_each(node, &rank->comms)
     {
         struct pl_comm *comm = pl_container(node, struct pl_comm, link);
-        if (!in_group(comm->group, number) && !in_group(comm->remote, number))
+        if (!concerns(comm, number))
             continue;
         comm->failed++;
         comm->broken |= PL_BREAK_FAILED;

@@ -228,6 +228,8 @@ static void init(struct pl_request *request, struct pl_comm *comm, void *buffer,
     request->is_send = request->complete = request->cancelled = request->matched = false;
     request->error = 0;
     request->text = NULL;
+    request->together = NULL;
+    request->wary = false;
     request->buffer = buffer;
     request->capacity = capacity;
     request->length = 0;

@@ -70,7 +70,10 @@ struct pl_request {
     uint32_t remote_cookie;
     struct pl_memory_key key;
     bool registered;
-    bool asked;     /* send: the receiver has been asked to forget it, and has not answered */
+    const struct pl_comm *together; /* NULL, or: all members of that one make this; a death among them ends
+                                       it. Set by the caller after the start, as is the next */
+    bool wary;                      /* a death in comm that is not acknowledged ends it too */
+    bool asked;                     /* send: the receiver has been asked to forget it, and has not answered */
     uint64_t guard; /* rendezvous: what a peer that reads the buffer finds here while it is the message's */
     const struct pl_datatype *type; /* held: how the data lies in buffer; NULL: plain bytes */
     unsigned char *staging;         /* typed: packed bytes on their way, or NULL */

@@ -207,6 +207,8 @@ static inline void fill(struct pl_request *request, struct pl_comm *comm, enum p
     request->matched = request->registered = false;
     request->error = 0;
     request->text = NULL;
+    request->together = NULL;
+    request->wary = false;
     request->source = PL_PROC_NULL;
     request->tag = tag;
     request->length = length;

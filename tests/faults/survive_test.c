@@ -69,6 +69,23 @@ Test(other_deaths, segv_and_exit)
     survive("tcp", "exit", "during", "recv barrier allreduce-large agree");
 }
 
+/* Two groups, and calls that make communicators: whoever dies, all others hear of it. */
+Test(two_groups, one_dies)
+{
+    static const char *const transports[] = {"shm", "tcp"};
+    static const char *const kinds[] = {"barrier", "allreduce",        "alltoall",     "bcast",
+                                        "merge",   "intercomm-create", "dup",          "idup",
+                                        "split",   "create",           "create-group", "accept"};
+    for (int t = 0; t < 2; t++)
+        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+            int victim = 1 + (int)(k + (size_t)t) % 4;
+            run(&outcome, "PEAL_TRANSPORT=%s %s --continue --timeout 60 -n 5 %s %s %d", transports[t],
+                getenv("MPIEXEC"), getenv("BETWEEN"), kinds[k], victim);
+            cr_expect(outcome.code == 0 && lines_that_are(outcome.out, "all is well") == 4,
+                      "%s, %s, %d: %d\n%s", transports[t], kinds[k], victim, outcome.code, outcome.err);
+        }
+}
+
 /* A message to a rank that has left before anybody talked to it is not "out of reach". */
 Test(other_deaths, before_first_contact)
 {
