@@ -264,7 +264,8 @@ void pl_device_put(struct pl_request *request, size_t position, const void *payl
     const char *from = payload;
     for (size_t part; length && !request->error; length -= part, position += part, from += part) {
         part = smaller(length, d->slot ? d->half : PL_DEVICE_SEGMENT);
-        void *room = pl_device_room(request, part);
+        bool longer_may_come = !d->slot && request->cookie && request->segment > part;
+        void *room = pl_device_room(request, longer_may_come ? request->segment : part);
         if (!room)
             return;
         memcpy(room, from, part);
