@@ -136,6 +136,11 @@ static void work(peal_ps *ps, int argc, char **argv)
     } else {
         uint64_t keys = argc > 1 ? strtoull(argv[1], NULL, 10) : 5000;
         int count = argc > 2 ? atoi(argv[2]) : 20000;
+        if (keys < 1 || count < 10 * workers) {
+            fprintf(stderr,
+                    "09_sparse_logistic: arguments are TRAIN TEST (files), or KEYS SAMPLES (numbers)\n");
+            MPI_Abort(MPI_COMM_WORLD, 2);
+        }
         goal = argc > 1 ? 0.6 : goal;
         samples_draw(&train, count / workers, keys, (uint64_t)me + 1);
         samples_draw(&tests, count / workers / 5, keys, (uint64_t)me + 1001);

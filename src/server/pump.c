@@ -164,7 +164,8 @@ static void end(struct peal_ps *ps, const struct pl_ps_view *last)
 static void bid_farewell(struct peal_ps *ps, int rank, uint64_t whole)
 {
     ps->farewell[rank] = true;
-    if (whole && !takes_part(ps, ps->view, ps->rank)) /* a replacement that came too late: nobody knows it */
+    if (whole && ps->alone &&
+        ps->view->server[ps->my_server] == PL_PS_DEAD) /* it came too late: nobody knows it */
         memset(ps->farewell, 1, (size_t)ps->size * sizeof *ps->farewell);
     if (ps->over)
         return;

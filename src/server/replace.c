@@ -242,18 +242,31 @@ static bool look_up(const struct peal_ps *ps, int rank, struct pl_ps_door *door)
     return !error && *end;
 }
 
+/* Whether who comes for this place may be let in: one at a time. Whom the manager has met comes before all
+ * others, for he may have arrived without its having heard of that; two who come at once would not know each
+ * other. */
+static bool its_turn(const struct peal_ps *ps, int server)
+{
+    if (!is_manager(ps) || ps->manager->admitting >= 0 || !vacant(ps, server))
+        return false;
+    for (int s = 0; s < ps->servers; s++)
+        if (s != server && vacant(ps, s) && !ps->links.link[pl_ps_rank_of_server(ps, s)].dead)
+            return false;
+    return true;
+}
+
 /* The manager looks whether somebody has published a door. */
 static void look(struct peal_ps *ps)
 {
     struct pl_ps_door door;
     for (int s = 0; s < ps->servers; s++) {
         pl_ps_enter(ps);
-        bool empty = ps->manager->admitting < 0 && vacant(ps, s);
+        bool turn = its_turn(ps, s);
         pl_ps_leave_lock(ps);
-        if (!empty || !look_up(ps, pl_ps_rank_of_server(ps, s), &door))
+        if (!turn || !look_up(ps, pl_ps_rank_of_server(ps, s), &door))
             continue;
         pl_ps_enter(ps);
-        if (is_manager(ps) && ps->manager->admitting < 0 && vacant(ps, s)) {
+        if (its_turn(ps, s)) {
             ps->manager->admitting = ps->door.server = s;
             ps->door.life = door.life;
             memcpy(ps->door.port, door.port, sizeof door.port);

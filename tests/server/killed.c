@@ -1,8 +1,8 @@
 /* Real deaths: killed SERVERS WORKERS [SECONDS]. Under mpiexec --continue: the last ranks serve, one of them
  * as a spare; as many servers and workers as asked for kill themselves (SIGKILL) at random moments while all
  * push and pull. What every worker begins and has acknowledged it notes in a shared file, as an onlooker; the
- * survivors compare the tables with it, and tell the longest time that an operation took: the time without
- * service.
+ * survivors compare the tables with it, see that there are as many copies again as there can be, and tell the
+ * longest time that an operation took: the time without service.
  */
 #include "notes.h"
 
@@ -50,7 +50,22 @@ static int compare(const float *got, int n, double least, double most, int me)
     return wrong;
 }
 
-static int work(peal_ps *ps, struct notes *notes, double seconds, double *longest)
+/* The spare has taken the place of who died, and has its copies. */
+static int check_copies(const peal_ps *ps, int wanted)
+{
+    struct peal_ps_stats stats = {.copies = 0};
+    for (int i = 0; i < 3000; i++) {
+        peal_ps_stats(ps, &stats);
+        if (stats.copies == wanted && !stats.joining)
+            return 0;
+        peal_sleep(0.01);
+    }
+    fprintf(stderr, "there are %d complete copies on %d servers, and should be %d\n", stats.copies,
+            stats.servers, wanted);
+    return 1;
+}
+
+static int work(peal_ps *ps, struct notes *notes, double seconds, int copies, double *longest)
 {
     int me = peal_ps_worker(ps), failed = 0;
     uint64_t keys[KEYS];
@@ -78,6 +93,7 @@ static int work(peal_ps *ps, struct notes *notes, double seconds, double *longes
     }
     if (failed)
         fprintf(stderr, "worker %d: %d operations failed: %s\n", me, failed, peal_ps_why(ps));
+    failed += check_copies(ps, copies);
     peal_ps_barrier(ps, NULL);
     double least = 0, most = 0;
     for (int w = 0; w < peal_ps_workers(ps); w++) {
@@ -126,7 +142,9 @@ int main(int argc, char **argv)
     if (server)
         failed = peal_ps_serve(ps) != MPI_SUCCESS;
     else
-        failed = work(ps, notes, seconds, &longest);
+        failed = work(ps, notes, seconds,
+                      SERVERS - kill_servers < options.replicas ? SERVERS - kill_servers : options.replicas,
+                      &longest);
     failed += peal_ps_destroy(&ps) != MPI_SUCCESS;
     if (!rank)
         printf("%s: %d servers and %d workers killed, %ld rounds, longest %.0f ms\n",
