@@ -22,6 +22,10 @@ enum pl_collective {
     PL_COLLECTIVES
 };
 
+/* Whose barrier it is, in the place of the root: who waits in MPI_Barrier is not met by who is in
+ * MPI_Finalize. */
+enum pl_barrier { PL_BARRIER_ITSELF, PL_BARRIER_FINALIZE, PL_BARRIER_DISCONNECT, PL_BARRIER_MEET };
+
 /* Where a block of a buffer is, in bytes. */
 struct pl_block {
     size_t offset, length;

@@ -22,7 +22,7 @@ struct pl_coll_call {
     size_t count;
     const struct pl_datatype *type; /* NULL for a barrier */
     const struct pl_op *op;         /* reductions; else NULL */
-    int root;                       /* collectives that have one; else 0 */
+    int root;                       /* collectives that have one; a barrier: enum pl_barrier; else 0 */
     bool in_place;
     struct pl_comm *comm;
     struct pl_memory

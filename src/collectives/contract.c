@@ -44,6 +44,15 @@ void pl_contract_describe(uint32_t signature, char *text, size_t size)
         snprintf(text, size, "no collective");
         return;
     }
+    static const char *const barriers[] = {[PL_BARRIER_ITSELF] = "barrier",
+                                           [PL_BARRIER_FINALIZE] = "finalize",
+                                           [PL_BARRIER_DISCONNECT] = "comm_disconnect",
+                                           [PL_BARRIER_MEET] = "comm_accept or MPI_Comm_connect"};
+    uint32_t root = signature >> ROOT & 127;
+    if (collective == PL_BARRIER && root < sizeof barriers / sizeof *barriers) {
+        snprintf(text, size, "%s", barriers[root]);
+        return;
+    }
     bool listed = (signature >> UNEVEN & 1) && collective != PL_NEIGHBOR;
     int length =
         snprintf(text, size, "%s%s", pl_collective_name((enum pl_collective)collective), listed ? "v" : "");
@@ -51,7 +60,7 @@ void pl_contract_describe(uint32_t signature, char *text, size_t size)
         length += snprintf(text + length, size - (size_t)length, " of %s with %s",
                            pl_basic_name((enum pl_basic)basic), ops[op]);
     if (rooted((enum pl_collective)collective) && length < (int)size)
-        snprintf(text + length, size - (size_t)length, " from root %u", signature >> ROOT & 127);
+        snprintf(text + length, size - (size_t)length, " from root %u", root);
 }
 
 void pl_coll_explain(struct pl_rank *rank, uint32_t mine, uint32_t theirs, char *text, size_t size)

@@ -326,9 +326,9 @@ int pl_exchange_bcast(struct pl_comm *comm, void *bytes, size_t length, int root
     return simple(comm, PL_BCAST, NULL, bytes, length, root);
 }
 
-int pl_exchange_barrier(struct pl_comm *comm)
+int pl_exchange_barrier(struct pl_comm *comm, enum pl_barrier why)
 {
-    return simple(comm, PL_BARRIER, NULL, NULL, 0, 0);
+    return simple(comm, PL_BARRIER, NULL, NULL, 0, (int)why);
 }
 
 int PMPI_Barrier(MPI_Comm comm)

@@ -106,8 +106,8 @@ static int meet_all(struct pl_comm *comm)
 {
     unsigned char here = 1, there = 0;
     if (!comm->remote)
-        return pl_exchange_barrier(comm);
-    int error = pl_exchange_barrier(comm->local);
+        return pl_exchange_barrier(comm, PL_BARRIER_DISCONNECT);
+    int error = pl_exchange_barrier(comm->local, PL_BARRIER_DISCONNECT);
     if (!error && !comm->rank)
         error = pl_agree_swap(comm, 0, PL_AGREE_INTER, &here, sizeof here, &there, sizeof there);
     return error ? error : pl_exchange_bcast(comm->local, &there, sizeof there, 0);

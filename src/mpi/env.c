@@ -19,10 +19,16 @@
 #endif
 
 /* All ranks part: none closes its ports while another may need it. The dead are not waited for, nor those
- * who know of no death and have left after the barrier. */
-static int part(struct pl_rank *rank)
+ * who know of no death and have left after the barrier. Who meets another call than MPI_Finalize there is
+ * told: *result. */
+static int part(struct pl_mpi *mpi, int *result)
 {
-    int error = rank->world->broken ? PL_EPEER : pl_exchange_barrier(rank->world);
+    struct pl_rank *rank = mpi->rank;
+    int error = rank->world->broken ? PL_EPEER : pl_exchange_barrier(rank->world, PL_BARRIER_FINALIZE);
+    if (error == PL_EMISMATCH) {
+        *result = pl_return(mpi, rank->world, error);
+        pl_call("MPI_Finalize");
+    }
     return error && rank->world->broken ? pl_world_part(rank) : error;
 }
 
@@ -33,7 +39,8 @@ static void leave_at_exit(void)
     if (!mpi || rank->initialized || mpi->sessions)
         return;
     pl_enter(rank);
-    part(rank);
+    int result;
+    part(mpi, &result);
     pl_mpi_stop(mpi);
 }
 
@@ -121,7 +128,7 @@ int PMPI_Finalize(void)
 {
     struct pl_mpi *mpi = pl_call("MPI_Finalize");
     struct pl_rank *rank = mpi->rank;
-    int error = 0;
+    int error = 0, result = MPI_SUCCESS;
     if (rank->finalized || (!rank->initialized && !rank->fabric))
         error = pl_bad(MPI_ERR_OTHER, rank->finalized ? "MPI_Finalize was called before"
                                                       : "MPI_Init was not called, only sessions were made");
@@ -130,14 +137,14 @@ int PMPI_Finalize(void)
     if (!error)
         error = pl_buffers_flush(mpi);
     if (!error)
-        error = part(rank);
+        error = part(mpi, &result);
     if (error)
         return pl_return(mpi, rank->world, error);
     rank->finalized = true;
     if (mpi->sessions)
-        return pl_return(mpi, NULL, 0);
+        return pl_return(mpi, NULL, result);
     pl_mpi_stop(mpi);
-    return MPI_SUCCESS;
+    return result;
 }
 PL_WEAK(Finalize)
 

@@ -355,7 +355,7 @@ static int build_bridge(const struct meeting *m, bool accepting, const unsigned 
     free(theirs);
     unsigned char here = 1, there;
     if (!error)
-        error = pl_exchange_barrier(m->comm);
+        error = pl_exchange_barrier(m->comm, PL_BARRIER_MEET);
     return error ? error : swap_all(m, &here, sizeof here, &there, sizeof there);
 }
 

@@ -5,7 +5,7 @@ mpiexec=$1 program=$2
 export PEAL_TRANSPORT=$3
 failed=0 tried=0
 for kind in bcast-allreduce roots reduce-roots counts bcast-counts ops types gather-scatter barrier-alltoall \
-            order nonblocking comms; do
+            order nonblocking finalize comms; do
     for ranks in 2 3 5; do
         [ "$kind$ranks" != comms3 ] && [ "$kind$ranks" != comms5 ] || continue # docs/faults.md: limits
         for count in 2 100000; do
