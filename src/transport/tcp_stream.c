@@ -44,7 +44,7 @@
 
 _Static_assert(PL_TCP_SMALL + PL_TCP_HEAD <= PL_TCP_BUFFER, "a small frame must fit the buffer");
 
-enum { NOT_SENT = 256 * 1024 }; /* bytes of a socket's buffer that are not on the way yet, at most */
+enum { NOT_SENT = 1024 * 1024 }; /* bytes of a socket's buffer that are not on the way yet, at most */
 
 static void set_option(int fd, int level, int name, int value)
 {
