@@ -105,7 +105,4 @@ bool pl_knock_due(const struct pl_rank *rank);
 /* A probe has not found a message from `source`, or from any. */
 void pl_knock_seek(const struct pl_comm *comm, int source);
 
-/* How long the rank's waiters look before they yield; rank->spin is known. */
-void pl_idle_init(struct pl_rank *rank);
-
 #endif

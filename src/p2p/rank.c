@@ -122,8 +122,8 @@ static int open_allowed(struct pl_rank *rank)
     char *rest = names, why[200] = "none of them is known";
     for (char *name; (name = strsep(&rest, ","));) {
         const struct pl_transport *transport = find_for_processes(name);
-        if (pl_rank_needs(name, rank->local_size, rank->apart ? 2 : rank->hosts, rank->nports) && rank->nports < PL_PORTS_MAX &&
-            open_port(rank, transport) < 0) {
+        if (pl_rank_needs(name, rank->local_size, rank->apart ? 2 : rank->hosts, rank->nports) &&
+            rank->nports < PL_PORTS_MAX && open_port(rank, transport) < 0) {
             snprintf(why, sizeof why, "%s", pl_fail_text());
             pl_log(asked_for(rank, name) ? PL_LOG_WARN : PL_LOG_INFO, "transport %s is not used: %s", name,
                    why);
@@ -151,7 +151,6 @@ int pl_rank_open(struct pl_rank *rank)
         return pl_fail(PL_ENOMEM, "no memory for a world of %d ranks", rank->size);
     int crowd = rank->fabric ? rank->size : rank->local_size;
     rank->spin = crowd <= pl_rank_cpus();
-    pl_idle_init(rank);
     if (rank->fabric)
         return open_port(rank, pl_transport_find("loopback"));
     return rank->size > 1 ? open_allowed(rank) : 0;

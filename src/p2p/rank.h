@@ -96,8 +96,9 @@ struct pl_rank {
     bool threaded; /* MPI_THREAD_MULTIPLE: the lock is taken */
     bool lock_made;
     pthread_mutex_t lock; /* outlives the ports: some calls may come at any time */
-    unsigned patience;    /* looks of a waiter before it yields */
-    unsigned taken;       /* long waits to come without a yield, for others are on the core */
+    unsigned patience;    /* looks before the first yield, in this wait */
+    int64_t spins_since;  /* when its first looks were over */
+    bool taken;           /* in this wait a yield gave the core to somebody else */
     unsigned dozes;       /* sleeps of this wait */
     unsigned misses;      /* tests in a row that found nothing */
     unsigned polls;       /* all of them */
