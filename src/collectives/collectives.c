@@ -34,11 +34,11 @@
 #include <unistd.h>
 
 enum {
-    DIRECT_MIN = 16 << 10, /* bytes below which meeting never pays: not worth a look */
-    WINDOW_MIN =
-        4 << 10, /* the same of windows; twice that for a reduce, whose messages nobody waits for ... */
-    WINDOW_CROWDED =
-        256 << 10,        /* ... and where ranks share cores, of all blocks: each segment changes ranks */
+    /* Bytes below which a way never pays and is not worth a look. Of windows, twice that for a reduce, whose
+     * messages nobody waits for; where ranks share cores, of all blocks, for each segment changes ranks. */
+    DIRECT_MIN = 16 << 10,
+    WINDOW_MIN = 4 << 10,
+    WINDOW_CROWDED = 256 << 10,
     LISTEN = 16,          /* calls that need no waiting, until news are looked for */
     PERSISTENT = 1 << 14, /* numbers of persistent calls begin here; above and below, they wrap around */
 };

@@ -55,11 +55,11 @@ int pl_guard_start(struct pl_guard *guard, int count)
     guard->pid = fork();
     if (!guard->pid)
         stand_guard(guard, ends[1]);
+    int error = guard->pid < 0 ? pl_fail_errno("fork") : 0;
     close(ends[1]);
-    if (guard->pid > 0)
-        return 0;
-    pl_guard_finish(guard);
-    return pl_fail_errno("fork");
+    if (error)
+        pl_guard_finish(guard);
+    return error;
 }
 
 void pl_guard_note(struct pl_guard *guard, int i, pid_t group)

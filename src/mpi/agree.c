@@ -21,13 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the first member says: the context, and for which group. */
-struct founding {
-    uint64_t context, group;
-};
-
 static int send_one(struct pl_comm *comm, const struct pl_comm *together, int rank, int tag,
-                    const struct founding *founding)
+                    const struct pl_founding *founding)
 {
     struct pl_request request;
     request.completed = NULL;
@@ -40,7 +35,7 @@ static int send_one(struct pl_comm *comm, const struct pl_comm *together, int ra
 }
 
 static int receive_one(struct pl_comm *comm, const struct pl_comm *together, int rank, int tag,
-                       struct founding *founding)
+                       struct pl_founding *founding)
 {
     uint64_t group = founding->group;
     int error = 0;
@@ -57,7 +52,7 @@ static int receive_one(struct pl_comm *comm, const struct pl_comm *together, int
 
 /* The first of the ranks of comm tells all of them, the members of `together`, down the tree. */
 static int tell_members(struct pl_comm *comm, const struct pl_comm *together, const int *ranks, int tag,
-                        struct founding *founding)
+                        struct pl_founding *founding)
 {
     struct pl_rank *rank = comm->owner;
     pl_progress(rank); /* who only sends never waits, and would never hear that somebody died */
@@ -187,7 +182,7 @@ int pl_comm_make_over(struct pl_mpi *mpi, struct pl_comm *comm, struct pl_group 
     int error = ranks_of(comm, group, &ranks);
     if (error)
         return error;
-    struct founding founding = {group->rank ? 0 : pl_context_new(mpi->rank), 0};
+    struct pl_founding founding = {group->rank ? 0 : pl_context_new(mpi->rank), 0};
     founding.group = pl_agree_hash(mpi->rank, group);
     struct pl_comm *together = pl_comm_create(mpi->rank, group, 0);
     error = together ? tell_members(comm, together, ranks, tag, &founding)

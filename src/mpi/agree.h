@@ -5,7 +5,21 @@
 #include "call.h"
 
 /* Tags of the channel PL_CHANNEL_AGREE that are not the program's (those are 0 and more). */
-enum { PL_AGREE_INTER = -11 };
+enum {
+    PL_AGREE_INTER = -11,
+    PL_AGREE_EDGES = -12,
+    PL_AGREE_IDUP = -13,
+    PL_AGREE_HELLO = -14,
+    PL_AGREE_MEET = -15,
+    PL_AGREE_WELCOME = -16,
+    PL_AGREE_STATS = -17,
+};
+
+/* What members of a new communicator say to each other: its context, which is the first member's, and which
+ * group they mean (pl_agree_hash). */
+struct pl_founding {
+    uint64_t context, group;
+};
 
 /* The members of a group and their order, hashed; the same on all ranks. */
 uint64_t pl_agree_hash(struct pl_rank *rank, const struct pl_group *group);

@@ -130,7 +130,7 @@ static inline int pl_return(struct pl_mpi *mpi, struct pl_comm *comm, int error)
 static inline void pl_pass_on(struct pl_mpi *mpi)
 {
     if (__builtin_expect(mpi->meter != NULL, 0))
-        pl_meter_forget(mpi->meter);
+        pl_meter_forget();
     mpi->rank->call = NULL;
     pl_leave(mpi->rank);
 }

@@ -338,6 +338,40 @@ int pl_exchange_barrier(struct pl_comm *comm, enum pl_barrier why)
     return simple(comm, PL_BARRIER, NULL, NULL, 0, (int)why);
 }
 
+/* The blocking form of a call of one vector, or of blocks on two sides: the short way, else the long one. */
+static int tiny_or_vector(const char *name, enum pl_collective collective, pl_prepare *prepare,
+                          const struct pl_short_args *s, MPI_Comm comm)
+{
+    int result;
+    if (pl_collective_short(name, collective, s, comm, &result))
+        return result;
+    struct pl_arguments a = {.in = s->in,
+                             .out = s->out,
+                             .out_count = s->count,
+                             .out_type = s->type,
+                             .op = s->op,
+                             .root = s->root,
+                             .comm = comm};
+    return blocking(name, collective, prepare, &a);
+}
+
+static int tiny_or_blocks(const char *name, enum pl_collective collective, pl_prepare *prepare,
+                          const struct pl_short_args *s, MPI_Comm comm)
+{
+    int result;
+    if (pl_collective_short(name, collective, s, comm, &result))
+        return result;
+    struct pl_arguments a = {.in = s->in,
+                             .in_count = s->count,
+                             .in_type = s->type,
+                             .out = s->out,
+                             .out_count = s->out_count,
+                             .out_type = s->out_type,
+                             .root = s->root,
+                             .comm = comm};
+    return blocking(name, collective, prepare, &a);
+}
+
 int PMPI_Barrier(MPI_Comm comm)
 {
     int result;
@@ -358,12 +392,7 @@ PL_WEAK(Ibarrier)
 int PMPI_Bcast_c(void *buffer, MPI_Count count, MPI_Datatype datatype, int root, MPI_Comm comm)
 {
     struct pl_short_args s = {.out = buffer, .count = count, .type = datatype, .root = root};
-    int result;
-    if (pl_collective_short("MPI_Bcast", PL_BCAST, &s, comm, &result))
-        return result;
-    struct pl_arguments a = {
-        .out = buffer, .out_count = count, .out_type = datatype, .root = root, .comm = comm};
-    return blocking("MPI_Bcast", PL_BCAST, pl_prepare_bcast, &a);
+    return tiny_or_vector("MPI_Bcast", PL_BCAST, pl_prepare_bcast, &s, comm);
 }
 PL_WEAK(Bcast_c)
 
@@ -398,18 +427,7 @@ int PMPI_Gather_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtyp
                               .root = root,
                               .out_count = recvcount,
                               .out_type = recvtype};
-    int result;
-    if (pl_collective_short("MPI_Gather", PL_GATHER, &s, comm, &result))
-        return result;
-    struct pl_arguments a = {.in = sendbuf,
-                             .in_count = sendcount,
-                             .in_type = sendtype,
-                             .out = recvbuf,
-                             .out_count = recvcount,
-                             .out_type = recvtype,
-                             .root = root,
-                             .comm = comm};
-    return blocking("MPI_Gather", PL_GATHER, pl_prepare_gather, &a);
+    return tiny_or_blocks("MPI_Gather", PL_GATHER, pl_prepare_gather, &s, comm);
 }
 PL_WEAK(Gather_c)
 
@@ -452,18 +470,7 @@ int PMPI_Scatter_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendty
                               .root = root,
                               .out_count = recvcount,
                               .out_type = recvtype};
-    int result;
-    if (pl_collective_short("MPI_Scatter", PL_SCATTER, &s, comm, &result))
-        return result;
-    struct pl_arguments a = {.in = sendbuf,
-                             .in_count = sendcount,
-                             .in_type = sendtype,
-                             .out = recvbuf,
-                             .out_count = recvcount,
-                             .out_type = recvtype,
-                             .root = root,
-                             .comm = comm};
-    return blocking("MPI_Scatter", PL_SCATTER, pl_prepare_scatter, &a);
+    return tiny_or_blocks("MPI_Scatter", PL_SCATTER, pl_prepare_scatter, &s, comm);
 }
 PL_WEAK(Scatter_c)
 
@@ -505,17 +512,7 @@ int PMPI_Allgather_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype send
                               .type = sendtype,
                               .out_count = recvcount,
                               .out_type = recvtype};
-    int result;
-    if (pl_collective_short("MPI_Allgather", PL_ALLGATHER, &s, comm, &result))
-        return result;
-    struct pl_arguments a = {.in = sendbuf,
-                             .in_count = sendcount,
-                             .in_type = sendtype,
-                             .out = recvbuf,
-                             .out_count = recvcount,
-                             .out_type = recvtype,
-                             .comm = comm};
-    return blocking("MPI_Allgather", PL_ALLGATHER, pl_prepare_allgather, &a);
+    return tiny_or_blocks("MPI_Allgather", PL_ALLGATHER, pl_prepare_allgather, &s, comm);
 }
 PL_WEAK(Allgather_c)
 
@@ -556,17 +553,7 @@ int PMPI_Alltoall_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendt
                               .type = sendtype,
                               .out_count = recvcount,
                               .out_type = recvtype};
-    int result;
-    if (pl_collective_short("MPI_Alltoall", PL_ALLTOALL, &s, comm, &result))
-        return result;
-    struct pl_arguments a = {.in = sendbuf,
-                             .in_count = sendcount,
-                             .in_type = sendtype,
-                             .out = recvbuf,
-                             .out_count = recvcount,
-                             .out_type = recvtype,
-                             .comm = comm};
-    return blocking("MPI_Alltoall", PL_ALLTOALL, pl_prepare_allgather, &a);
+    return tiny_or_blocks("MPI_Alltoall", PL_ALLTOALL, pl_prepare_allgather, &s, comm);
 }
 PL_WEAK(Alltoall_c)
 
@@ -603,17 +590,7 @@ int PMPI_Reduce_c(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Datat
 {
     struct pl_short_args s = {
         .in = sendbuf, .out = recvbuf, .count = count, .type = datatype, .op = op, .root = root};
-    int result;
-    if (pl_collective_short("MPI_Reduce", PL_REDUCE, &s, comm, &result))
-        return result;
-    struct pl_arguments a = {.in = sendbuf,
-                             .out = recvbuf,
-                             .out_count = count,
-                             .out_type = datatype,
-                             .op = op,
-                             .root = root,
-                             .comm = comm};
-    return blocking("MPI_Reduce", PL_REDUCE, pl_prepare_reduce, &a);
+    return tiny_or_vector("MPI_Reduce", PL_REDUCE, pl_prepare_reduce, &s, comm);
 }
 PL_WEAK(Reduce_c)
 
@@ -649,12 +626,7 @@ int PMPI_Allreduce_c(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Da
                      MPI_Comm comm)
 {
     struct pl_short_args s = {.in = sendbuf, .out = recvbuf, .count = count, .type = datatype, .op = op};
-    int result;
-    if (pl_collective_short("MPI_Allreduce", PL_ALLREDUCE, &s, comm, &result))
-        return result;
-    struct pl_arguments a = {
-        .in = sendbuf, .out = recvbuf, .out_count = count, .out_type = datatype, .op = op, .comm = comm};
-    return blocking("MPI_Allreduce", PL_ALLREDUCE, pl_prepare_allreduce, &a);
+    return tiny_or_vector("MPI_Allreduce", PL_ALLREDUCE, pl_prepare_allreduce, &s, comm);
 }
 PL_WEAK(Allreduce_c)
 
@@ -685,12 +657,7 @@ int PMPI_Reduce_scatter_block_c(const void *sendbuf, void *recvbuf, MPI_Count re
                                 MPI_Datatype datatype, MPI_Op op, MPI_Comm comm)
 {
     struct pl_short_args s = {.in = sendbuf, .out = recvbuf, .count = recvcount, .type = datatype, .op = op};
-    int result;
-    if (pl_collective_short("MPI_Reduce_scatter_block", PL_REDUCE_SCATTER, &s, comm, &result))
-        return result;
-    struct pl_arguments a = {
-        .in = sendbuf, .out = recvbuf, .out_count = recvcount, .out_type = datatype, .op = op, .comm = comm};
-    return blocking("MPI_Reduce_scatter_block", PL_REDUCE_SCATTER, pl_prepare_allreduce, &a);
+    return tiny_or_vector("MPI_Reduce_scatter_block", PL_REDUCE_SCATTER, pl_prepare_allreduce, &s, comm);
 }
 PL_WEAK(Reduce_scatter_block_c)
 

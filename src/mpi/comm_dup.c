@@ -18,8 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IDUP_TAG = -13 };
-
 struct contexts {
     uint64_t whole, local;
 };
@@ -160,7 +158,7 @@ static void phase_done(struct idup *idup)
         to->completed = message_done;
         to->owner = idup;
         pl_send_start(to, comm->local, PL_CHANNEL_AGREE, PL_MODE_STANDARD, &idup->contexts,
-                      sizeof idup->contexts, i, IDUP_TAG, 0);
+                      sizeof idup->contexts, i, PL_AGREE_IDUP, 0);
     }
     if (!--idup->waiting)
         finish(idup, idup->error);
@@ -186,14 +184,14 @@ static void start_inter(struct idup *idup)
     in->owner = out->owner = idup;
     idup->waiting = comm->rank ? 2 : 3; /* one more than the messages: none of them is the end yet */
     if (comm->rank) {
-        pl_recv_start(in, comm->local, PL_CHANNEL_AGREE, &idup->contexts, sizeof idup->contexts, 0, IDUP_TAG,
-                      0);
+        pl_recv_start(in, comm->local, PL_CHANNEL_AGREE, &idup->contexts, sizeof idup->contexts, 0,
+                      PL_AGREE_IDUP, 0);
     } else {
         idup->contexts = propose(comm->owner, comm);
         pl_send_start(out, comm, PL_CHANNEL_AGREE, PL_MODE_STANDARD, &idup->contexts, sizeof idup->contexts,
-                      0, IDUP_TAG, 0);
+                      0, PL_AGREE_IDUP, 0);
         out->together = comm;
-        pl_recv_start(in, comm, PL_CHANNEL_AGREE, &idup->theirs, sizeof idup->theirs, 0, IDUP_TAG, 0);
+        pl_recv_start(in, comm, PL_CHANNEL_AGREE, &idup->theirs, sizeof idup->theirs, 0, PL_AGREE_IDUP, 0);
     }
     in->together = comm;
     if (!--idup->waiting)

@@ -191,25 +191,12 @@ int PMPI_Comm_split_type(MPI_Comm comm, int split_type, int key, MPI_Info info, 
 }
 PL_WEAK(Comm_split_type)
 
-/* What each rank says to a create: the context, if the group's first member is it, and its group. */
-struct founding {
-    uint64_t context, group;
-};
-
-static int rank_in(const struct pl_comm *comm, int peer)
-{
-    for (int i = 0; i < comm->size; i++)
-        if (comm->group->peers[i] == peer)
-            return i;
-    return -1;
-}
-
 /* The members of a group must all name the same, in the same order; others may name other groups. */
-static int same_groups(struct pl_comm *comm, const struct pl_group *group, const struct founding *all)
+static int same_groups(struct pl_comm *comm, const struct pl_group *group, const struct pl_founding *all)
 {
     char text[160];
     for (int k = 0; k < group->size; k++) {
-        int i = rank_in(comm, group->peers[k]);
+        int i = pl_group_rank(comm->group, group->peers[k]);
         if (i < 0)
             return pl_bad(MPI_ERR_GROUP, "member %d of the group is not in %s", k, comm->name);
         if (all[i].group == all[comm->rank].group)
@@ -226,15 +213,16 @@ static int same_groups(struct pl_comm *comm, const struct pl_group *group, const
 /* All ranks of comm take part, those of no group too: so it is known when they do not fit together. */
 static int create(struct pl_mpi *mpi, struct pl_comm *comm, struct pl_group *group, struct pl_comm **made)
 {
-    struct founding mine = {pl_context_new(mpi->rank), pl_agree_hash(mpi->rank, group)};
-    struct founding *all = calloc((size_t)comm->size, sizeof *all);
+    struct pl_founding mine = {pl_context_new(mpi->rank), pl_agree_hash(mpi->rank, group)};
+    struct pl_founding *all = calloc((size_t)comm->size, sizeof *all);
     int error = all ? 0 : pl_fail(PL_ENOMEM, "no memory to make a communicator of %s", comm->name);
     if (!error)
         error = pl_exchange_allgather(comm, &mine, all, sizeof mine);
     if (!error && group->rank >= 0)
         error = same_groups(comm, group, all);
     if (!error && group->rank >= 0)
-        error = pl_comm_make(mpi, comm, group, all[rank_in(comm, group->peers[0])].context, made);
+        error =
+            pl_comm_make(mpi, comm, group, all[pl_group_rank(comm->group, group->peers[0])].context, made);
     free(all);
     return error;
 }

@@ -18,8 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EDGES_TAG = -12 };
-
 /* An end of an edge as its rank will keep it. */
 struct end {
     int other, weight;
@@ -104,10 +102,10 @@ static int exchange(struct pl_comm *comm, const struct traffic *out, const struc
         if (!bytes)
             requests[i].complete = true;
         else if (i < n)
-            pl_recv_start(&requests[i], comm, PL_CHANNEL_AGREE, ends, bytes, r, EDGES_TAG, 0);
+            pl_recv_start(&requests[i], comm, PL_CHANNEL_AGREE, ends, bytes, r, PL_AGREE_EDGES, 0);
         else
-            pl_send_start(&requests[i], comm, PL_CHANNEL_AGREE, PL_MODE_STANDARD, ends, bytes, r, EDGES_TAG,
-                          0);
+            pl_send_start(&requests[i], comm, PL_CHANNEL_AGREE, PL_MODE_STANDARD, ends, bytes, r,
+                          PL_AGREE_EDGES, 0);
         requests[i].together = comm;
     }
     for (int i = 0; i < 2 * n; i++) {

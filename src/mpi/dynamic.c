@@ -90,14 +90,6 @@ int PMPI_Comm_connect(const char *port_name, MPI_Info info, int root, MPI_Comm c
 }
 PL_WEAK(Comm_connect)
 
-static bool in_group(const struct pl_group *group, int peer)
-{
-    for (int i = 0; group && i < group->size; i++)
-        if (group->peers[i] == peer)
-            return true;
-    return false;
-}
-
 /* Whether a communicator is left that the peer is in. */
 static bool peer_used(int peer, void *argument)
 {
@@ -105,7 +97,7 @@ static bool peer_used(int peer, void *argument)
     const struct pl_handles *comms = &mpi->handles[PL_CLASS_COMM];
     for (uint32_t i = 0; i < comms->size; i++) {
         const struct pl_comm *comm = comms->slots[i].object;
-        if (comm && (in_group(comm->group, peer) || in_group(comm->remote, peer)))
+        if (comm && (pl_group_rank(comm->group, peer) >= 0 || pl_group_rank(comm->remote, peer) >= 0))
             return true;
     }
     return false;

@@ -32,14 +32,6 @@ int pl_group_publish(struct pl_mpi *mpi, struct pl_group *group, MPI_Group *hand
     return 0;
 }
 
-static int index_of(const struct pl_group *group, int peer)
-{
-    for (int i = 0; i < group->size; i++)
-        if (group->peers[i] == peer)
-            return i;
-    return MPI_UNDEFINED;
-}
-
 /* peer -> rank in the group, MPI_UNDEFINED for the others: [world size], malloc'd. */
 static int *inverse(struct pl_mpi *mpi, const struct pl_group *group)
 {
@@ -115,7 +107,7 @@ int pl_group_compare(const struct pl_group *a, const struct pl_group *b)
     if (!memcmp(a->peers, b->peers, sizeof a->peers[0] * (size_t)a->size))
         return MPI_IDENT;
     for (int i = 0; i < a->size; i++)
-        if (index_of(b, a->peers[i]) == MPI_UNDEFINED)
+        if (pl_group_rank(b, a->peers[i]) < 0)
             return MPI_UNEQUAL;
     return MPI_SIMILAR;
 }

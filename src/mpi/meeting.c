@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MEET_TAG = -15, KEY = 32 };
+enum { KEY = 32 };
 
 /* The roots swap, then each tells its side. A failure at the root is one everywhere. */
 static int swap_all(const struct pl_meeting *m, const void *out, size_t out_length, void *in,
@@ -28,7 +28,7 @@ static int swap_all(const struct pl_meeting *m, const void *out, size_t out_leng
     int32_t error = 0;
     char text[PL_ERROR_TEXT] = "the root could not reach the other side";
     if (m->comm->rank == m->root) {
-        error = pl_agree_swap(m->pair, m->comm, m->other, MEET_TAG, out, out_length, in, in_length);
+        error = pl_agree_swap(m->pair, m->comm, m->other, PL_AGREE_MEET, out, out_length, in, in_length);
         if (error == PL_EREVOKED && m->pair->broken & PL_BREAK_REVOKED)
             error = pl_fail(PL_EPEER, "the other side gave up: one of its ranks failed");
         if (error)

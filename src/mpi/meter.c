@@ -10,6 +10,7 @@
  */
 #include "meter.h"
 
+#include "agree.h"
 #include "clock.h"
 #include "errors.h"
 #include "log.h"
@@ -19,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = 1024, TOLD = 24, NAME = 40, LINES = 16, TAG = -12 };
+enum { SLOTS = 1024, TOLD = 24, NAME = 40, LINES = 16 };
 
 struct function {
     const char *name; /* the literal of the call; NULL: a free slot */
@@ -88,9 +89,8 @@ void pl_meter_begin(struct pl_meter *meter, const char *name)
     current.at = pl_now();
 }
 
-void pl_meter_forget(struct pl_meter *meter)
+void pl_meter_forget(void)
 {
-    (void)meter;
     current.depth -= current.depth > 0;
 }
 
@@ -243,8 +243,8 @@ static int send_record(struct pl_rank *rank, const struct record *record)
 {
     struct pl_request request;
     request.completed = NULL;
-    pl_send_start(&request, rank->world, PL_CHANNEL_AGREE, PL_MODE_STANDARD, record, sizeof *record, 0, TAG,
-                  0);
+    pl_send_start(&request, rank->world, PL_CHANNEL_AGREE, PL_MODE_STANDARD, record, sizeof *record, 0,
+                  PL_AGREE_STATS, 0);
     int error = pl_request_wait(&request);
     pl_request_finish(&request);
     return error;
@@ -254,7 +254,7 @@ static int receive_record(struct pl_rank *rank, int source, struct record *recor
 {
     struct pl_request request;
     request.completed = NULL;
-    pl_recv_start(&request, rank->world, PL_CHANNEL_AGREE, record, sizeof *record, source, TAG, 0);
+    pl_recv_start(&request, rank->world, PL_CHANNEL_AGREE, record, sizeof *record, source, PL_AGREE_STATS, 0);
     int error = pl_request_wait(&request);
     bool whole = request.length == sizeof *record;
     pl_request_finish(&request);

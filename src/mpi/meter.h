@@ -22,7 +22,7 @@ void pl_meter_destroy(struct pl_meter *meter); /* accepts NULL */
 void pl_meter_begin(struct pl_meter *meter, const char *name);
 void pl_meter_end(struct pl_meter *meter);
 /* The call that began is none: it begins again, under the same name. */
-void pl_meter_forget(struct pl_meter *meter);
+void pl_meter_forget(void);
 
 /* trace.c: a file of events in the format that trace viewers read. */
 struct pl_event {

@@ -17,6 +17,7 @@
  */
 #include "port.h"
 
+#include "agree.h"
 #include "bridge.h"
 #include "clock.h"
 #include "loss.h"
@@ -27,7 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HELLO_TAG = -14, WELCOME_TAG = -16, KEY = 32, CALLERS = 60000 };
+enum { KEY = 32, CALLERS = 60000 };
 enum { PATIENCE = 12 }; /* for an answer, in PEAL_TIMEOUTs */
 enum { REFUSAL_MS = 1000, MS = 1000000, STEP_NS = 20000 };
 
@@ -186,7 +187,7 @@ static struct note *tell(struct pl_comm *meeting, bool word, bool *left)
     pl_comm_hold(meeting);
     note->request.completed = note_left;
     pl_send_start(&note->request, meeting, PL_CHANNEL_AGREE, PL_MODE_STANDARD, &note->word, 1,
-                  1 - meeting->rank, WELCOME_TAG, 0);
+                  1 - meeting->rank, PL_AGREE_WELCOME, 0);
     return note;
 }
 
@@ -198,7 +199,7 @@ static int hear(struct pl_comm *meeting, const struct pl_comm *comm, int64_t unt
     unsigned char heard = 0;
     struct pl_request request;
     request.completed = NULL;
-    pl_recv_start(&request, meeting, PL_CHANNEL_AGREE, &heard, 1, 1 - meeting->rank, WELCOME_TAG, 0);
+    pl_recv_start(&request, meeting, PL_CHANNEL_AGREE, &heard, 1, 1 - meeting->rank, PL_AGREE_WELCOME, 0);
     request.together = comm;
     int64_t step = STEP_NS;
     while (until && !request.complete) {
@@ -247,8 +248,8 @@ static int await_hello(struct pl_mpi *mpi, const char *name, const struct pl_com
         struct hello hello;
         struct pl_request request;
         request.completed = NULL;
-        pl_recv_start(&request, listening, PL_CHANNEL_AGREE, &hello, sizeof hello, PL_ANY_SOURCE, HELLO_TAG,
-                      0);
+        pl_recv_start(&request, listening, PL_CHANNEL_AGREE, &hello, sizeof hello, PL_ANY_SOURCE,
+                      PL_AGREE_HELLO, 0);
         request.together = comm;
         error = pl_request_wait(&request);
         int peer = request.peer;
@@ -289,7 +290,7 @@ static void refuse_all(struct pl_rank *rank, const struct door *door)
     struct pl_message *message;
     pl_progress(rank);
     while (listening &&
-           (message = pl_message_find(listening, PL_CHANNEL_AGREE, PL_ANY_SOURCE, HELLO_TAG, true))) {
+           (message = pl_message_find(listening, PL_CHANNEL_AGREE, PL_ANY_SOURCE, PL_AGREE_HELLO, true))) {
         struct hello hello;
         struct pl_request request;
         request.completed = NULL;
@@ -349,8 +350,8 @@ static int send_hello(struct pl_rank *rank, const char *name, int peer, const st
         return pl_fail(PL_ENOMEM, "no memory to connect");
     struct pl_request request;
     request.completed = NULL;
-    pl_send_start(&request, calling, PL_CHANNEL_AGREE, PL_MODE_STANDARD, hello, sizeof *hello, 0, HELLO_TAG,
-                  0);
+    pl_send_start(&request, calling, PL_CHANNEL_AGREE, PL_MODE_STANDARD, hello, sizeof *hello, 0,
+                  PL_AGREE_HELLO, 0);
     int error = pl_request_wait(&request);
     if (error)
         error = pl_bad(MPI_ERR_PORT, "nobody is at the port: %.300s", request.text ? request.text : "");

@@ -3,8 +3,7 @@
  * killed can be looked at. `peal trace` puts the files of a job together.
  *
  *     [
- *     {"name":"process_name","ph":"M","pid":1,"tid":0,"args":{"name":"rank 1 on
- * node7","epoch_ns":"1700000000..."}},
+ *     {"name":"process_name","ph":"M","pid":1,"tid":0,"args":{"name":"rank 1 on n7", ...}},
  *     {"name":"MPI_Send","ph":"X","pid":1,"tid":0,"ts":12.345,"dur":0.250,"args":{"messages":1,"bytes":8}},
  *
  * Time is in microseconds since the rank's MPI_Init, whose moment is in the first line: numbers stay short

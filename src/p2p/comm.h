@@ -19,6 +19,15 @@ struct pl_group {
     int peers[]; /* peer number (pl_rank->peers) of each member */
 };
 
+/* The peer's rank in the group (NULL: of nobody), or -1. */
+static inline int pl_group_rank(const struct pl_group *group, int peer)
+{
+    for (int i = 0; group && i < group->size; i++)
+        if (group->peers[i] == peer)
+            return i;
+    return -1;
+}
+
 /* An intracommunicator has one group; an intercommunicator (MPI 5.0, section 7.6) two:
  *
  *                     group     remote    target       local

@@ -8,11 +8,15 @@
 #include <stdint.h>
 
 /*
- *     0             anything: MPI_BYTE, MPI_PACKED, integers of one byte, which real programs use as bytes, types
- *                   with these in them, or not known
- *     1 .. 63       elements that are all held alike: an enum pl_basic. Signed or not, C's or Fortran's is
- * one, and a complex number is two real ones: the bits mean the same on both sides 1 << 31 | h   several
- * kinds of elements; h: a hash of which, in order
+ *     0             anything: MPI_BYTE, MPI_PACKED, integers of one byte, which real programs use as bytes,
+ *                   types with these in them, or not known
+ *
+ *     1 .. 62       elements that are all held alike: an enum pl_basic. Signed or not, C's or Fortran's is
+ *                   one, and a complex number is two real ones: the bits mean the same on both sides
+ *
+ *     1 << 31 | h   several kinds of elements; h: a hash of which, in order
+ *
+ * PL_CONTENT_MIXED is a type's, never a message's.
  */
 enum { PL_CONTENT_ANY = 0, PL_CONTENT_MIXED = 63 };
 #define PL_CONTENT_HASHED (1u << 31)

@@ -39,10 +39,7 @@ struct breaking {
 
 static bool in_group(const struct pl_group *group, int peer)
 {
-    for (int i = 0; group && i < group->size; i++)
-        if (group->peers[i] == peer)
-            return true;
-    return false;
+    return pl_group_rank(group, peer) >= 0;
 }
 
 /* Whether the peer's death breaks the communicator. */

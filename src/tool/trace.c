@@ -32,17 +32,9 @@ static void join(struct pl_trace_sum *all, const struct pl_trace_sum *one)
     all->odd += one->odd;
     for (int i = 0; i < one->functions; i++) {
         const struct pl_trace_function *f = &one->function[i];
-        int at = 0;
-        while (at < all->functions && strcmp(all->function[at].name, f->name) != 0)
-            at++;
-        if (at == PL_TRACE_FUNCTIONS)
+        struct pl_trace_function *g = pl_trace_function_of(all, f->name);
+        if (!g)
             continue;
-        struct pl_trace_function *g = &all->function[at];
-        if (at == all->functions) {
-            *g = (struct pl_trace_function){{0}};
-            memcpy(g->name, f->name, sizeof g->name);
-            all->functions++;
-        }
         g->calls += f->calls;
         g->bytes += f->bytes;
         g->time += f->time;
@@ -148,12 +140,13 @@ int pl_tool_trace(int argc, char **argv)
     }
     const char *file = n == 1 ? words[0] : NULL;
     free(words);
-    struct pl_trace_sum *all = calloc(1, sizeof *all);
-    if (!file || !all) {
+    if (!file) {
         fprintf(stderr, "peal trace: one FILE was expected, the value of PEAL_TRACE (peal trace --help)\n");
-        free(all);
         return PL_TOOL_USAGE;
     }
+    struct pl_trace_sum *all = calloc(1, sizeof *all);
+    if (!all)
+        return PL_TOOL_BAD;
     ranks = look(file, &epochs, all);
     if (!ranks) {
         fprintf(stderr, "peal trace: there is no %s.0: run the job with PEAL_TRACE=%s\n", file, file);

@@ -51,24 +51,32 @@ static int read_head(const char *line, struct pl_trace_sum *sum, int *rank)
     return 1;
 }
 
-static void count(struct pl_trace_sum *sum, const struct event *e)
+struct pl_trace_function *pl_trace_function_of(struct pl_trace_sum *sum, const char *name)
 {
     int i = 0;
+    while (i < sum->functions && strcmp(sum->function[i].name, name) != 0)
+        i++;
+    if (i == PL_TRACE_FUNCTIONS)
+        return NULL;
+    struct pl_trace_function *f = &sum->function[i];
+    if (i == sum->functions) {
+        *f = (struct pl_trace_function){.name = ""};
+        snprintf(f->name, sizeof f->name, "%s", name);
+        sum->functions++;
+    }
+    return f;
+}
+
+static void count(struct pl_trace_sum *sum, const struct event *e)
+{
     sum->events++;
     if (sum->inside < LARGEST)
         sum->inside += e->length;
     if (e->at + e->length > sum->end)
         sum->end = e->at + e->length;
-    while (i < sum->functions && strcmp(sum->function[i].name, e->name) != 0)
-        i++;
-    if (i == PL_TRACE_FUNCTIONS)
+    struct pl_trace_function *f = pl_trace_function_of(sum, e->name);
+    if (!f)
         return;
-    struct pl_trace_function *f = &sum->function[i];
-    if (i == sum->functions) {
-        *f = (struct pl_trace_function){{0}};
-        memcpy(f->name, e->name, sizeof f->name);
-        sum->functions++;
-    }
     f->calls++;
     f->bytes += e->bytes;
     if (f->time < LARGEST)

@@ -22,6 +22,9 @@ struct pl_trace_sum {
     } function[PL_TRACE_FUNCTIONS];
 };
 
+/* The line of the function that is called so, made if need be; NULL: there are too many. */
+struct pl_trace_function *pl_trace_function_of(struct pl_trace_sum *sum, const char *name);
+
 /* Reads a file to its end. With `out` the events are written there, later by `shift` nanoseconds. */
 void pl_trace_read(FILE *in, struct pl_trace_sum *sum, FILE *out, int64_t shift);
 
