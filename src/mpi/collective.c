@@ -338,35 +338,21 @@ int pl_exchange_barrier(struct pl_comm *comm, enum pl_barrier why)
     return simple(comm, PL_BARRIER, NULL, NULL, 0, (int)why);
 }
 
-/* The blocking form of a call of one vector, or of blocks on two sides: the short way, else the long one. */
-static int tiny_or_vector(const char *name, enum pl_collective collective, pl_prepare *prepare,
-                          const struct pl_short_args *s, MPI_Comm comm)
+/* The blocking form: the short way, else the long one. */
+static int tiny_or_long(const char *name, enum pl_collective collective, pl_prepare *prepare,
+                        const struct pl_short_args *s, MPI_Comm comm)
 {
     int result;
     if (pl_collective_short(name, collective, s, comm, &result))
         return result;
-    struct pl_arguments a = {.in = s->in,
-                             .out = s->out,
-                             .out_count = s->count,
-                             .out_type = s->type,
-                             .op = s->op,
-                             .root = s->root,
-                             .comm = comm};
-    return blocking(name, collective, prepare, &a);
-}
-
-static int tiny_or_blocks(const char *name, enum pl_collective collective, pl_prepare *prepare,
-                          const struct pl_short_args *s, MPI_Comm comm)
-{
-    int result;
-    if (pl_collective_short(name, collective, s, comm, &result))
-        return result;
+    bool two_sides = !pl_collective_is_vector(collective) && collective != PL_REDUCE_SCATTER;
     struct pl_arguments a = {.in = s->in,
                              .in_count = s->count,
                              .in_type = s->type,
                              .out = s->out,
-                             .out_count = s->out_count,
-                             .out_type = s->out_type,
+                             .out_count = two_sides ? s->out_count : s->count,
+                             .out_type = two_sides ? s->out_type : s->type,
+                             .op = s->op,
                              .root = s->root,
                              .comm = comm};
     return blocking(name, collective, prepare, &a);
@@ -374,11 +360,8 @@ static int tiny_or_blocks(const char *name, enum pl_collective collective, pl_pr
 
 int PMPI_Barrier(MPI_Comm comm)
 {
-    int result;
-    if (pl_collective_short("MPI_Barrier", PL_BARRIER, &(struct pl_short_args){.root = 0}, comm, &result))
-        return result;
-    struct pl_arguments a = {.comm = comm};
-    return blocking("MPI_Barrier", PL_BARRIER, pl_prepare_barrier, &a);
+    return tiny_or_long("MPI_Barrier", PL_BARRIER, pl_prepare_barrier, &(struct pl_short_args){.root = 0},
+                        comm);
 }
 PL_WEAK(Barrier)
 
@@ -392,7 +375,7 @@ PL_WEAK(Ibarrier)
 int PMPI_Bcast_c(void *buffer, MPI_Count count, MPI_Datatype datatype, int root, MPI_Comm comm)
 {
     struct pl_short_args s = {.out = buffer, .count = count, .type = datatype, .root = root};
-    return tiny_or_vector("MPI_Bcast", PL_BCAST, pl_prepare_bcast, &s, comm);
+    return tiny_or_long("MPI_Bcast", PL_BCAST, pl_prepare_bcast, &s, comm);
 }
 PL_WEAK(Bcast_c)
 
@@ -427,7 +410,7 @@ int PMPI_Gather_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendtyp
                               .root = root,
                               .out_count = recvcount,
                               .out_type = recvtype};
-    return tiny_or_blocks("MPI_Gather", PL_GATHER, pl_prepare_gather, &s, comm);
+    return tiny_or_long("MPI_Gather", PL_GATHER, pl_prepare_gather, &s, comm);
 }
 PL_WEAK(Gather_c)
 
@@ -470,7 +453,7 @@ int PMPI_Scatter_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendty
                               .root = root,
                               .out_count = recvcount,
                               .out_type = recvtype};
-    return tiny_or_blocks("MPI_Scatter", PL_SCATTER, pl_prepare_scatter, &s, comm);
+    return tiny_or_long("MPI_Scatter", PL_SCATTER, pl_prepare_scatter, &s, comm);
 }
 PL_WEAK(Scatter_c)
 
@@ -512,7 +495,7 @@ int PMPI_Allgather_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype send
                               .type = sendtype,
                               .out_count = recvcount,
                               .out_type = recvtype};
-    return tiny_or_blocks("MPI_Allgather", PL_ALLGATHER, pl_prepare_allgather, &s, comm);
+    return tiny_or_long("MPI_Allgather", PL_ALLGATHER, pl_prepare_allgather, &s, comm);
 }
 PL_WEAK(Allgather_c)
 
@@ -553,7 +536,7 @@ int PMPI_Alltoall_c(const void *sendbuf, MPI_Count sendcount, MPI_Datatype sendt
                               .type = sendtype,
                               .out_count = recvcount,
                               .out_type = recvtype};
-    return tiny_or_blocks("MPI_Alltoall", PL_ALLTOALL, pl_prepare_allgather, &s, comm);
+    return tiny_or_long("MPI_Alltoall", PL_ALLTOALL, pl_prepare_allgather, &s, comm);
 }
 PL_WEAK(Alltoall_c)
 
@@ -590,7 +573,7 @@ int PMPI_Reduce_c(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Datat
 {
     struct pl_short_args s = {
         .in = sendbuf, .out = recvbuf, .count = count, .type = datatype, .op = op, .root = root};
-    return tiny_or_vector("MPI_Reduce", PL_REDUCE, pl_prepare_reduce, &s, comm);
+    return tiny_or_long("MPI_Reduce", PL_REDUCE, pl_prepare_reduce, &s, comm);
 }
 PL_WEAK(Reduce_c)
 
@@ -626,7 +609,7 @@ int PMPI_Allreduce_c(const void *sendbuf, void *recvbuf, MPI_Count count, MPI_Da
                      MPI_Comm comm)
 {
     struct pl_short_args s = {.in = sendbuf, .out = recvbuf, .count = count, .type = datatype, .op = op};
-    return tiny_or_vector("MPI_Allreduce", PL_ALLREDUCE, pl_prepare_allreduce, &s, comm);
+    return tiny_or_long("MPI_Allreduce", PL_ALLREDUCE, pl_prepare_allreduce, &s, comm);
 }
 PL_WEAK(Allreduce_c)
 
@@ -657,7 +640,7 @@ int PMPI_Reduce_scatter_block_c(const void *sendbuf, void *recvbuf, MPI_Count re
                                 MPI_Datatype datatype, MPI_Op op, MPI_Comm comm)
 {
     struct pl_short_args s = {.in = sendbuf, .out = recvbuf, .count = recvcount, .type = datatype, .op = op};
-    return tiny_or_vector("MPI_Reduce_scatter_block", PL_REDUCE_SCATTER, pl_prepare_allreduce, &s, comm);
+    return tiny_or_long("MPI_Reduce_scatter_block", PL_REDUCE_SCATTER, pl_prepare_allreduce, &s, comm);
 }
 PL_WEAK(Reduce_scatter_block_c)
 

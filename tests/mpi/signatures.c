@@ -71,8 +71,7 @@ static void pass(const char *what, int sends, MPI_Datatype sent, int receives, M
         if (kind != 4)
             OK(MPI_Isend(from, sends, sent, right, 5, MPI_COMM_WORLD, &out));
         if (kind == 0)
-            code =
-                MPI_Recv(to, receives, wanted, kind == 0 ? left : MPI_ANY_SOURCE, 5, MPI_COMM_WORLD, &status);
+            code = MPI_Recv(to, receives, wanted, left, 5, MPI_COMM_WORLD, &status);
         if (kind == 2)
             OK(MPI_Mprobe(left, 5, MPI_COMM_WORLD, &message, &status));
         if (kind == 2)
